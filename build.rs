@@ -1,0 +1,30 @@
+//! Compiles `proto/` without a system protoc: messages, services, validators
+//! from the contract's `buf.validate` annotations, and the descriptor set that
+//! reflection and the command line use.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=proto");
+    let mut files: Vec<PathBuf> = fs::read_dir("proto/bursar/v1")?
+        .map(|entry| entry.map(|e| e.path()))
+        .collect::<Result<_, _>>()?;
+    files.sort();
+
+    let mut compiler = protox::Compiler::new(["proto"])?;
+    compiler.include_source_info(true).include_imports(true);
+    compiler.open_files(&files)?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let descriptors = out.join("bursar_descriptor.bin");
+    // `file_descriptor_set()` drops custom options; the encoded form keeps them.
+    fs::write(&descriptors, compiler.encode_file_descriptor_set())?;
+
+    let mut config = tonic_prost_build::Config::new();
+    // Maps in key order: fingerprints and tests depend on equal bytes for equal content.
+    config.btree_map(["."]);
+    tonic_prost_build::configure()
+        .build_client(true)
+        .build_server(true)
+        .compile_fds_with_config(compiler.file_descriptor_set(), config)?;
+    Ok(())
+}

@@ -1,0 +1,3 @@
+//! The `bursar` binary. Parses nothing itself; `cli` does.
+
+fn main() {}
