@@ -1,0 +1,87 @@
+//! Changes and records: what the journal keeps, and the one way in which they
+//! make rows. Live state, recovery and verification all go through `apply`.
+
+use std::{collections::HashMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    account::{Balance, BalanceChange},
+    event::Event,
+    instant::Instant,
+    key::Key,
+    meter::{Meter, MeterChange},
+    row::Row,
+    who::Author,
+};
+
+/// One change of state.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Change {
+    /// A row as it is from now on.
+    Put(Row),
+    /// A row that is gone.
+    Delete(Key),
+    /// A payout's part of a meter.
+    Meter(MeterChange),
+    /// The money on an account.
+    Balance(BalanceChange),
+}
+
+impl Change {
+    /// The row it changes.
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Put(row) => row.key(),
+            Self::Delete(key) => key.clone(),
+            Self::Meter(change) => Key::Meter(change.key.clone()),
+            Self::Balance(change) => Key::Balance(change.account.clone()),
+        }
+    }
+
+    /// The row after it, from the row before it.
+    pub fn apply(&self, row: Option<Arc<Row>>) -> Option<Arc<Row>> {
+        match self {
+            Self::Put(row) => Some(Arc::new(row.clone())),
+            Self::Delete(_) => None,
+            Self::Meter(change) => {
+                let mut row = row.unwrap_or_else(|| {
+                    Arc::new(Row::Meter(change.key.clone(), Meter::new(change.shape)))
+                });
+                if let Row::Meter(_, meter) = Arc::make_mut(&mut row) {
+                    meter.apply(change);
+                }
+                Some(row)
+            }
+            Self::Balance(change) => {
+                let mut row = row.unwrap_or_else(|| {
+                    Arc::new(Row::Balance(Balance::new(change.account.clone())))
+                });
+                if let Row::Balance(balance) = Arc::make_mut(&mut row) {
+                    balance.apply(change);
+                }
+                Some(row)
+            }
+        }
+    }
+}
+
+/// Everything one operation did. The unit of the journal.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// Its place in the journal, from 1 without gaps.
+    pub sequence: u64,
+    /// When it was written; never before the record before it.
+    pub at: Instant,
+    /// Who did it.
+    pub author: Author,
+    /// What was called, or the id of the timer.
+    pub operation: Arc<str>,
+    /// What it changed, in order.
+    pub changes: Vec<Change>,
+    /// What it tells readers.
+    pub events: Vec<Event>,
+}
+
+/// Rows by key.
+pub type Rows = HashMap<Key, Option<Arc<Row>>>;

@@ -1,0 +1,57 @@
+//! What a record tells readers: events. They carry ids; what they are about is
+//! in the same record or in its row.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    finding::Severity,
+    instant::Instant,
+    name::{DecisionName, PayoutName, ShopName},
+    payout::State,
+};
+
+/// One thing that happened.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Event {
+    /// When it took effect.
+    pub effect_time: Instant,
+    /// The shop; empty for what concerns a whole platform.
+    pub shop: Option<ShopName>,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum EventKind {
+    /// A resource was made or changed.
+    Configured(Arc<str>),
+    /// A payout was decided.
+    Decided(DecisionName),
+    /// A payout changed its state.
+    PayoutChanged {
+        /// Which.
+        payout: PayoutName,
+        /// From this state; of a new one none.
+        from: Option<State>,
+        /// To this state.
+        to: State,
+    },
+    /// Money moved on an account.
+    Movement(Arc<str>),
+    /// An alert was raised.
+    Alert {
+        /// Its id: the policy's, or one of Bursar's own.
+        id: Arc<str>,
+        /// The resource it is about.
+        resource: Arc<str>,
+        /// How serious it is.
+        severity: Severity,
+        /// Who should hear of it.
+        audience: Arc<str>,
+    },
+    /// A freeze was set or lifted.
+    Freeze(Arc<str>),
+}

@@ -1,0 +1,74 @@
+//! An instant, to the nanosecond, and its compact stored form. Knows no clock.
+
+use std::{fmt, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+/// A point in time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(pub Timestamp);
+
+impl Instant {
+    /// The last instant that can be written.
+    pub const MAX: Self = Self(Timestamp::MAX);
+    /// The first instant that can be written.
+    pub const MIN: Self = Self(Timestamp::MIN);
+
+    /// This much later; [`Instant::MAX`] if that is beyond what can be written.
+    pub fn plus(self, duration: Duration) -> Self {
+        let later =
+            SignedDuration::try_from(duration).ok().and_then(|d| self.0.checked_add(d).ok());
+        Self(later.unwrap_or(Timestamp::MAX))
+    }
+
+    /// This much earlier; [`Instant::MIN`] if that is before what can be written.
+    pub fn minus(self, duration: Duration) -> Self {
+        let earlier =
+            SignedDuration::try_from(duration).ok().and_then(|d| self.0.checked_sub(d).ok());
+        Self(earlier.unwrap_or(Timestamp::MIN))
+    }
+
+    /// Seconds and nanoseconds since 1970, as protobuf has them (nanoseconds
+    /// never negative).
+    pub fn to_parts(self) -> (i64, i32) {
+        let total = self.0.as_nanosecond();
+        let seconds = total.div_euclid(1_000_000_000);
+        let nanos = total.rem_euclid(1_000_000_000);
+        (
+            i64::try_from(seconds).expect("a timestamp's seconds fit 64 bits"),
+            i32::try_from(nanos).expect("a remainder of 1e9 fits 32 bits"),
+        )
+    }
+
+    /// The reverse of [`Instant::to_parts`]. `None` outside what can be written.
+    pub fn from_parts(seconds: i64, nanos: i32) -> Option<Self> {
+        let total = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+        Timestamp::from_nanosecond(total).ok().map(Self)
+    }
+}
+
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl Serialize for Instant {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_parts().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Instant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (seconds, nanos) = <(i64, i32)>::deserialize(deserializer)?;
+        Self::from_parts(seconds, nanos).ok_or_else(|| D::Error::custom("instant out of range"))
+    }
+}

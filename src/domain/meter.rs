@@ -1,0 +1,183 @@
+//! The running use of one limit or measure. Owns what is used and held and
+//! until when; judges nothing. A hold that has expired counts nothing, written
+//! or not.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    amount::Amount,
+    instant::Instant,
+    name::{Id, ProgrammeName},
+};
+
+/// Which meter.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct MeterKey {
+    /// The programme whose policy has the limit.
+    pub programme: ProgrammeName,
+    /// Id of the limit or measure.
+    pub rule: std::sync::Arc<str>,
+    /// Values of the scope's facts, unambiguous across shops.
+    pub scope: Vec<std::sync::Arc<str>>,
+    /// Start of a calendar window.
+    pub window_start: Option<Instant>,
+}
+
+/// How a payout counts in a meter or an account at present.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Phase {
+    /// Held until this instant, then nothing.
+    Expiring(Instant),
+    /// Held until its payout settles.
+    Held,
+    /// Confirmed.
+    Used,
+}
+
+/// Confirmed and held quantities.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Tally {
+    /// Confirmed.
+    pub used: Amount,
+    /// Held until settled.
+    pub held: Amount,
+    /// Held until an instant.
+    pub expiring: BTreeMap<Instant, Amount>,
+}
+
+impl Tally {
+    /// Held at an instant.
+    pub fn held_at(&self, now: Instant) -> Amount {
+        let after = (std::ops::Bound::Excluded(now), std::ops::Bound::Unbounded);
+        self.expiring.range(after).fold(self.held, |sum, (_, amount)| sum.plus(*amount))
+    }
+
+    /// Adds, or with a negative quantity takes away.
+    pub fn add(&mut self, phase: Phase, quantity: Amount) {
+        match phase {
+            Phase::Used => self.used = self.used.plus(quantity),
+            Phase::Held => self.held = self.held.plus(quantity),
+            Phase::Expiring(at) => {
+                let slot = self.expiring.entry(at).or_default();
+                *slot = slot.plus(quantity);
+                if *slot == Amount::ZERO {
+                    self.expiring.remove(&at);
+                }
+            }
+        }
+    }
+
+    /// Nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.used == Amount::ZERO && self.held == Amount::ZERO && self.expiring.is_empty()
+    }
+}
+
+/// A payout's part of a rolling meter.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// When it was authorized.
+    pub at: Instant,
+    /// Which payout.
+    pub payout: Id,
+    /// How it counts.
+    pub phase: Phase,
+    /// How much.
+    pub quantity: Amount,
+}
+
+/// The running use, in the shape its window and scope need.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Meter {
+    /// A window with a fixed start, or without one.
+    Fixed(Tally),
+    /// A rolling window: each payout by itself, by time of authorization.
+    Rolling(Vec<Entry>),
+    /// A scope that includes the amount: a tally per amount.
+    ByAmount(BTreeMap<Amount, Tally>),
+}
+
+/// Which shape a meter has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Shape {
+    /// See [`Meter::Fixed`].
+    Fixed,
+    /// See [`Meter::Rolling`].
+    Rolling,
+    /// See [`Meter::ByAmount`].
+    ByAmount,
+}
+
+impl Meter {
+    /// An empty one.
+    pub fn new(shape: Shape) -> Self {
+        match shape {
+            Shape::Fixed => Self::Fixed(Tally::default()),
+            Shape::Rolling => Self::Rolling(Vec::new()),
+            Shape::ByAmount => Self::ByAmount(BTreeMap::new()),
+        }
+    }
+
+    /// Applies a change to it.
+    pub fn apply(&mut self, change: &MeterChange) {
+        match self {
+            Self::Fixed(tally) => change.apply_to(tally),
+            Self::ByAmount(tallies) => {
+                let tally = tallies.entry(change.amount).or_default();
+                change.apply_to(tally);
+                if tally.is_empty() {
+                    tallies.remove(&change.amount);
+                }
+            }
+            Self::Rolling(entries) => {
+                entries.retain(|entry| {
+                    entry.payout != change.payout
+                        && change.forget_until.is_none_or(|until| entry.at > until)
+                });
+                if let Some((phase, quantity)) = change.after
+                    && change.forget_until.is_none_or(|until| change.at > until)
+                {
+                    let entry =
+                        Entry { at: change.at, payout: change.payout.clone(), phase, quantity };
+                    let place =
+                        entries.partition_point(|e| (e.at, &e.payout) < (entry.at, &entry.payout));
+                    entries.insert(place, entry);
+                }
+            }
+        }
+    }
+}
+
+/// How a payout's part of a meter changes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct MeterChange {
+    /// Which meter.
+    pub key: MeterKey,
+    /// Its shape, for when it is new.
+    pub shape: Shape,
+    /// Which payout.
+    pub payout: Id,
+    /// When the payout was authorized: its place in a rolling window.
+    pub at: Instant,
+    /// The payout's amount: its place in a scope that includes it.
+    pub amount: Amount,
+    /// How it counted before.
+    pub before: Option<(Phase, Amount)>,
+    /// How it counts now.
+    pub after: Option<(Phase, Amount)>,
+    /// Entries of a rolling window at or before this instant have left it for good.
+    pub forget_until: Option<Instant>,
+}
+
+impl MeterChange {
+    fn apply_to(&self, tally: &mut Tally) {
+        if let Some((phase, quantity)) = self.before {
+            tally.add(phase, quantity.negated());
+        }
+        if let Some((phase, quantity)) = self.after {
+            tally.add(phase, quantity);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The nouns of Bursar and what is always true of them. Pure: no I/O, no
+//! clock, no wire, no store. Everything else depends on this; this depends on
+//! nothing.
+
+pub mod account;
+pub mod amount;
+pub mod change;
+pub mod condition;
+pub mod decision;
+pub mod event;
+pub mod finding;
+pub mod freeze;
+pub mod instant;
+pub mod key;
+pub mod limit;
+pub mod meter;
+pub mod name;
+pub mod operator;
+pub mod order;
+pub mod payout;
+pub mod policy;
+pub mod refusal;
+pub mod request;
+pub mod row;
+pub mod shop;
+pub mod value;
+pub mod who;
+pub mod window;

@@ -1,0 +1,50 @@
+//! Orders, versioned by their source's clock.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    amount::{Amount, Currency},
+    instant::Instant,
+    name::OrderName,
+    value::Facts,
+};
+
+/// The newest version of an order.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Order {
+    /// Its name.
+    pub name: OrderName,
+    /// What the buyer paid.
+    pub paid: Option<(Amount, Currency)>,
+    /// When it was placed.
+    pub place_time: Option<Instant>,
+    /// Registered facts.
+    pub facts: Facts,
+    /// When it was like this, by its source.
+    pub source_time: Instant,
+    /// When this version was recorded.
+    pub update_time: Instant,
+    /// Who sent it.
+    pub caller: Arc<str>,
+}
+
+impl Order {
+    /// The first field in which two versions of the same instant differ.
+    pub fn difference(&self, other: &Self) -> Option<&'static str> {
+        if self.paid != other.paid {
+            return Some("paid_amount");
+        }
+        if self.place_time != other.place_time {
+            return Some("place_time");
+        }
+        let same = self.facts.len() == other.facts.len()
+            && self
+                .facts
+                .iter()
+                .zip(&other.facts)
+                .all(|(a, b)| a.0 == b.0 && a.1.value == b.1.value);
+        (!same).then_some("facts")
+    }
+}

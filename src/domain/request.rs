@@ -1,0 +1,70 @@
+//! Requests by id: what makes a repeat the same, and what it is answered with.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    instant::Instant,
+    name::{Id, PlatformName},
+};
+
+/// A request's identity, as its sender states it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RequestIdentity {
+    /// Which request.
+    pub key: RequestKey,
+    /// What it says.
+    pub content: Fingerprint,
+}
+
+/// Which request: (platform, parent, operation, request id).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct RequestKey {
+    /// The platform.
+    pub platform: PlatformName,
+    /// Name of what it is made under.
+    pub parent: Arc<str>,
+    /// The method; unary, batch and stream authorize are one.
+    pub operation: Arc<str>,
+    /// The sender's id.
+    pub id: Arc<str>,
+}
+
+/// A hash per field of a request's content, by field number.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Fingerprint(pub Vec<(u32, u64)>);
+
+impl Fingerprint {
+    /// The first field in which they differ.
+    pub fn difference(&self, other: &Self) -> Option<u32> {
+        let of = |f: &Self, number| f.0.iter().find(|(n, _)| *n == number).map(|(_, hash)| *hash);
+        let mut numbers: Vec<u32> = self.0.iter().chain(&other.0).map(|(n, _)| *n).collect();
+        numbers.sort_unstable();
+        numbers.into_iter().find(|n| of(self, *n) != of(other, *n))
+    }
+}
+
+/// What a request was answered with.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Answered {
+    /// A decision, by its id.
+    Decision(Id),
+    /// A resource that it made or changed.
+    Resource,
+}
+
+/// A request that was answered.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Request {
+    /// Which request.
+    pub key: RequestKey,
+    /// What it said.
+    pub content: Fingerprint,
+    /// What it was answered with.
+    pub answered: Answered,
+    /// When.
+    pub at: Instant,
+    /// From then on it is forgotten. `None`: lives as long as its payout.
+    pub forget_time: Option<Instant>,
+}

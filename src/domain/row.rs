@@ -1,0 +1,126 @@
+//! Rows: what a store keeps under a key.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    account::{Account, Balance, Movement},
+    decision::Decision,
+    freeze::{Freeze, Freezes},
+    instant::Instant,
+    key::Key,
+    meter::{Meter, MeterKey},
+    name::{AccountName, Id, OrderName, ProgrammeName, RevisionName},
+    operator::{Grant, Operator},
+    order::Order,
+    payout::Payout,
+    request::Request,
+    shop::{Platform, Shop},
+};
+
+/// One row.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Row {
+    /// A platform.
+    Platform(Platform),
+    /// A shop.
+    Shop(Shop),
+    /// An operator.
+    Operator(Operator),
+    /// A grant.
+    Grant(Grant),
+    /// An account as configured.
+    Account(Account),
+    /// The money on an account.
+    Balance(Balance),
+    /// A movement.
+    Movement(Movement),
+    /// A movement's reference, by its number.
+    MovementNumber(AccountName, u64, Arc<str>),
+    /// An order.
+    Order(Order),
+    /// A payout.
+    Payout(Box<Payout>),
+    /// That a payout belongs to an order.
+    PayoutOfOrder(OrderName, Id),
+    /// A decision.
+    Decision(Box<Decision>),
+    /// A request that was answered.
+    Request(Request),
+    /// A programme.
+    Programme(Programme),
+    /// A revision.
+    Revision(Revision),
+    /// A freeze.
+    Freeze(Freeze),
+    /// The freezes that stand on a target.
+    Freezes(Freezes),
+    /// The running use of a limit.
+    Meter(MeterKey, Meter),
+}
+
+impl Row {
+    /// Where it is kept.
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Platform(row) => Key::Platform(row.name.clone()),
+            Self::Shop(row) => Key::Shop(row.name.clone()),
+            Self::Operator(row) => Key::Operator(row.name.clone()),
+            Self::Grant(row) => Key::Grant(row.name.clone()),
+            Self::Account(row) => Key::Account(row.name.clone()),
+            Self::Balance(row) => Key::Balance(row.account.clone()),
+            Self::Movement(row) => Key::Movement(row.account.clone(), row.reference.clone()),
+            Self::MovementNumber(account, number, _) => {
+                Key::MovementNumber(account.clone(), *number)
+            }
+            Self::Order(row) => Key::Order(row.name.clone()),
+            Self::Payout(row) => Key::Payout(row.name.clone()),
+            Self::PayoutOfOrder(order, payout) => Key::PayoutOfOrder(order.clone(), payout.clone()),
+            Self::Decision(row) => Key::Decision(row.name.clone()),
+            Self::Request(row) => Key::Request(row.key.clone()),
+            Self::Programme(row) => Key::Programme(row.name.clone()),
+            Self::Revision(row) => Key::Revision(row.name.clone()),
+            Self::Freeze(row) => Key::Freeze(row.name.clone()),
+            Self::Freezes(row) => Key::Freezes(row.target.clone()),
+            Self::Meter(key, _) => Key::Meter(key.clone()),
+        }
+    }
+}
+
+/// A programme: which revision is in force when.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Programme {
+    /// Its name.
+    pub name: ProgrammeName,
+    /// How many revisions it has.
+    pub revisions: u32,
+    /// Activations by start, ascending; of two at the same instant the later
+    /// one in the list holds.
+    pub activations: Vec<(Instant, u32)>,
+}
+
+impl Programme {
+    /// The revision in force at an instant.
+    pub fn active(&self, at: Instant) -> Option<RevisionName> {
+        let (_, number) = self.activations.iter().rev().find(|(start, _)| *start <= at)?;
+        Some(RevisionName { programme: self.name.clone(), number: *number })
+    }
+}
+
+/// A revision: a policy as it was given.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Revision {
+    /// Its name.
+    pub name: RevisionName,
+    /// The policy, encoded as `bursar.v1.Policy`.
+    pub policy: Arc<[u8]>,
+    /// When it was made.
+    pub create_time: Instant,
+    /// Who made it.
+    pub caller: Arc<str>,
+    /// Why it was made.
+    pub note: Arc<str>,
+    /// SHA-256 of `policy`, hexadecimal.
+    pub checksum: Arc<str>,
+}

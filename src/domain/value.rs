@@ -1,0 +1,79 @@
+//! Values of facts and where they come from. Gives them no meaning.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{amount::Amount, instant::Instant, who::RoleSet};
+
+/// One value.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum Value {
+    /// Text.
+    Text(Arc<str>),
+    /// True or false.
+    Bool(bool),
+    /// An exact decimal.
+    Decimal(Amount),
+    /// An instant.
+    Time(Instant),
+    /// Several texts, sorted and without repeats.
+    List(Vec<Arc<str>>),
+}
+
+impl Value {
+    /// Its type.
+    pub fn kind(&self) -> ValueType {
+        match self {
+            Self::Text(_) => ValueType::Text,
+            Self::Bool(_) => ValueType::Bool,
+            Self::Decimal(_) => ValueType::Decimal,
+            Self::Time(_) => ValueType::Time,
+            Self::List(_) => ValueType::List,
+        }
+    }
+
+    /// A text.
+    pub fn text(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Bool(flag) => flag.fmt(f),
+            Self::Decimal(amount) => amount.fmt(f),
+            Self::Time(instant) => instant.fmt(f),
+            Self::List(values) => f.write_str(&values.join(", ")),
+        }
+    }
+}
+
+/// The type of a value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ValueType {
+    /// Text.
+    Text,
+    /// True or false.
+    Bool,
+    /// An exact decimal.
+    Decimal,
+    /// An instant.
+    Time,
+    /// Several texts.
+    List,
+}
+
+/// Registered facts by name, each with the roles of whoever asserted it.
+pub type Facts = BTreeMap<Arc<str>, Fact>;
+
+/// A registered fact.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Fact {
+    /// What was said.
+    pub value: Value,
+    /// The roles of who said it.
+    pub asserted_by: RoleSet,
+}
