@@ -1,4 +1,5 @@
 //! Bursar: may this money leave, and if not, why not. The library behind the
 //! `bursar` binary; see `docs/ARCHITECTURE.md` for the map.
 
+pub mod contract;
 pub mod proto;
