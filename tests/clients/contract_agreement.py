@@ -96,7 +96,7 @@ def messages(pool, protos):
         yield kind()
         for number in range(PER_MESSAGE):
             message = kind()
-            faults = [0.0, 0.03, 0.1, 0.4][number % 4]
+            faults = [0.0, 0.1, 0.3, 0.6][number % 4]
             Filler(random.Random(f"{name} {number}"), faults).fill(message)
             yield message
     yield from edges(pool)
@@ -126,6 +126,10 @@ def edges(pool):
         shop = new("UpdateShopRequest", shop={})
         shop.shop.facts["items"].list_value.values.extend(["x"] * count)
         yield shop
+    # More faults than Bursar lists.
+    shop = new("UpdateShopRequest", shop={})
+    shop.shop.facts["items"].list_value.values.extend([""] * 150)
+    yield shop
     for length in LENGTHS:
         for character in "a单😀\x1f":
             text = character * length
