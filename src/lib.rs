@@ -4,5 +4,6 @@
 pub mod contract;
 pub mod decision;
 pub mod domain;
+pub mod engine;
 pub mod proto;
 pub mod store;

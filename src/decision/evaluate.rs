@@ -166,7 +166,9 @@ impl<'a> Situation<'a> {
                 Some(Value::List(values)) => values.contains(&text) == *wanted,
                 _ => false,
             },
-            (Check::Contains(Value::Text(text)), Some(Value::List(values))) => values.contains(text),
+            (Check::Contains(Value::Text(text)), Some(Value::List(values))) => {
+                values.contains(text)
+            }
             (Check::WithinMonths(months), Some(Value::Time(time))) => {
                 window::within_months(time, self.at, *months, &self.policy.zone)
             }
@@ -175,7 +177,10 @@ impl<'a> Situation<'a> {
             }
             // Types are checked when a policy is loaded and when facts are gathered.
             (
-                Check::OneOfFact(..) | Check::Contains(_) | Check::WithinMonths(_) | Check::WithinDays(_),
+                Check::OneOfFact(..)
+                | Check::Contains(_)
+                | Check::WithinMonths(_)
+                | Check::WithinDays(_),
                 Some(_),
             ) => false,
         }
@@ -189,7 +194,9 @@ impl<'a> Situation<'a> {
                 (Value::Decimal(_), _) => self
                     .operand(operand)
                     .and_then(|(right, right_factor)| scaled(left, factor, right, right_factor)),
-                (_, Source::Fact(index)) => self.fact(index).and_then(|right| same_type(left, &right)),
+                (_, Source::Fact(index)) => {
+                    self.fact(index).and_then(|right| same_type(left, &right))
+                }
                 _ => None,
             },
         };
@@ -224,7 +231,12 @@ impl<'a> Situation<'a> {
     }
 }
 
-fn scaled(left: &Value, left_factor: Factor, right: Amount, right_factor: Factor) -> Option<Ordering> {
+fn scaled(
+    left: &Value,
+    left_factor: Factor,
+    right: Amount,
+    right_factor: Factor,
+) -> Option<Ordering> {
     match left {
         Value::Decimal(left) => left.compare_scaled(left_factor, right, right_factor),
         _ => None,

@@ -142,7 +142,12 @@ fn of_condition(situation: &Situation<'_>, condition: &Condition) -> Ruling {
 fn bound(situation: &Situation<'_>, limit: &Limit) -> Option<Amount> {
     let (amount, factor) = situation.operand(&limit.bound)?;
     let decimals = decimals(situation.policy, limit.counting.quantity);
-    Some(amount.floor_of(factor, Factor::ONE, decimals).expect("bounds and factors are bounded").or_zero())
+    Some(
+        amount
+            .floor_of(factor, Factor::ONE, decimals)
+            .expect("bounds and factors are bounded")
+            .or_zero(),
+    )
 }
 
 fn decimals(policy: &Policy, quantity: Quantity) -> u32 {
@@ -175,7 +180,11 @@ fn of_limit(situation: &Situation<'_>, index: usize, limit: &Limit) -> Ruling {
     let reading = reading(situation, index, limit);
     let total = reading.map_or(Amount::ZERO, |r| situation.total(r, limit.counting.by_amount));
     let full = reading.is_some_and(|r| r.full && situation.at == situation.inputs.now);
-    if total.plus(requested(situation, limit)) <= bound && !full { Ruling::Holds } else { Ruling::Fails }
+    if total.plus(requested(situation, limit)) <= bound && !full {
+        Ruling::Holds
+    } else {
+        Ruling::Fails
+    }
 }
 
 fn funds<'a>(situation: &Situation<'a>, index: usize) -> Option<&'a Funds> {
@@ -214,7 +223,11 @@ fn finding(situation: &Situation<'_>, rule: &Rule, outcome: Outcome) -> Finding 
     }
 }
 
-fn condition_finding(situation: &Situation<'_>, condition: &Condition, outcome: Outcome) -> Finding {
+fn condition_finding(
+    situation: &Situation<'_>,
+    condition: &Condition,
+    outcome: Outcome,
+) -> Finding {
     let mut finding = finding(situation, &condition.rule, outcome);
     situation.observed(&condition.require, &mut finding.observed);
     if outcome != Outcome::Pass {
@@ -225,7 +238,12 @@ fn condition_finding(situation: &Situation<'_>, condition: &Condition, outcome: 
     finding
 }
 
-fn limit_finding(situation: &Situation<'_>, index: usize, limit: &Limit, outcome: Outcome) -> Finding {
+fn limit_finding(
+    situation: &Situation<'_>,
+    index: usize,
+    limit: &Limit,
+    outcome: Outcome,
+) -> Finding {
     let reading = reading(situation, index, limit);
     let (used, held) = match reading {
         Some(reading) if limit.counting.by_amount => {
@@ -268,7 +286,10 @@ fn limit_finding(situation: &Situation<'_>, index: usize, limit: &Limit, outcome
     finding
 }
 
-fn scope(situation: &Situation<'_>, limit: &Limit) -> BTreeMap<std::sync::Arc<str>, std::sync::Arc<str>> {
+fn scope(
+    situation: &Situation<'_>,
+    limit: &Limit,
+) -> BTreeMap<std::sync::Arc<str>, std::sync::Arc<str>> {
     let facts = limit.counting.scope.iter().filter_map(|index| {
         let fact = situation.policy.facts.get(*index)?;
         let value = situation.fact(*index)?;

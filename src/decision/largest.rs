@@ -29,7 +29,8 @@ pub fn amounts(situation: &Situation<'_>) -> (Amount, Amount) {
 /// Amounts at and beside every place where an answer can change, largest first.
 fn candidates(situation: &Situation<'_>) -> Vec<Amount> {
     let policy = situation.policy;
-    let mut places = Places { situation, decimals: policy.currency.decimals(), amounts: Vec::new() };
+    let mut places =
+        Places { situation, decimals: policy.currency.decimals(), amounts: Vec::new() };
     for condition in &policy.conditions {
         places.predicate(&condition.rule.when);
         places.predicate(&condition.require);

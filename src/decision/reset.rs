@@ -102,7 +102,11 @@ fn of_test(situation: &Situation<'_>, test: &Test, into: &mut Vec<Instant>) {
         (Check::Compare(_, right), Some(Value::Time(time))) => {
             // One side may be the decision's own time: around the other one it turns.
             let is_now = |i: usize| {
-                situation.policy.facts.get(i).is_some_and(|f| f.origin == Origin::Field(Field::Time))
+                situation
+                    .policy
+                    .facts
+                    .get(i)
+                    .is_some_and(|f| f.origin == Origin::Field(Field::Time))
             };
             match right {
                 Right::Literal(Value::Time(literal)) if is_now(index) => around(*literal, into),

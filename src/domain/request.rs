@@ -52,8 +52,10 @@ impl Fingerprint {
 pub enum Answered {
     /// A decision, by its id.
     Decision(Id),
-    /// A resource that it made or changed.
+    /// A resource that it made or changed and that it names.
     Resource,
+    /// A revision that it made, by its number.
+    Revision(u32),
 }
 
 /// A request that was answered.
