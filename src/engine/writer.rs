@@ -93,7 +93,6 @@ struct Pending {
 struct Judged {
     answers: Vec<Result<Answer, Refusal>>,
     commit: Commit,
-    now: Instant,
 }
 
 /// Starts the writer on a store.
@@ -285,7 +284,7 @@ impl Writer {
                 "The wall clock jumped ahead by more than 60 s; holds would expire by it. Set it right, or restart the service to believe it.",
             );
             let answers = pending.iter().map(|_| Err(refusal.clone())).collect();
-            return Ok(Judged { answers, commit: Commit::default(), now });
+            return Ok(Judged { answers, commit: Commit::default() });
         }
         if self.options.sweep {
             // Behind what was asked, so that answers stay in the order of the
@@ -299,7 +298,7 @@ impl Writer {
                 });
             }
         }
-        let mut judged = Judged { answers: Vec::new(), commit: Commit::default(), now };
+        let mut judged = Judged { answers: Vec::new(), commit: Commit::default() };
         let mut sequence = tip.sequence;
         if notice == Notice::SteppedBack {
             sequence += 1;
