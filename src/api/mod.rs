@@ -3,8 +3,14 @@
 
 pub mod auth;
 pub mod convert;
+pub mod convert_order;
+pub mod convert_payout;
 pub mod identity;
 pub mod page;
+pub mod payout_reads;
+pub mod payout_service;
 pub mod problems;
+pub mod receipt;
+pub mod render;
 pub mod service;
 pub mod status;

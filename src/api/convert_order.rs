@@ -1,0 +1,59 @@
+//! Orders, from and to the wire.
+
+use super::{
+    convert::{self, to_facts, to_money, to_time},
+    problems::Problems,
+};
+use crate::{
+    domain::{instant::Instant, name::OrderName, order::Order, refusal::Reason, who::RoleSet},
+    proto::v1,
+};
+
+/// An order from the wire, under a name that was found elsewhere or in it.
+pub fn order(
+    order: &v1::Order,
+    name: Option<&OrderName>,
+    field: &str,
+    roles: RoleSet,
+    caller: &str,
+    problems: &mut Problems,
+) -> Option<Order> {
+    let paid_field = format!("{field}.paid_amount");
+    let paid =
+        order.paid_amount.as_ref().and_then(|money| convert::money(money, &paid_field, problems));
+    if paid.is_some_and(|(amount, _)| amount.is_negative()) {
+        problems.add(Reason::AmountInvalid, paid_field.as_str(), "Must not be negative.");
+    }
+    if let Some((amount, currency)) = paid
+        && amount.decimals() > currency.decimals()
+    {
+        let most = format!(
+            "{} has {} decimals; amounts are never rounded.",
+            currency.code(),
+            currency.decimals()
+        );
+        problems.add(Reason::AmountInvalid, paid_field, most);
+    }
+    let facts = convert::facts(&order.facts, &format!("{field}.facts"), roles, problems);
+    Some(Order {
+        name: name?.clone(),
+        paid,
+        place_time: convert::time(order.place_time.as_ref()),
+        facts,
+        source_time: convert::time(order.source_time.as_ref())?,
+        update_time: Instant::MIN,
+        caller: caller.into(),
+    })
+}
+
+/// An order on the wire.
+pub fn to_order(order: &Order) -> v1::Order {
+    v1::Order {
+        name: order.name.to_string(),
+        paid_amount: order.paid.map(|(amount, currency)| to_money(amount, currency)),
+        place_time: order.place_time.map(to_time),
+        facts: to_facts(&order.facts),
+        source_time: Some(to_time(order.source_time)),
+        update_time: Some(to_time(order.update_time)),
+    }
+}
