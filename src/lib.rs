@@ -1,7 +1,7 @@
 //! Bursar: may this money leave, and if not, why not. The library behind the
 //! `bursar` binary; see `docs/ARCHITECTURE.md` for the map.
 
-//pub mod cli;
+pub mod cli;
 pub mod proto;
-//pub mod wire;
+pub mod wire;
 pub mod yaml;

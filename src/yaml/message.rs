@@ -89,7 +89,8 @@ impl Converter {
                 && !entry.value.is_null()
                 && let Some(value) = self.value(&field, entry, &path::field(at, field.name()))
             {
-                message.set_field(&field, value);
+                // Its kind is the field's by now, so this cannot fail.
+                let _ = message.try_set_field(&field, value);
             }
         }
         Some(message)

@@ -20,6 +20,7 @@ pub use instant::{parse_duration, parse_timestamp};
 pub use message::{Parsed, from_node};
 pub use path::LineIndex;
 pub(crate) use scalar::{integer, short_enum_name};
+pub(crate) use wellknown::is_wrapper;
 
 use crate::proto;
 use located::Node;

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// True for the wrappers of single values, `google.protobuf.StringValue`.
-pub(super) fn is_wrapper(full_name: &str) -> bool {
+pub(crate) fn is_wrapper(full_name: &str) -> bool {
     matches!(
         full_name.strip_prefix("google.protobuf."),
         Some(
@@ -69,10 +69,9 @@ impl Converter {
             name if is_wrapper(name) => {
                 let field = descriptor.get_field_by_name("value")?;
                 let value = self.single(&field.kind(), node, path);
-                Some(value.map(|value| {
+                Some(value.and_then(|value| {
                     let mut message = DynamicMessage::new(descriptor.clone());
-                    message.set_field(&field, value);
-                    message
+                    message.try_set_field(&field, value).ok().map(|()| message)
                 }))
             }
             "google.protobuf.Any"
