@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 
 use prost_reflect::{
-    DescriptorPool, MethodDescriptor, prost::Message, prost_types::FileDescriptorSet,
+    DescriptorPool, MethodDescriptor,
+    prost::Message,
+    prost_types::{FileDescriptorProto, FileDescriptorSet},
 };
 
 use crate::yaml;
@@ -21,12 +23,16 @@ static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
     pool
 });
 
-/// Adds the files that the pool does not have yet. One that does not fit is
-/// left out: its service is then not known, and the call says so.
+/// Adds the files whose messages the pool does not have yet: these crates know
+/// the same ones under other paths. A file that does not fit is left out: its
+/// service is then not known, and the call says so.
 fn add(pool: &mut DescriptorPool, encoded: &[u8]) {
     let Ok(set) = FileDescriptorSet::decode(encoded) else { return };
-    let files = set.file.into_iter();
-    let new: Vec<_> = files.filter(|file| pool.get_file_by_name(file.name()).is_none()).collect();
+    let is_new = |file: &FileDescriptorProto| {
+        let full = |name: &str| format!("{}.{name}", file.package());
+        !file.message_type.iter().any(|m| pool.get_message_by_name(&full(m.name())).is_some())
+    };
+    let new: Vec<_> = set.file.into_iter().filter(is_new).collect();
     let mut larger = pool.clone();
     if larger.add_file_descriptor_protos(new).is_ok() {
         *pool = larger;
@@ -98,14 +104,12 @@ impl Directory {
     fn unknown(&self, name: &str) -> UnknownMethod {
         let all = self.names();
         let (service, method) = name.rsplit_once('/').unwrap_or(("", name));
-        let mut near: Vec<String> = yaml::near::nearest(name, all.iter().map(String::as_str))
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        // The method as such, under another service or under none.
+        let same = |n: &&String| n.rsplit('/').next() == Some(method);
+        let mut near: Vec<String> = all.iter().filter(same).cloned().collect();
         if near.is_empty() {
-            // The method alone, under another service or under none.
-            let same = |n: &&String| n.rsplit('/').next() == Some(method);
-            near = all.iter().filter(same).cloned().collect();
+            let nearest = yaml::near::nearest(name, all.iter().map(String::as_str));
+            near = nearest.into_iter().map(str::to_owned).collect();
         }
         if near.is_empty() && !service.is_empty() {
             let prefix = format!("{service}/");
@@ -129,4 +133,31 @@ pub(crate) fn short_name(method: &MethodDescriptor) -> String {
     let full = service.full_name();
     let short = full.strip_prefix(PACKAGE).and_then(|rest| rest.strip_prefix('.')).unwrap_or(full);
     format!("{short}/{}", method.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_are_found_by_short_and_by_full_names() {
+        let full = |name| Directory.method(name).map(|method| method.full_name().to_owned());
+        let get = Ok("bursar.v1.PayoutService.GetPayout".to_owned());
+        assert_eq!(full("PayoutService/GetPayout"), get);
+        assert_eq!(full("/bursar.v1.PayoutService/GetPayout"), get);
+        assert_eq!(
+            full("grpc.health.v1.Health/Check"),
+            Ok("grpc.health.v1.Health.Check".to_owned())
+        );
+    }
+
+    #[test]
+    fn an_unknown_method_is_answered_with_near_ones() {
+        let near = |name| Directory.method(name).map_or_else(|unknown| unknown.near, |_| vec![]);
+        assert_eq!(near("PayoutService/GetPayuot"), ["PayoutService/GetPayout"]);
+        assert_eq!(near("ShopService/GetPayout"), ["PayoutService/GetPayout"]);
+        assert_eq!(near("GetPayout"), ["PayoutService/GetPayout"]);
+        assert!(near("PayoutService/X").contains(&"PayoutService/ExecutePayout".to_owned()));
+        assert!(near("Nowhere/Nothing").contains(&"ShopService/…".to_owned()));
+    }
 }

@@ -12,6 +12,9 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .filter(|(edits, _)| *edits <= allowed)
         .collect();
     found.sort();
+    // One that is clearly nearer than the others is what was meant.
+    let nearest = found.first().map_or(0, |(edits, _)| *edits);
+    found.retain(|(edits, _)| *edits <= nearest + 1);
     found.into_iter().map(|(_, candidate)| candidate).collect()
 }
 

@@ -11,7 +11,7 @@ use prost_reflect::{
 use crate::{wire, yaml};
 
 /// Something that came back.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Came {
     /// A field that is not set and has no default.
     Absent,
@@ -36,7 +36,7 @@ pub enum Came {
 }
 
 /// A field of a message.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Member {
     /// Its name in the contract.
     pub name: String,

@@ -4,6 +4,8 @@
 
 mod came;
 mod expect;
+#[cfg(test)]
+mod expect_tests;
 mod file;
 mod host;
 mod policy;

@@ -5,6 +5,7 @@ use prost_reflect::{
     DynamicMessage, FieldDescriptor, Kind, MethodDescriptor, ReflectMessage, Value,
 };
 
+use super::came::Came;
 use crate::{wire, yaml::located::Node, yaml::path};
 
 /// `google.api.FieldBehavior.REQUIRED`.
@@ -73,12 +74,7 @@ pub(super) fn difference(
     second: &Result<DynamicMessage, wire::Failure>,
 ) -> Option<(String, String, String)> {
     match (first, second) {
-        (Ok(first), Ok(second)) => {
-            let (mut first, mut second) = (first.clone(), second.clone());
-            clear_replayed(&mut first);
-            clear_replayed(&mut second);
-            messages(&first, &second, "")
-        }
+        (Ok(first), Ok(second)) => differ(&Came::from(first), &Came::from(second), ""),
         (Err(first), Err(second)) => {
             let same = first.code == second.code
                 && first.reason == second.reason
@@ -90,41 +86,23 @@ pub(super) fn difference(
     }
 }
 
-fn clear_replayed(message: &mut DynamicMessage) {
-    message.clear_field_by_name("replayed");
-    for (_, value) in message.fields_mut() {
-        match value {
-            Value::Message(inner) => clear_replayed(inner),
-            Value::List(items) => {
-                items.iter_mut().filter_map(Value::as_message_mut).for_each(clear_replayed);
-            }
-            _ => {}
-        }
-    }
-}
-
-fn messages(a: &DynamicMessage, b: &DynamicMessage, at: &str) -> Option<(String, String, String)> {
-    if a == b {
-        return None;
-    }
-    let differing = a.descriptor().fields().find(|field| {
-        a.has_field(field) != b.has_field(field) || a.get_field(field) != b.get_field(field)
-    });
-    let Some(field) = differing else {
-        return Some((at.to_owned(), a.to_string(), b.to_string()));
-    };
-    let here = path::field(at, field.name());
-    let (a, b) = (a.get_field(&field), b.get_field(&field));
-    values(&a, &b, &here).or_else(|| Some((here, a.to_string(), b.to_string())))
-}
-
-/// The innermost place where two values differ.
-fn values(a: &Value, b: &Value, at: &str) -> Option<(String, String, String)> {
+/// The innermost place where two answers differ.
+fn differ(a: &Came, b: &Came, at: &str) -> Option<(String, String, String)> {
     match (a, b) {
-        (Value::Message(a), Value::Message(b)) => messages(a, b, at),
-        (Value::List(a), Value::List(b)) if a.len() == b.len() => {
+        (Came::Object(a), Came::Object(b)) => a.iter().zip(b).find_map(|(a, b)| {
+            // `replayed` is how the second answer says that it is one.
+            if a.name == "replayed" {
+                return None;
+            }
+            differ(&a.value, &b.value, &path::field(at, &a.name))
+        }),
+        (Came::List(a), Came::List(b)) if a.len() == b.len() => {
             let mut pairs = a.iter().zip(b).enumerate();
-            pairs.find_map(|(i, (a, b))| values(a, b, &path::index(at, i)))
+            pairs.find_map(|(i, (a, b))| differ(a, b, &path::index(at, i)))
+        }
+        (Came::Map(a), Came::Map(b)) if a.keys().eq(b.keys()) => {
+            let mut pairs = a.iter().zip(b.values());
+            pairs.find_map(|((key, a), b)| differ(a, b, &path::key(at, key)))
         }
         _ if a == b => None,
         _ => Some((at.to_owned(), a.to_string(), b.to_string())),
