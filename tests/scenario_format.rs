@@ -274,6 +274,46 @@ fn call_args(method: &str, data: &str, addr: &str) -> CallArgs {
     }
 }
 
+#[test]
+fn running_a_scenario_can_be_spawned() {
+    fn is_send(_: impl Send) {}
+    let (scenario, options) = (parse(&format!("{HEAD}{DAY}")), everything());
+    is_send(scenario::run_file(&scenario, &FakeFactory::lying(&[]), &options));
+}
+
+#[test]
+fn the_arguments_of_call_are_parsed() {
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: CallArgs,
+    }
+    let line = ["call", "A/B", "-d", "-", "-H", "a: b", "-H", "c:d"];
+    let args = <Line as clap::Parser>::parse_from(line).args;
+    assert_eq!((args.method.as_str(), args.data.as_str()), ("A/B", "-"));
+    assert_eq!(args.headers, ["a: b", "c:d"]);
+}
+
+#[tokio::test]
+async fn request_ids_are_filled_in_unless_they_were_written() {
+    let steps = |id: &str| {
+        let shop = "- call: ShopService/CreateShop\n  request: {parent: p, shop_id: s}\n  save: {shop: name}\n";
+        format!(
+            "{shop}- call: PayoutService/AuthorizePayout\n  request: {{parent: '${{shop}}'{id}}}\n"
+        )
+    };
+    let filled = run(&steps(""), &[], &Options::default()).await;
+    assert!(filled.failure.is_none(), "{filled:?}");
+    let written = failure(&steps(", request_id: ''"), &[], &everything()).await;
+    assert!(written.came.starts_with("INVALID_ARGUMENT"), "{written:?}");
+    let items = "requests: [{}, {request_id: ''}, {request_id: x}]";
+    let batch = format!(
+        "- call: PayoutService/BatchAuthorizePayouts\n  request: {{{items}}}\n  expect: {{results: [{{request_id: scenario-step-1-1, error: {{details: [{{reason: BROKEN}}]}}}}, {{request_id: ''}}, {{request_id: x}}]}}\n"
+    );
+    let outcome = run(&batch, &[], &Options::default()).await;
+    assert!(outcome.failure.is_none(), "{outcome:?}");
+}
+
 #[tokio::test]
 async fn call_prints_the_answer_as_protobuf_json() {
     let addr = fake::serve_on_loopback().await;

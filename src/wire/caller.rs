@@ -47,16 +47,14 @@ impl Caller {
         let mut request = Request::new(message);
         *request.metadata_mut() = metadata.clone();
         let codec = DynamicCodec { response: method.output() };
-        match grpc.unary(request, path(method)?, codec).await {
+        let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
+        let path = PathAndQuery::try_from(path)
+            .map_err(|error| Failure::local(Code::Internal, error.to_string()))?;
+        match grpc.unary(request, path, codec).await {
             Ok(response) => Ok(response.into_inner()),
             Err(status) => Err(Failure::from(&status)),
         }
     }
-}
-
-fn path(method: &MethodDescriptor) -> Result<PathAndQuery, Failure> {
-    let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
-    path.parse().map_err(|_| Failure::local(Code::Internal, format!("{path} is not a path")))
 }
 
 /// Request metadata from names and texts.

@@ -274,6 +274,19 @@ fn json_is_read_by_the_same_rules() {
 }
 
 #[test]
+fn long_texts_are_read_in_either_form() {
+    let of = descriptor("bursar.v1.CreateRevisionRequest").unwrap();
+    let long = "currency: CNY # \"x\"\n".repeat(10_000);
+    let json = serde_json::json!({"parent": "p", "yaml": long, "note": "n"}).to_string();
+    let request: v1::CreateRevisionRequest =
+        parse_json(&json, &of).unwrap().message.transcode_to().unwrap();
+    assert_eq!((request.yaml, request.note.as_str()), (long, "n"));
+    let words = "word ".repeat(2_000);
+    let request = parse(&format!("note: {words}\nparent: p\n"), &of).unwrap().message;
+    assert_eq!(request.get_field_by_name("note").unwrap().as_str(), Some(words.trim()));
+}
+
+#[test]
 fn what_protobuf_writes_as_json_is_read_back_equal() {
     let text = "currency: CNY\nlimits:\n- {id: a, window: {kind: ROLLING, length: 60.5s}, bound: {value: 1.50}, text: {en: 'x: \"y\"', zh-CN: 上限}}\nconditions:\n- effective: {start_time: 1969-12-31T23:59:59.25+08:00}\n";
     let of = descriptor("bursar.v1.Policy").unwrap();

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tonic::{Request, metadata::MetadataMap, transport::Channel};
 
 use super::{
+    file::Scenario,
     host::HostFactory,
     run::{Exchange, Options, Runner, Trouble},
 };
@@ -31,7 +32,8 @@ pub(super) async fn receipt(
     let Some((question, receipt)) = denial(exchange) else { return Ok(()) };
     amounts(runner.host.channel(), &question, &receipt).await?;
     for (instant, rules) in resets(&receipt)? {
-        reset(runner, factory, i, instant, &rules).await?;
+        let steps = (runner.scenario, runner.options, i);
+        reset(steps, factory, instant, &rules).await?;
     }
     Ok(())
 }
@@ -131,14 +133,12 @@ fn denying(receipt: &v1::Receipt) -> impl Iterator<Item = &v1::Finding> {
 /// On a service of its own, brought to the same point: right before the
 /// instant every rule still denies, at the instant none does.
 async fn reset(
-    runner: &Runner<'_>,
+    (scenario, options, i): (&Scenario, &Options, usize),
     factory: &dyn HostFactory,
-    i: usize,
     instant: Timestamp,
     rules: &[Rule],
 ) -> Result<(), Trouble> {
-    let plain = Options { twice: false, reopen_each_step: false, ..runner.options.clone() };
-    let scenario = runner.scenario;
+    let plain = Options { twice: false, reopen_each_step: false, ..options.clone() };
     let mut again = Runner::start(scenario, factory, &plain)
         .await
         .map_err(|error| Trouble::new("proving reset_time", "another service", error))?;
