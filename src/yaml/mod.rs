@@ -14,7 +14,7 @@ mod wellknown;
 
 use std::sync::LazyLock;
 
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
+use prost_reflect::{DescriptorPool, MessageDescriptor};
 
 pub use instant::{parse_duration, parse_timestamp};
 pub use message::{Parsed, from_node};
@@ -122,12 +122,6 @@ pub(crate) fn kind_of(node: &Node) -> &'static str {
         located::Value::Scalar(scalar) if scalar.is_null() => "nothing",
         located::Value::Scalar(_) => "a single value",
     }
-}
-
-/// A message of the contract without any field set.
-#[must_use]
-pub fn empty(descriptor: &MessageDescriptor) -> DynamicMessage {
-    DynamicMessage::new(descriptor.clone())
 }
 
 #[cfg(test)]
