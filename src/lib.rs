@@ -2,9 +2,12 @@
 //! `bursar` binary; see `docs/ARCHITECTURE.md` for the map.
 
 pub mod api;
+pub mod cli;
 pub mod contract;
 pub mod decision;
 pub mod domain;
 pub mod engine;
 pub mod proto;
 pub mod store;
+pub mod wire;
+pub mod yaml;
