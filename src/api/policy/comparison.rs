@@ -49,7 +49,7 @@ pub fn comparison(c: &mut Checker, at: &Path, wire: &v1::Predicate, place: Place
     }
     right_side(c, at, wire, op);
     let (left, kind) = left?;
-    let ordered = Comparison::of(op).is_some();
+    let ordered = order(op).is_some();
     if !wire.factor.is_empty() && !(kind == ValueType::Decimal && ordered) {
         let text = "goes with decimals that are compared by order or equality only";
         c.problem(&at.field("factor"), WrongType, text);
@@ -59,7 +59,7 @@ pub fn comparison(c: &mut Checker, at: &Path, wire: &v1::Predicate, place: Place
         _ => Vec::new(),
     };
     let subject = Subject { left, kind, factor: factor?, allowed };
-    let check = match (op, Comparison::of(op)) {
+    let check = match (op, order(op)) {
         (_, Some(comparison)) => compared(c, at, wire, &subject, comparison, place),
         (Op::In | Op::NotIn, _) => one_of(c, at, wire, &subject, op == Op::In),
         (Op::Contains, _) => contains(c, at, wire, &subject),
@@ -100,6 +100,15 @@ fn right_side(c: &mut Checker, at: &Path, wire: &v1::Predicate, op: Op) {
         Op::Contains | Op::WithinMonths | Op::WithinDays => &["value"],
         _ => &["value", "other"],
     };
+    if given.is_empty() {
+        match takes {
+            [] => {}
+            ["values", ..] => {
+                c.problem(&at.field("values"), Unreachable, "one of nothing never holds");
+            }
+            _ => c.problem(&at.field("value"), Missing, "needs something to compare with"),
+        }
+    }
     let mut taken: Option<&str> = None;
     for name in given {
         if !takes.contains(&name) {
@@ -109,15 +118,6 @@ fn right_side(c: &mut Checker, at: &Path, wire: &v1::Predicate, op: Op) {
         } else {
             taken = Some(name);
         }
-    }
-    match (taken, takes) {
-        (None, ["values", ..]) => {
-            c.problem(&at.field("values"), Unreachable, "one of nothing never holds");
-        }
-        (None, [_, ..]) => {
-            c.problem(&at.field("value"), Missing, "needs something to compare with");
-        }
-        _ => {}
     }
 }
 
@@ -367,17 +367,15 @@ fn amount_apart(
     Some(())
 }
 
-impl Comparison {
-    /// The order or equality that an operator stands for.
-    fn of(op: Op) -> Option<Self> {
-        Some(match op {
-            Op::Equal => Self::Equal,
-            Op::NotEqual => Self::NotEqual,
-            Op::Less => Self::Less,
-            Op::AtMost => Self::AtMost,
-            Op::More => Self::More,
-            Op::AtLeast => Self::AtLeast,
-            _ => return None,
-        })
-    }
+/// The order or equality that an operator stands for.
+fn order(op: Op) -> Option<Comparison> {
+    Some(match op {
+        Op::Equal => Comparison::Equal,
+        Op::NotEqual => Comparison::NotEqual,
+        Op::Less => Comparison::Less,
+        Op::AtMost => Comparison::AtMost,
+        Op::More => Comparison::More,
+        Op::AtLeast => Comparison::AtLeast,
+        _ => return None,
+    })
 }

@@ -135,14 +135,16 @@ fn zone(c: &mut Checker, name: &str) -> Option<(TimeZone, String)> {
 fn never_looked_at(c: &mut Checker, policy: &v1::Policy) {
     for (position, wire) in policy.facts.iter().enumerate() {
         let used = c.facts.get(position).is_some_and(|f| f.used);
-        if !used && !wire.dimension && !wire.label && !wire.name.is_empty() {
+        let again = policy.facts.iter().take(position).any(|f| f.name == wire.name);
+        if !(used || again || wire.dimension || wire.label || wire.name.is_empty()) {
             let text = "no rule, scope or bound looks at it; a fact that is only kept is a label";
             c.problem(&Path::of("facts").at(position), Unreachable, text);
         }
     }
     for (position, wire) in policy.measures.iter().enumerate() {
         let used = c.measures.get(position).is_some_and(|m| m.used);
-        if !used && !wire.id.is_empty() {
+        let again = policy.measures.iter().take(position).any(|m| m.id == wire.id);
+        if !(used || again || wire.id.is_empty()) {
             let text = "no rule reads it";
             c.problem(&Path::of("measures").at(position), Unreachable, text);
         }

@@ -33,7 +33,8 @@ pub struct Unreadable(String);
 /// Fields that name an element of a list, best first.
 const NAMES: [&str; 3] = ["id", "name", "state"];
 
-static POLICY: LazyLock<MessageDescriptor> = LazyLock::new(|| {
+/// The schema of policies.
+pub(super) static POLICY: LazyLock<MessageDescriptor> = LazyLock::new(|| {
     DescriptorPool::decode(proto::DESCRIPTORS)
         .ok()
         .and_then(|pool| pool.get_message_by_name("bursar.v1.Policy"))
@@ -58,9 +59,12 @@ fn json(policy: &v1::Policy) -> Result<Value, Unreadable> {
     let message = DynamicMessage::decode(POLICY.clone(), policy.encode_to_vec().as_slice())
         .map_err(|e| unreadable(&e))?;
     let options = SerializeOptions::new().use_proto_field_name(true);
-    message
+    let mut json = message
         .serialize_with_options(serde_json::value::Serializer, &options)
-        .map_err(|e| unreadable(&e))
+        .map_err(|e| unreadable(&e))?;
+    // Maps come in no order of their own.
+    json.sort_all_objects();
+    Ok(json)
 }
 
 fn message(

@@ -52,9 +52,14 @@ fn declaration(
         let text = "rules do not look at a label, so none can require it";
         c.problem(&at.field("required"), Unreachable, text);
     }
-    if let (Some(kind), Some(Origin::Field(field))) = (kind, &origin) {
-        agree(c, at, wire, kind, field);
-    }
+    let kind = match (kind, &origin) {
+        (Some(kind), Some(Origin::Field(field))) => {
+            agree(c, at, wire, kind, field);
+            // So that rules that use it rightly are not found fault with.
+            Some(type_of(field))
+        }
+        (kind, _) => kind,
+    };
     if let Some(origin) = &origin {
         declared_once(c, at, wire, origin, position);
     }

@@ -51,18 +51,15 @@ pub fn measure(c: &mut Checker, at: &Path, wire: &v1::Measure) -> Option<Measure
         states: &wire.states,
         on_return: wire.on_return,
     };
+    if wire.window.as_ref().is_some_and(|w| w.kind() == v1::window::Kind::Payout) {
+        let text = "a measure of one payout by itself has nothing to count";
+        return c.refuse(&at.field("window"), Unreachable, text);
+    }
     let counting = counting(c, at, &parts)?;
-    match counting.window {
-        Window::Payout => {
-            let text = "a measure of one payout by itself has nothing to count";
-            return c.refuse(&at.field("window"), Unreachable, text);
-        }
-        Window::Rolling(_) if counting.scope.is_empty() => {
-            // No bound keeps a measure small, whatever it counts.
-            let text = "a rolling measure of the whole programme keeps every payout";
-            return c.refuse(&at.field("window"), Unbounded, text);
-        }
-        _ => {}
+    if matches!(counting.window, Window::Rolling(_)) && counting.scope.is_empty() {
+        // No bound keeps a measure small, whatever it counts.
+        let text = "a rolling measure of the whole programme keeps every payout";
+        return c.refuse(&at.field("window"), Unbounded, text);
     }
     Some(Measure { id: id?, when: when?, counting })
 }
