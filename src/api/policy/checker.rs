@@ -22,7 +22,7 @@ use crate::{
 };
 
 use super::{
-    fact, nearest,
+    field, nearest,
     path::Path,
     problem::{PolicyReason, Problem},
 };
@@ -273,7 +273,7 @@ impl Checker {
     /// What a number counts, as far as Bursar knows.
     pub fn unit(&self, left: Left) -> Option<Unit> {
         match left {
-            Left::Fact(fact) => fact::unit(self.field(fact)?),
+            Left::Fact(fact) => field::unit(self.field(fact)?),
             Left::Measure(measure) => Some(match self.counting(measure)?.quantity {
                 Quantity::Amount => Unit::Money,
                 Quantity::Count => Unit::Count,

@@ -2,9 +2,8 @@
 
 use crate::{
     domain::{
-        amount::{Amount, Factor},
+        amount::Factor,
         condition::{Check, Comparison, Left, Operand, Right, Source, Test},
-        finding::Unit,
         policy::Field,
         value::{Value, ValueType},
     },
@@ -13,26 +12,16 @@ use crate::{
 
 use super::{
     checker::Checker,
-    fact, literal,
+    field, literal,
     number::{Place, number},
     operand::{factor, measure, operand, set_alternatives},
     path::Path,
-    problem::PolicyReason::{
-        AmountComparison, InvalidValue, Missing, Unreachable, UnsupportedConstruct, WrongType,
-    },
+    problem::PolicyReason::{InvalidValue, Missing, Unreachable, UnsupportedConstruct, WrongType},
+    sense::{Subject, allowed, amount_apart, not_itself, possible},
 };
 
 /// Most months or days back.
 const MAX_BACK: i32 = 36_500;
-
-/// The left side, and where it stands.
-struct Subject {
-    left: Left,
-    kind: ValueType,
-    factor: Factor,
-    /// What it may be, if that is bounded by the fact's declaration.
-    allowed: Vec<Value>,
-}
 
 /// One comparison.
 pub fn comparison(c: &mut Checker, at: &Path, wire: &v1::Predicate, place: Place) -> Option<Test> {
@@ -50,7 +39,8 @@ pub fn comparison(c: &mut Checker, at: &Path, wire: &v1::Predicate, place: Place
     right_side(c, at, wire, op);
     let (left, kind) = left?;
     let ordered = order(op).is_some();
-    if !wire.factor.is_empty() && !(kind == ValueType::Decimal && ordered) {
+    let takes_factor = kind == ValueType::Decimal && ordered;
+    if !wire.factor.is_empty() && !takes_factor {
         let text = "goes with decimals that are compared by order or equality only";
         c.problem(&at.field("factor"), WrongType, text);
     }
@@ -268,7 +258,7 @@ fn within(
 
 fn presence(c: &mut Checker, at: &Path, subject: &Subject, op: Op) -> Option<Check> {
     let always = match subject.left {
-        Left::Fact(fact) => c.field(fact).is_some_and(fact::always_there),
+        Left::Fact(fact) => c.field(fact).is_some_and(field::always_there),
         Left::Measure(_) | Left::Number(_) => true,
     };
     if always {
@@ -282,89 +272,6 @@ fn typed(c: &mut Checker, at: &Path, text: &str, kind: ValueType) -> Option<Valu
         Some(value) => Some(value),
         None => c.refuse(at, WrongType, format!("`{text}` is not {}", literal::form(kind))),
     }
-}
-
-/// Checks that a literal is one that the fact may have.
-fn allowed(c: &mut Checker, at: &Path, subject: &Subject, value: &Value) -> Option<()> {
-    if subject.allowed.is_empty() || subject.allowed.contains(value) {
-        return Some(());
-    }
-    let known: Vec<String> = subject.allowed.iter().map(ToString::to_string).collect();
-    let text = format!("is never `{value}`: it may be `{}`", known.join("`, `"));
-    c.refuse(at, Unreachable, text)
-}
-
-/// Checks that a number can lie on either side of a literal. The amount is
-/// never below its currency's smallest, a measure never below 0, and neither
-/// is ever between two steps.
-fn possible(
-    c: &mut Checker,
-    at: &Path,
-    subject: &Subject,
-    comparison: Comparison,
-    value: &Value,
-) -> Option<()> {
-    let Value::Decimal(literal) = value else { return Some(()) };
-    let amount = matches!(subject.left, Left::Fact(fact) if c.is_amount(fact));
-    let measure = matches!(subject.left, Left::Measure(_));
-    if subject.factor != Factor::ONE || !(amount || measure) {
-        return Some(());
-    }
-    let decimals = match c.unit(subject.left)? {
-        Unit::Money => c.decimals,
-        Unit::Count => 0,
-    };
-    let least = if amount { Amount::smallest(decimals) } else { Amount::ZERO };
-    let constant = match comparison {
-        Comparison::Equal | Comparison::NotEqual => {
-            *literal < least || literal.decimals() > decimals
-        }
-        Comparison::Less | Comparison::AtLeast => *literal <= least,
-        Comparison::AtMost | Comparison::More => *literal < least,
-    };
-    if constant {
-        let text = format!("is at least {least}, in steps of {}", Amount::smallest(decimals));
-        return c.refuse(
-            at,
-            Unreachable,
-            format!("always comes out the same: the left side {text}"),
-        );
-    }
-    Some(())
-}
-
-fn not_itself(c: &mut Checker, at: &Path, subject: &Subject, right: &Operand) -> Option<()> {
-    let same = match (subject.left, right.of) {
-        (Left::Fact(a), Source::Fact(b)) | (Left::Measure(a), Source::Measure(b)) => a == b,
-        (Left::Number(a), Source::Number(b)) => a == b,
-        _ => false,
-    };
-    if same && subject.factor == right.factor {
-        return c.refuse(at, Unreachable, "compares something with itself");
-    }
-    Some(())
-}
-
-/// What decides about an amount must change at finitely many amounts that are
-/// known beforehand, or the largest amount that passes could not be told.
-fn amount_apart(
-    c: &mut Checker,
-    at: &Path,
-    subject: &Subject,
-    right: &Operand,
-    place: Place,
-) -> Option<()> {
-    let left = match subject.left {
-        Left::Fact(fact) => Source::Fact(fact),
-        Left::Measure(measure) => Source::Measure(measure),
-        Left::Number(number) => Source::Number(number),
-    };
-    if place.decides() && c.follows_amount(left) && c.follows_amount(right.of) {
-        let text = "both sides follow the amount; compare it with a literal, or with a factor \
-                    of a fact or measure that does not";
-        return c.refuse(&at.field("other"), AmountComparison, text);
-    }
-    Some(())
 }
 
 /// The order or equality that an operator stands for.

@@ -10,6 +10,7 @@ mod compile;
 mod constant;
 mod diff;
 mod fact;
+mod field;
 mod limit;
 mod literal;
 mod meter;
@@ -20,6 +21,7 @@ mod path;
 mod predicate;
 mod problem;
 mod rule;
+mod sense;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{compiled, reasons, whole, wire, with};
+use super::{compiled, read, reasons, whole, wire, with};
 use crate::{
     api::policy::compile,
     domain::{
@@ -196,5 +196,39 @@ fn slips_are_understood() {
     for meant in ["order", "paid", "stuck-payout", "balance"] {
         let hint = format!("did you mean `{meant}`?");
         assert!(problems.iter().any(|p| p.description.ends_with(&hint)), "{meant}: {problems:#?}");
+    }
+}
+
+/// Every place of a policy, innermost last.
+fn places(at: &serde_json::Value, pointer: &str, all: &mut Vec<String>) {
+    let children: Vec<(String, &serde_json::Value)> = match at {
+        serde_json::Value::Object(fields) => fields.iter().map(|(k, v)| (k.clone(), v)).collect(),
+        serde_json::Value::Array(list) => {
+            list.iter().enumerate().map(|(i, v)| (i.to_string(), v)).collect()
+        }
+        _ => Vec::new(),
+    };
+    for (key, child) in children {
+        let pointer = format!("{pointer}/{key}");
+        all.push(pointer.clone());
+        places(child, &pointer, all);
+    }
+}
+
+#[test]
+fn whatever_is_missing_or_garbled_a_refusal_says_what() {
+    let mut all = Vec::new();
+    places(&whole(), "", &mut all);
+    assert!(all.len() > 500);
+    for pointer in &all {
+        for garbled in [json!({}), json!(""), json!("~"), json!(9)] {
+            let mut policy = whole();
+            *policy.pointer_mut(pointer).expect("it is there") = garbled.clone();
+            // What the schema itself refuses never gets as far as this.
+            let Some(wire) = read(&policy) else { continue };
+            if let Err(problems) = compile(&wire) {
+                assert!(!problems.is_empty(), "{pointer} = {garbled} is refused without a word");
+            }
+        }
     }
 }

@@ -17,9 +17,12 @@ fn whole() -> Value {
 }
 
 fn wire(json: &Value) -> v1::Policy {
-    DynamicMessage::deserialize(POLICY.clone(), json)
-        .and_then(|m| m.transcode_to().map_err(serde::de::Error::custom))
-        .unwrap_or_else(|e| panic!("{e}"))
+    read(json).unwrap_or_else(|| panic!("no policy by its schema: {json}"))
+}
+
+/// A policy, if it is one by its schema.
+fn read(json: &Value) -> Option<v1::Policy> {
+    DynamicMessage::deserialize(POLICY.clone(), json).ok()?.transcode_to().ok()
 }
 
 fn compiled(json: &Value) -> Policy {
