@@ -8,6 +8,8 @@ pub mod decision;
 pub mod domain;
 pub mod engine;
 pub mod proto;
+pub mod server;
 pub mod store;
+pub mod telemetry;
 pub mod wire;
 pub mod yaml;

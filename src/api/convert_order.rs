@@ -40,6 +40,7 @@ pub fn order(
         paid,
         place_time: convert::time(order.place_time.as_ref()),
         facts,
+        asserted_by: roles,
         source_time: convert::time(order.source_time.as_ref())?,
         update_time: Instant::MIN,
         caller: caller.into(),

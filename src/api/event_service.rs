@@ -63,7 +63,9 @@ enum Parent {
 
 impl Parent {
     fn parse(text: &str) -> Option<Self> {
-        PlatformName::parse(text).map(Self::Platform).or_else(|| ShopName::parse(text).map(Self::Shop))
+        PlatformName::parse(text)
+            .map(Self::Platform)
+            .or_else(|| ShopName::parse(text).map(Self::Shop))
     }
 
     fn wants(&self, event: &Event) -> bool {
@@ -113,7 +115,11 @@ impl EventService for Api {
         );
         let cursor = Cursor::parse(&request.cursor);
         if cursor.is_none() {
-            problems.add(Reason::PageTokenInvalid, "cursor", "Send the cursor of an event, or next_cursor.");
+            problems.add(
+                Reason::PageTokenInvalid,
+                "cursor",
+                "Send the cursor of an event, or next_cursor.",
+            );
         }
         let both = problems.finish(parent.zip(cursor))?;
         let (parent, cursor) = both;
@@ -122,7 +128,8 @@ impl EventService for Api {
             Parent::Platform(platform) => require_whole_platform(&caller, platform)?,
             Parent::Shop(shop) => require_shop(&caller, shop)?,
         }
-        let kinds: Vec<Kind> = request.kinds.iter().filter_map(|k| Kind::try_from(*k).ok()).collect();
+        let kinds: Vec<Kind> =
+            request.kinds.iter().filter_map(|k| Kind::try_from(*k).ok()).collect();
         let size = page::size(request.page_size);
         let page = self
             .engine
@@ -144,7 +151,10 @@ fn exists(view: &mut View<'_>, parent: &Parent) -> Result<(), Refusal> {
         Parent::Shop(shop) => (shop.platform(), Some(shop)),
     };
     if view.row(&Key::Platform(platform.clone()))?.is_none() {
-        return Err(Refusal::new(Reason::PlatformNotFound, format!("There is no platform {platform}.")));
+        return Err(Refusal::new(
+            Reason::PlatformNotFound,
+            format!("There is no platform {platform}."),
+        ));
     }
     if let Some(shop) = shop
         && view.row(&Key::Shop(shop.clone()))?.is_none()
@@ -172,7 +182,9 @@ fn list(
             after = record.sequence;
             for (index, event) in record.events.iter().enumerate() {
                 let behind = Cursor { sequence: record.sequence, index };
-                if record.sequence < from.sequence || (record.sequence == from.sequence && index <= from.index) {
+                if record.sequence < from.sequence
+                    || (record.sequence == from.sequence && index <= from.index)
+                {
                     continue;
                 }
                 if wanted(event) {
@@ -240,7 +252,10 @@ fn to_event(
 }
 
 /// The decision that a record put there.
-fn decided<'a>(record: &'a Record, name: &crate::domain::name::DecisionName) -> Option<&'a Decision> {
+fn decided<'a>(
+    record: &'a Record,
+    name: &crate::domain::name::DecisionName,
+) -> Option<&'a Decision> {
     record.changes.iter().find_map(|change| match change {
         Change::Put(Row::Decision(decision)) if decision.name == *name => Some(decision.as_ref()),
         _ => None,
@@ -254,7 +269,12 @@ fn put_payout(record: &Record) -> Option<&Payout> {
     })
 }
 
-fn receipt_of(view: &View<'_>, record: &Record, decision: &Decision, language: Language) -> Option<v1::Receipt> {
+fn receipt_of(
+    view: &View<'_>,
+    record: &Record,
+    decision: &Decision,
+    language: Language,
+) -> Option<v1::Receipt> {
     let policy = view.policy(&decision.revision)?;
     let style = Style { language, full: false };
     Some(receipt::of_decision(decision, put_payout(record), false, &policy, style, record.at))
@@ -283,7 +303,8 @@ fn alert_text(
     let Some(policy) = view.policy(&payout.revision) else { return Ok(String::new()) };
     let Some(alert) = policy.alerts.iter().find(|a| &*a.id == id) else { return Ok(String::new()) };
     let reason = || {
-        let texts = policy.state_text(payout.state).map(|t| t.reason.get(language.tag()).to_owned());
+        let texts =
+            policy.state_text(payout.state).map(|t| t.reason.get(language.tag()).to_owned());
         texts.filter(|t| !t.is_empty()).unwrap_or_else(|| payout.reason.to_string())
     };
     Ok(fill(alert.text.get(language.tag()), |name| match name {

@@ -40,7 +40,8 @@ const CHANGE: &[Role] = &[Role::Admin];
 pub fn compile_stored(bytes: &[u8]) -> Result<crate::domain::policy::Policy, String> {
     let policy = v1::Policy::decode(bytes).map_err(|error| error.to_string())?;
     policy::compile(&policy).map_err(|problems| {
-        let all: Vec<String> = problems.iter().map(|p| format!("{}: {}", p.field, p.description)).collect();
+        let all: Vec<String> =
+            problems.iter().map(|p| format!("{}: {}", p.field, p.description)).collect();
         all.join("; ")
     })
 }
@@ -164,7 +165,11 @@ fn revision_row(view: &mut View<'_>, name: &RevisionName) -> Result<Revision, Re
 }
 
 /// What would count something else than in the programme's revisions before.
-fn incompatible(view: &mut View<'_>, programme: &ProgrammeName, new: &v1::Policy) -> Result<(u32, Vec<Problem>), Refusal> {
+fn incompatible(
+    view: &mut View<'_>,
+    programme: &ProgrammeName,
+    new: &v1::Policy,
+) -> Result<(u32, Vec<Problem>), Refusal> {
     let revisions = match view.row(&Key::Programme(programme.clone()))?.as_deref() {
         Some(Row::Programme(row)) => row.revisions,
         _ => 0,
@@ -192,8 +197,13 @@ impl PolicyService for Api {
         let caller = self.caller(request.metadata())?;
         let request = request.into_inner();
         let mut problems = Problems::of(&request);
-        let programme =
-            convert::name(&request.parent, "parent", ProgrammeName::PATTERN, ProgrammeName::parse, &mut problems);
+        let programme = convert::name(
+            &request.parent,
+            "parent",
+            ProgrammeName::PATTERN,
+            ProgrammeName::parse,
+            &mut problems,
+        );
         let programme = problems.finish(programme)?;
         allow(&caller, CHANGE, &programme)?;
         let read = read(request.policy.as_ref(), &request.yaml);
@@ -210,7 +220,8 @@ impl PolicyService for Api {
             return Err(refused(Reason::LimitChangedUnderOldId, &problems).into());
         }
         let bytes = policy.encode_to_vec();
-        let checksum: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let checksum: String =
+            Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         // The same rules are the same content, however they were written.
         let content = v1::CreateRevisionRequest {
             policy: Some(policy),
@@ -247,8 +258,13 @@ impl PolicyService for Api {
         let caller = self.caller(request.metadata())?;
         let request = request.into_inner();
         let mut problems = Problems::of(&request);
-        let base =
-            convert::optional_name(&request.base, "base", RevisionName::PATTERN, RevisionName::parse, &mut problems);
+        let base = convert::optional_name(
+            &request.base,
+            "base",
+            RevisionName::PATTERN,
+            RevisionName::parse,
+            &mut problems,
+        );
         problems.finish(Some(()))?;
         require_role(&caller, READ)?;
         let mut read = read(request.policy.as_ref(), &request.yaml);
@@ -260,7 +276,10 @@ impl PolicyService for Api {
                     revision_row(view, &base)?;
                     let old = view.policy(&base);
                     let new = policy::compile(&policy).ok();
-                    Ok(old.zip(new).map(|(old, new)| policy::compatible(&old, &new)).unwrap_or_default())
+                    Ok(old
+                        .zip(new)
+                        .map(|(old, new)| policy::compatible(&old, &new))
+                        .unwrap_or_default())
                 })
                 .await?;
             read.problems.extend(changed.iter().map(|p| problem(p, read.lines.as_ref())));
@@ -275,8 +294,13 @@ impl PolicyService for Api {
         let caller = self.caller(request.metadata())?;
         let request = request.into_inner();
         let mut problems = Problems::of(&request);
-        let revision =
-            convert::name(&request.name, "name", RevisionName::PATTERN, RevisionName::parse, &mut problems);
+        let revision = convert::name(
+            &request.name,
+            "name",
+            RevisionName::PATTERN,
+            RevisionName::parse,
+            &mut problems,
+        );
         let revision = problems.finish(revision)?;
         allow(&caller, CHANGE, &revision.programme)?;
         let content = v1::ActivateRevisionRequest { request_id: String::new(), ..request.clone() };
@@ -304,8 +328,13 @@ impl PolicyService for Api {
         let caller = self.caller(request.metadata())?;
         let request = request.into_inner();
         let mut problems = Problems::of(&request);
-        let name =
-            convert::name(&request.name, "name", RevisionName::PATTERN, RevisionName::parse, &mut problems);
+        let name = convert::name(
+            &request.name,
+            "name",
+            RevisionName::PATTERN,
+            RevisionName::parse,
+            &mut problems,
+        );
         let name = problems.finish(name)?;
         allow(&caller, READ, &name.programme)?;
         let row = self.engine.read(move |view| revision_row(view, &name)).await?;
@@ -319,14 +348,22 @@ impl PolicyService for Api {
         let caller = self.caller(request.metadata())?;
         let request = request.into_inner();
         let mut problems = Problems::of(&request);
-        let programme =
-            convert::name(&request.parent, "parent", ProgrammeName::PATTERN, ProgrammeName::parse, &mut problems);
+        let programme = convert::name(
+            &request.parent,
+            "parent",
+            ProgrammeName::PATTERN,
+            ProgrammeName::parse,
+            &mut problems,
+        );
         let programme = problems.finish(programme)?;
         allow(&caller, READ, &programme)?;
         let before = match page::token(&request.page_token)? {
             None => u32::MAX,
             Some(id) => id.as_str().parse().map_err(|_| {
-                Refusal::new(Reason::PageTokenInvalid, "The page token is not one that a page gave.")
+                Refusal::new(
+                    Reason::PageTokenInvalid,
+                    "The page token is not one that a page gave.",
+                )
             })?,
         };
         let size = page::size(request.page_size);
@@ -334,7 +371,8 @@ impl PolicyService for Api {
             .engine
             .read(move |view| {
                 programme_row(view, &programme)?;
-                let key = |number| Key::Revision(RevisionName { programme: programme.clone(), number });
+                let key =
+                    |number| Key::Revision(RevisionName { programme: programme.clone(), number });
                 let scan = Scan { from: key(0), to: key(before), reverse: true, limit: size + 1 };
                 view.scan(&scan)
             })
@@ -343,7 +381,8 @@ impl PolicyService for Api {
             .iter()
             .filter_map(|row| if let Row::Revision(row) = row.as_ref() { Some(row) } else { None })
             .collect();
-        let (revisions, next_page_token) = page::cut(revisions, size, |row| row.name.number.to_string());
+        let (revisions, next_page_token) =
+            page::cut(revisions, size, |row| row.name.number.to_string());
         Ok(Response::new(v1::ListRevisionsResponse {
             revisions: revisions.into_iter().map(|row| to_revision(row, false)).collect(),
             next_page_token,
@@ -357,8 +396,13 @@ impl PolicyService for Api {
         let caller = self.caller(request.metadata())?;
         let request = request.into_inner();
         let mut problems = Problems::of(&request);
-        let base =
-            convert::name(&request.base, "base", RevisionName::PATTERN, RevisionName::parse, &mut problems);
+        let base = convert::name(
+            &request.base,
+            "base",
+            RevisionName::PATTERN,
+            RevisionName::parse,
+            &mut problems,
+        );
         let target = convert::optional_name(
             &request.target,
             "target",
@@ -368,9 +412,15 @@ impl PolicyService for Api {
         );
         match (&target, &base, &request.policy) {
             (Some(target), Some(base), None) if target.programme != base.programme => {
-                problems.add(Reason::NameInvalid, "target", "Must be a revision of the same programme as base.");
+                problems.add(
+                    Reason::NameInvalid,
+                    "target",
+                    "Must be a revision of the same programme as base.",
+                );
             }
-            (Some(_), _, Some(_)) | (None, _, None) if request.target.is_empty() == request.policy.is_none() => {
+            (Some(_), _, Some(_)) | (None, _, None)
+                if request.target.is_empty() == request.policy.is_none() =>
+            {
                 problems.add(Reason::FieldInvalid, "target", "Send either target or policy.");
             }
             _ => {}
@@ -388,7 +438,8 @@ impl PolicyService for Api {
         let decode = |row: &Revision| v1::Policy::decode(row.policy.as_ref()).unwrap_or_default();
         let new = new.as_ref().map(decode).or(request.policy).unwrap_or_default();
         let differences = policy::diff(&decode(&old), &new).map_err(|error| {
-            Refusal::new(Reason::PolicyInvalid, "A policy cannot be written as JSON.").at("policy", error.to_string())
+            Refusal::new(Reason::PolicyInvalid, "A policy cannot be written as JSON.")
+                .at("policy", error.to_string())
         })?;
         Ok(Response::new(v1::DiffRevisionsResponse {
             differences: differences
@@ -405,8 +456,13 @@ impl PolicyService for Api {
         let caller = self.caller(request.metadata())?;
         let request = request.into_inner();
         let mut problems = Problems::of(&request);
-        let name =
-            convert::name(&request.name, "name", ProgrammeName::PATTERN, ProgrammeName::parse, &mut problems);
+        let name = convert::name(
+            &request.name,
+            "name",
+            ProgrammeName::PATTERN,
+            ProgrammeName::parse,
+            &mut problems,
+        );
         let name = problems.finish(name)?;
         allow(&caller, READ, &name)?;
         let programme = self
@@ -426,27 +482,42 @@ impl PolicyService for Api {
         let caller = self.caller(request.metadata())?;
         let request = request.into_inner();
         let mut problems = Problems::of(&request);
-        let parent =
-            convert::name(&request.parent, "parent", PlatformName::PATTERN, PlatformName::parse, &mut problems);
+        let parent = convert::name(
+            &request.parent,
+            "parent",
+            PlatformName::PATTERN,
+            PlatformName::parse,
+            &mut problems,
+        );
         let parent = problems.finish(parent)?;
         require_role(&caller, READ)?;
         require_platform(&caller, &parent)?;
-        let after = page::token(&request.page_token)?.map_or_else(Id::before_all, |id| id.just_after());
+        let after =
+            page::token(&request.page_token)?.map_or_else(Id::before_all, |id| id.just_after());
         let size = page::size(request.page_size);
         let programmes = self
             .engine
             .read(move |view| {
                 if view.row(&Key::Platform(parent.clone()))?.is_none() {
-                    return Err(Refusal::new(Reason::PlatformNotFound, format!("There is no platform {parent}.")));
+                    return Err(Refusal::new(
+                        Reason::PlatformNotFound,
+                        format!("There is no platform {parent}."),
+                    ));
                 }
                 let key = |programme| {
                     Key::Programme(ProgrammeName { platform: parent.platform.clone(), programme })
                 };
-                let scan =
-                    Scan { from: key(after), to: key(Id::after_all()), reverse: false, limit: size + 1 };
+                let scan = Scan {
+                    from: key(after),
+                    to: key(Id::after_all()),
+                    reverse: false,
+                    limit: size + 1,
+                };
                 let rows = view.scan(&scan)?;
                 let programmes = rows.iter().filter_map(|row| match row.as_ref() {
-                    Row::Programme(row) => Some((row.name.programme.to_string(), to_programme(row, view.now))),
+                    Row::Programme(row) => {
+                        Some((row.name.programme.to_string(), to_programme(row, view.now)))
+                    }
                     _ => None,
                 });
                 Ok(programmes.collect::<Vec<_>>())

@@ -3,8 +3,13 @@
 
 use std::io::IsTerminal;
 
+pub mod args;
 pub mod call;
+pub mod local;
+pub mod policy;
 pub mod scenario;
+pub mod serve;
+pub mod store;
 
 /// Colours, if whoever reads is a terminal.
 #[derive(Clone, Copy, Debug, Default)]

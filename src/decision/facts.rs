@@ -200,7 +200,13 @@ fn misfit(fact: &FactDeclaration, value: &Value) -> Option<String> {
             value.kind()
         ));
     }
-    if !fact.values.is_empty() && !fact.values.contains(value) {
+    let allowed = match value {
+        Value::List(texts) => {
+            texts.iter().all(|text| fact.values.contains(&Value::Text(text.clone())))
+        }
+        value => fact.values.contains(value),
+    };
+    if !fact.values.is_empty() && !allowed {
         let allowed: Vec<String> = fact.values.iter().map(ToString::to_string).collect();
         return Some(format!("Must be one of: {}.", allowed.join(", ")));
     }
@@ -277,7 +283,23 @@ fn value(
             let account = loaded.account(&spec.shop.account(id.clone()));
             from(account.map(|a| &a.facts), key, problems)
         }
-        Origin::Field(field) => field_value(fact, field, sources, looked_at, problems),
+        Origin::Field(field) => {
+            let value = field_value(fact, field, sources, looked_at, problems)?;
+            match misfit(fact, &value) {
+                // Only payee, purpose and tier can be held to a list of values.
+                Some(problem) if looked_at => {
+                    let (path, _) = path(&fact.origin, sources);
+                    let reason = match field {
+                        Field::Payee | Field::Purpose => Reason::FactValueNotAllowed,
+                        _ => Reason::FactUnusable,
+                    };
+                    problems.add(reason, path, problem);
+                    None
+                }
+                Some(_) => None,
+                None => Some(value),
+            }
+        }
     }
 }
 
@@ -337,7 +359,7 @@ fn field_value(
         Field::OrderId => spec.order.as_ref().map(|o| Value::text(o.order.as_str())),
         Field::OrderExists => Some(Value::Bool(sources.order.is_some())),
         Field::OrderPaid => {
-            let (amount, currency) = sources.order?.paid?;
+            let (amount, currency) = order_that_counts(fact, sources)?.paid?;
             if looked_at && currency != sources.currency {
                 let (path, _) = path(&fact.origin, sources);
                 problems.add(
@@ -349,7 +371,7 @@ fn field_value(
             }
             Some(Value::Decimal(amount))
         }
-        Field::OrderPlaceTime => sources.order?.place_time.map(Value::Time),
+        Field::OrderPlaceTime => order_that_counts(fact, sources)?.place_time.map(Value::Time),
         Field::ShopId => Some(Value::text(spec.shop.shop.as_str())),
         Field::ShopFrozen => frozen(Target::Shop(spec.shop.clone()), Freezes::stops_all),
         Field::ShopProceedsFrozen => {
@@ -380,6 +402,13 @@ fn field_value(
             frozen(Target::Account(spec.shop.account(id.clone())), Freezes::stops_all)
         }
     }
+}
+
+/// The order, if who recorded it may assert this fact.
+fn order_that_counts<'a>(fact: &FactDeclaration, sources: &Sources<'a>) -> Option<&'a Order> {
+    let counts =
+        |order: &&Order| fact.asserted_by.is_empty() || fact.asserted_by.meets(order.asserted_by);
+    sources.order.filter(counts)
 }
 
 /// How a fact changes by waiting alone: freezes end.

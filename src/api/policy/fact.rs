@@ -182,7 +182,9 @@ fn agree(c: &mut Checker, at: &Path, wire: &v1::FactDeclaration, kind: ValueType
         let text = format!("`{}` is {}", wire.field, literal::form(expected));
         c.problem(&at.field("type"), WrongType, text);
     }
-    let stated = !wire.asserted_by.is_empty();
+    // What Bursar knows itself nobody asserts; an order's own fields somebody does.
+    let asserted = matches!(field, Field::OrderPaid | Field::OrderPlaceTime);
+    let stated = !wire.asserted_by.is_empty() && !asserted;
     c.unsupported(stated, &at.field("asserted_by"), "who may assert a typed field is");
     let open = matches!(field, Field::Payee | Field::Purpose | Field::GrantTier);
     let listed = !wire.values.is_empty() && !open;

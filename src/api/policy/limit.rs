@@ -5,8 +5,9 @@ use crate::{
         amount::Amount,
         condition::{Left, Operand, Source},
         finding::{Category, Unit},
-        limit::{Condition, Counting, Draw, Limit, Measure, Quantity},
+        limit::{Condition, Counting, Counts, Draw, Limit, Measure, Quantity},
         name::Id,
+        payout::State,
         window::Window,
     },
     proto::v1,
@@ -136,8 +137,26 @@ pub fn limit(c: &mut Checker, at: &Path, wire: &v1::Limit) -> Option<Limit> {
         variants_stand: Place::LimitVariant,
         placeholders: Placeholders::Limit,
     };
+    if let Some(counting) = &counting {
+        closed(c, &at.field("states"), &counting.counts);
+    }
     let rule = rule(c, at, &parts);
     Some(Limit { rule: rule?, counting: counting?, bound: bound?, max_entries: entries? })
+}
+
+/// A limit is judged when a payout is authorized. If a payout could enter its
+/// count later, by being executed or settled, the bound would not hold.
+fn closed(c: &mut Checker, at: &Path, counts: &Counts) {
+    use State::{Authorized, Processing, Succeeded};
+    let Counts::InStates(states) = counts else { return };
+    for (later, earlier) in [(Processing, Authorized), (Succeeded, Processing)] {
+        if states.contains(&later) && !states.contains(&earlier) {
+            let text = format!(
+                "a payout would enter the count when it is {later:?}, unjudged; list {earlier:?} too, or read a measure in a condition"
+            );
+            c.problem(at, InvalidValue, text);
+        }
+    }
 }
 
 fn bound(c: &mut Checker, at: &Path, wire: Option<&v1::Operand>, quantity: i32) -> Option<Operand> {
