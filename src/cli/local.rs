@@ -1,23 +1,30 @@
-//! A service in this process, under a clock that only its user moves, reached
-//! over an in-memory connection: what scenarios and tests run against.
+//! A service in this process, under a clock that only its user moves: what
+//! scenarios, tests and the demonstration run against.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use tokio::{
-    io::DuplexStream,
+    io::{AsyncRead, AsyncWrite, DuplexStream},
+    net::TcpListener,
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
-use tokio_stream::{StreamExt, wrappers::UnboundedReceiverStream};
-use tonic::transport::{Channel, Endpoint, Uri};
+use tokio_stream::{
+    Stream, StreamExt,
+    wrappers::{TcpListenerStream, UnboundedReceiverStream},
+};
+use tonic::transport::{Channel, Endpoint, Uri, server::Connected};
 
 use super::scenario::{Host, HostFactory, Pending};
 use crate::{
     api::auth::Authenticator,
     domain::instant::Instant,
-    engine::{Options, clock::ManualClock},
+    engine::{
+        Options,
+        clock::{Clock, ManualClock},
+    },
     server::{Drain, Parts, Service},
     store::{Store, memory::MemoryStore},
 };
@@ -28,22 +35,24 @@ const BUFFER: usize = 256 * 1024;
 /// Opens the same store again and again: each time the service starts.
 pub type Opener = Arc<dyn Fn() -> Result<Box<dyn Store>, String> + Send + Sync>;
 
-/// Makes a fresh store for each service: its opener, and what is to be kept
-/// alive as long as it (a temporary directory).
-pub type Fresh =
-    Arc<dyn Fn() -> Result<(Opener, Option<Box<dyn Send + Sync>>), String> + Send + Sync>;
+/// Something to be kept as long as a store: its temporary directory.
+pub type Keep = Option<Box<dyn Send + Sync>>;
+
+/// Makes a fresh store for each service.
+pub type Fresh = Arc<dyn Fn() -> Result<(Opener, Keep), String> + Send + Sync>;
 
 /// Starts local services on fresh stores.
 #[derive(Clone)]
 pub struct LocalFactory {
     fresh: Fresh,
     options: Options,
+    listen: Option<SocketAddr>,
 }
 
 impl LocalFactory {
     /// On stores of their own, made by `fresh`.
     pub fn new(fresh: Fresh, options: Options) -> Self {
-        Self { fresh, options }
+        Self { fresh, options, listen: None }
     }
 
     /// On memory.
@@ -57,21 +66,36 @@ impl LocalFactory {
             Options::default(),
         )
     }
+
+    /// Reached over TCP at this address instead of in memory.
+    #[must_use]
+    pub fn listening(self, listen: SocketAddr) -> Self {
+        Self { listen: Some(listen), ..self }
+    }
+
+    /// Starts one whose clock shows that instant.
+    ///
+    /// # Errors
+    /// If its store cannot be opened.
+    pub async fn launch(&self, clock: Timestamp) -> Result<LocalHost, String> {
+        let (opener, keep) = (self.fresh)()?;
+        let mut host = LocalHost {
+            opener,
+            clock: ManualClock::new(Instant(clock)),
+            running: None,
+            options: self.options,
+            listen: self.listen,
+            _keep: keep,
+        };
+        host.run().await?;
+        Ok(host)
+    }
 }
 
 impl HostFactory for LocalFactory {
     fn start(&self, clock: Timestamp) -> Pending<'_, Box<dyn Host>> {
         Box::pin(async move {
-            let (opener, keep) = (self.fresh)()?;
-            let clock = ManualClock::new(Instant(clock));
-            let running = Running::start(&opener, &clock, self.options)?;
-            let host = LocalHost {
-                opener,
-                clock,
-                running: Some(running),
-                options: self.options,
-                _keep: keep,
-            };
+            let host = self.launch(clock).await?;
             Ok(Box::new(host) as Box<dyn Host>)
         })
     }
@@ -83,7 +107,24 @@ pub struct LocalHost {
     clock: ManualClock,
     running: Option<Running>,
     options: Options,
-    _keep: Option<Box<dyn Send + Sync>>,
+    listen: Option<SocketAddr>,
+    _keep: Keep,
+}
+
+impl LocalHost {
+    async fn run(&mut self) -> Result<(), String> {
+        let service = Service::start(Parts {
+            store: (self.opener)()?,
+            clock: Arc::new(self.clock.clone()),
+            auth: Authenticator::Local,
+            options: self.options,
+        })?;
+        self.running = Some(match self.listen {
+            None => Running::in_memory(service),
+            Some(listen) => Running::over_tcp(service, listen).await?,
+        });
+        Ok(())
+    }
 }
 
 struct Running {
@@ -94,16 +135,41 @@ struct Running {
 }
 
 impl Running {
-    fn start(opener: &Opener, clock: &ManualClock, options: Options) -> Result<Self, String> {
-        let service = Service::start(Parts {
-            store: opener()?,
-            clock: Arc::new(clock.clone()),
-            auth: Authenticator::Local,
-            options,
-        })?;
-        let service = Arc::new(service);
+    fn in_memory(service: Service) -> Self {
         let (connections, incoming) = mpsc::unbounded_channel::<DuplexStream>();
         let incoming = UnboundedReceiverStream::new(incoming).map(Ok::<_, std::io::Error>);
+        let connector = tower::service_fn(move |_: Uri| {
+            let connections = connections.clone();
+            async move {
+                let (client, server) = tokio::io::duplex(BUFFER);
+                let gone = |_| std::io::Error::other("the service has stopped");
+                connections.send(server).map_err(gone)?;
+                Ok::<_, std::io::Error>(TokioIo::new(client))
+            }
+        });
+        let channel = Endpoint::from_static("http://local").connect_with_connector_lazy(connector);
+        Self::serve(service, incoming, channel)
+    }
+
+    async fn over_tcp(service: Service, listen: SocketAddr) -> Result<Self, String> {
+        let listener = TcpListener::bind(listen)
+            .await
+            .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let endpoint = Endpoint::from_shared(format!("http://{address}"))
+            .map_err(|error| error.to_string())?;
+        Ok(Self::serve(service, TcpListenerStream::new(listener), endpoint.connect_lazy()))
+    }
+
+    fn serve<IO>(
+        service: Service,
+        incoming: impl Stream<Item = Result<IO, std::io::Error>> + Send + 'static,
+        channel: Channel,
+    ) -> Self
+    where
+        IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    {
+        let service = Arc::new(service);
         let (stop, stopped) = oneshot::channel();
         let serving = service.clone();
         let task = tokio::spawn(async move {
@@ -115,29 +181,17 @@ impl Running {
                 tracing::error!(%error, "the local service ended");
             }
         });
-        let connector = tower::service_fn(move |_: Uri| {
-            let connections = connections.clone();
-            async move {
-                let (client, server) = tokio::io::duplex(BUFFER);
-                connections
-                    .send(server)
-                    .map_err(|_| std::io::Error::other("the service has stopped"))?;
-                Ok::<_, std::io::Error>(TokioIo::new(client))
-            }
-        });
-        let channel = Endpoint::from_static("http://local").connect_with_connector_lazy(connector);
-        Ok(Self { service, channel, stop, task })
+        Self { service, channel, stop, task }
     }
 
     async fn stop(self, drain: bool) {
         if drain {
             drop(self.channel);
             let _ = self.stop.send(());
-            let _ = self.task.await;
         } else {
             self.task.abort();
-            let _ = self.task.await;
         }
+        let _ = self.task.await;
         self.service.engine().stop(drain).await;
     }
 }
@@ -149,7 +203,6 @@ impl Host for LocalHost {
     }
 
     fn now(&self) -> Timestamp {
-        use crate::engine::clock::Clock;
         self.clock.now().wall.0
     }
 
@@ -168,8 +221,7 @@ impl Host for LocalHost {
             if let Some(running) = self.running.take() {
                 running.stop(drain).await;
             }
-            self.running = Some(Running::start(&self.opener, &self.clock, self.options)?);
-            Ok(())
+            self.run().await
         })
     }
 }
@@ -182,8 +234,25 @@ impl Drop for LocalHost {
     }
 }
 
-/// A fresh directory below the system's own, removed when it is dropped.
+/// A directory of this process's own, removed when it is dropped.
+#[derive(Debug)]
 pub struct ScratchDir(pub PathBuf);
+
+impl ScratchDir {
+    /// Makes one below the system's directory for temporary files.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn new(purpose: &str) -> Result<Self, String> {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("bursar-{purpose}-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Self(path))
+    }
+}
 
 impl Drop for ScratchDir {
     fn drop(&mut self) {

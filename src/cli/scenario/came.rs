@@ -182,6 +182,9 @@ impl From<&wire::Failure> for Came {
                 ("description", text(&violation.description)),
             ])
         });
+        let paths = failure.field_violations.iter().map(|v| text(&v.field));
+        let subjects = failure.precondition_violations.iter().map(|v| text(&v.subject));
+        let names: Vec<Came> = paths.chain(subjects).collect();
         let delay = failure.retry_delay.and_then(|delay| {
             let seconds = i64::try_from(delay.as_secs()).ok()?;
             Some(Came::Span(seconds, i32::try_from(delay.subsec_nanos()).ok()?))
@@ -192,6 +195,7 @@ impl From<&wire::Failure> for Came {
             ("reason", text(&failure.reason)),
             ("message", text(&failure.message)),
             ("metadata", Came::Map(metadata.collect())),
+            ("fields", Came::List(names)),
             ("field_violations", Came::List(fields.collect())),
             ("precondition_violations", Came::List(preconditions.collect())),
             ("retry_delay", delay.unwrap_or(Came::Absent)),

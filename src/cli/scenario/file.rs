@@ -36,6 +36,8 @@ pub struct Step {
     pub line: u32,
     /// Request metadata, the file's and its own. Values may name variables.
     pub metadata: Vec<(String, String)>,
+    /// What a demonstration tells its reader before the step. Scenarios skip it.
+    pub say: Option<String>,
     /// What it does.
     pub action: Action,
 }

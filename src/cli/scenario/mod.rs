@@ -27,7 +27,7 @@ pub use file::{
     Action, Call, ClockStep, Expect, FileProblem, Loaded, PolicyStep, Save, Scenario, Step, load,
 };
 pub use host::{Host, HostFactory, Pending};
-pub use run::{Failure, Options, Outcome, run_file};
+pub use run::{Failure, Observer, Options, Outcome, play, run_file};
 
 use super::Ink;
 

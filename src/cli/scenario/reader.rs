@@ -27,7 +27,8 @@ const MAX_INCLUDES: usize = 8;
 const FILE_KEYS: [&str; 5] = ["name", "clock", "include", "metadata", "steps"];
 /// What a step can be; exactly one of these.
 const ACTIONS: [&str; 5] = ["call", "policy", "wait", "until", "restart"];
-const CALL_KEYS: [&str; 6] = ["call", "request", "save", "expect", "expect_error", "metadata"];
+const CALL_KEYS: [&str; 7] =
+    ["call", "request", "save", "expect", "expect_error", "metadata", "say"];
 
 /// What one file holds, included files' steps first.
 #[derive(Default)]
@@ -138,14 +139,15 @@ impl Reader {
         let what = &action.value;
         let (known, action) = match action.key.as_str() {
             "call" => (&CALL_KEYS[..], self.call(file, node, what)),
-            "policy" => (&["policy", "metadata"][..], self.policy(file, what)),
-            "wait" => (&["wait"][..], self.wait(file, what)),
-            "until" => (&["until"][..], self.until(file, what)),
-            _ => (&["restart"][..], self.restart(file, what)),
+            "policy" => (&["policy", "metadata", "say"][..], self.policy(file, what)),
+            "wait" => (&["wait", "say"][..], self.wait(file, what)),
+            "until" => (&["until", "say"][..], self.until(file, what)),
+            _ => (&["restart", "say"][..], self.restart(file, what)),
         };
         self.known_keys(file, entries, known);
         let metadata = self.metadata(file, node.get("metadata"), metadata);
-        Some(Step { file: Arc::clone(file), line: node.line, metadata, action: action? })
+        let say = node.get("say").and_then(|say| self.text(file, "say", say));
+        Some(Step { file: Arc::clone(file), line: node.line, metadata, say, action: action? })
     }
 
     fn call(&mut self, file: &Path, step: &Node, name: &Node) -> Option<Action> {

@@ -106,6 +106,36 @@ pub(super) struct Exchange {
     pub(super) answer: Result<DynamicMessage, wire::Failure>,
 }
 
+/// Watches a scenario being run.
+pub trait Observer: Send {
+    /// A step is about to be done.
+    fn before(&mut self, step: &Step);
+    /// A step was done; a call with its answer.
+    fn after(&mut self, step: &Step, answer: Option<&Result<DynamicMessage, wire::Failure>>);
+}
+
+/// Runs a scenario on a service of its own, up to the first failure, before
+/// the eyes of an observer; gives the service as the scenario left it.
+pub async fn play(
+    scenario: &Scenario,
+    factory: &dyn HostFactory,
+    options: &Options,
+    observer: &mut dyn Observer,
+) -> Result<Box<dyn Host>, Failure> {
+    let mut runner = Runner::start(scenario, factory, options).await.map_err(|error| {
+        let trouble = Trouble::new("starting the service", "a running service", error);
+        located(trouble, scenario, None)
+    })?;
+    for (i, step) in scenario.steps.iter().enumerate() {
+        observer.before(step);
+        match runner.step(i, step).await {
+            Ok(exchange) => observer.after(step, exchange.as_ref().map(|e| &e.answer)),
+            Err(trouble) => return Err(located(trouble, scenario, Some((i, step)))),
+        }
+    }
+    Ok(runner.host)
+}
+
 /// Runs a scenario on a service of its own, up to the first failure.
 pub async fn run_file(
     scenario: &Scenario,
