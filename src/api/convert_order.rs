@@ -1,5 +1,7 @@
 //! Orders, from and to the wire.
 
+use prost_types::Timestamp;
+
 use super::{
     convert::{self, to_facts, to_money, to_time},
     problems::Problems,
@@ -35,12 +37,17 @@ pub fn order(
         problems.add(Reason::AmountInvalid, paid_field, most);
     }
     let facts = convert::facts(&order.facts, &format!("{field}.facts"), roles, problems);
+    let mut instant = |timestamp: Option<&Timestamp>, part: &str| {
+        convert::instant(timestamp, &format!("{field}.{part}"), problems)
+    };
+    let place_time = instant(order.place_time.as_ref(), "place_time");
+    let source_time = instant(order.source_time.as_ref(), "source_time");
     Some(Order {
         name: name?.clone(),
         paid,
-        place_time: convert::time(order.place_time.as_ref()),
+        place_time,
         facts,
-        source_time: convert::time(order.source_time.as_ref())?,
+        source_time: source_time?,
         update_time: Instant::MIN,
         caller: caller.into(),
     })

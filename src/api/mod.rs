@@ -2,10 +2,16 @@
 //! nothing and stores nothing.
 
 pub mod auth;
+pub mod content;
 pub mod convert;
+pub mod convert_account;
+pub mod convert_freeze;
+pub mod convert_operator;
 pub mod convert_order;
 pub mod convert_payout;
+pub mod convert_shop;
 pub mod identity;
+pub mod mask;
 pub mod page;
 pub mod payout_reads;
 pub mod payout_service;
