@@ -84,8 +84,9 @@ pub fn account_edit(
 ///
 /// # Errors
 /// If it does.
-pub fn keeps_account(sent: &v1::Account, account: &Account) -> Result<(), Refusal> {
+pub fn keeps_account(request: &v1::UpdateAccountRequest, account: &Account) -> Result<(), Refusal> {
     let mut problems = Problems::default();
+    let Some(sent) = &request.account else { return Ok(()) };
     if kind(sent.kind).is_some_and(|kind| kind != account.kind) {
         let kind = to_kind(account.kind).as_str_name();
         problems.add(Reason::FieldInvalid, "account.kind", format!("Fixed once made: {kind}."));

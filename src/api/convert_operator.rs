@@ -88,8 +88,12 @@ pub fn operator_edit(
 ///
 /// # Errors
 /// If it does.
-pub fn keeps_operator(sent: &v1::Operator, operator: &Operator) -> Result<(), Refusal> {
+pub fn keeps_operator(
+    request: &v1::UpdateOperatorRequest,
+    operator: &Operator,
+) -> Result<(), Refusal> {
     let mut problems = Problems::default();
+    let Some(sent) = &request.operator else { return Ok(()) };
     if kind(sent.kind).is_some_and(|kind| kind != operator.kind) {
         let kind = to_kind(operator.kind).as_str_name();
         problems.add(Reason::FieldInvalid, "operator.kind", format!("Fixed once made: {kind}."));

@@ -7,7 +7,13 @@ use super::{
     problems::Problems,
 };
 use crate::{
-    domain::{instant::Instant, name::OrderName, order::Order, refusal::Reason, who::RoleSet},
+    domain::{
+        instant::Instant,
+        name::OrderName,
+        order::Order,
+        refusal::{Reason, Refusal},
+        who::{Caller, RoleSet},
+    },
     proto::v1,
 };
 
@@ -51,6 +57,23 @@ pub fn order(
         update_time: Instant::MIN,
         caller: caller.into(),
     })
+}
+
+/// An order to record.
+///
+/// # Errors
+/// Everything that is wrong with the request.
+pub fn upserted(request: &v1::UpsertOrderRequest, caller: &Caller) -> Result<Order, Refusal> {
+    let mut problems = Problems::of(request);
+    let Some(sent) = &request.order else { return problems.finish(None) };
+    let name = order_name(&sent.name, "order.name", &mut problems);
+    let order = order(sent, name.as_ref(), "order", caller.roles, &caller.name, &mut problems);
+    problems.finish(order)
+}
+
+/// An order's name.
+pub fn order_name(text: &str, field: &str, problems: &mut Problems) -> Option<OrderName> {
+    convert::name(text, field, OrderName::PATTERN, OrderName::parse, problems)
 }
 
 /// An order on the wire.
