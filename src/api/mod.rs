@@ -2,6 +2,7 @@
 //! nothing and stores nothing.
 
 pub mod auth;
+pub mod case_service;
 pub mod content;
 pub mod convert;
 pub mod convert_account;
@@ -10,6 +11,8 @@ pub mod convert_operator;
 pub mod convert_order;
 pub mod convert_payout;
 pub mod convert_shop;
+pub mod convert_usage;
+pub mod freeze_reads;
 pub mod identity;
 pub mod lookup;
 pub mod mask;
@@ -17,6 +20,8 @@ pub mod page;
 pub mod payout_reads;
 pub mod payout_service;
 pub mod problems;
+pub mod quota_reads;
+pub mod quota_service;
 pub mod receipt;
 pub mod render;
 pub mod service;
