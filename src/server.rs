@@ -103,7 +103,7 @@ impl Service {
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (health, health_service) = tonic_health::server::health_reporter();
-        let names = serving(&self.api, &health).await;
+        let names = serving(&health).await;
         let mut routes = Routes::new(health_service);
         routes = add_services(routes, &self.api);
         let sweeper = self.api.engine.clone();
@@ -147,7 +147,7 @@ impl Service {
 }
 
 /// Reports every service as serving; gives their names.
-async fn serving(_api: &Api, health: &tonic_health::server::HealthReporter) -> Vec<&'static str> {
+async fn serving(health: &tonic_health::server::HealthReporter) -> Vec<&'static str> {
     let names = vec![
         "",
         "bursar.v1.ShopService",
@@ -183,6 +183,9 @@ fn add_services(routes: Routes, api: &Api) -> Routes {
         .build_v1alpha()
         .expect("the build wrote these descriptors");
     routes
+        .add_service(limited!(ShopServiceServer))
+        .add_service(limited!(QuotaServiceServer))
+        .add_service(limited!(CaseServiceServer))
         .add_service(limited!(PayoutServiceServer))
         .add_service(limited!(PolicyServiceServer))
         .add_service(limited!(EventServiceServer))

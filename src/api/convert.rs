@@ -90,6 +90,20 @@ pub fn time(timestamp: Option<&Timestamp>) -> Option<Instant> {
     timestamp.and_then(|t| Instant::from_parts(t.seconds, t.nanos))
 }
 
+/// A time that may be absent, but may not be beyond what can be reckoned with:
+/// the last hours of the year 9999, which the contract's check lets through.
+pub fn instant(
+    timestamp: Option<&Timestamp>,
+    field: &str,
+    problems: &mut Problems,
+) -> Option<Instant> {
+    let instant = time(timestamp);
+    if timestamp.is_some() && instant.is_none() {
+        problems.add(Reason::FieldInvalid, field, "Must be before 9999-12-30T22:00:00Z.");
+    }
+    instant
+}
+
 /// An instant as a timestamp.
 pub fn to_time(instant: Instant) -> Timestamp {
     let (seconds, nanos) = instant.to_parts();
@@ -106,7 +120,9 @@ pub fn value(value: &v1::FactValue, field: &str, problems: &mut Problems) -> Opt
             let amount = decimal(Some(text), &format!("{field}.decimal_value"), problems)?;
             Some(Value::Decimal(amount))
         }
-        Kind::TimeValue(timestamp) => time(Some(timestamp)).map(Value::Time),
+        Kind::TimeValue(timestamp) => {
+            instant(Some(timestamp), &format!("{field}.time_value"), problems).map(Value::Time)
+        }
         Kind::ListValue(list) => {
             let mut values: Vec<Arc<str>> =
                 list.values.iter().map(|v| Arc::from(v.as_str())).collect();

@@ -1,11 +1,19 @@
 //! Orders, from and to the wire.
 
+use prost_types::Timestamp;
+
 use super::{
     convert::{self, to_facts, to_money, to_time},
     problems::Problems,
 };
 use crate::{
-    domain::{instant::Instant, name::OrderName, order::Order, refusal::Reason, who::RoleSet},
+    domain::{
+        instant::Instant,
+        name::OrderName,
+        order::Order,
+        refusal::{Reason, Refusal},
+        who::{Caller, RoleSet},
+    },
     proto::v1,
 };
 
@@ -35,16 +43,38 @@ pub fn order(
         problems.add(Reason::AmountInvalid, paid_field, most);
     }
     let facts = convert::facts(&order.facts, &format!("{field}.facts"), roles, problems);
+    let mut instant = |timestamp: Option<&Timestamp>, part: &str| {
+        convert::instant(timestamp, &format!("{field}.{part}"), problems)
+    };
+    let place_time = instant(order.place_time.as_ref(), "place_time");
+    let source_time = instant(order.source_time.as_ref(), "source_time");
     Some(Order {
         name: name?.clone(),
         paid,
-        place_time: convert::time(order.place_time.as_ref()),
+        place_time,
         facts,
         asserted_by: roles,
-        source_time: convert::time(order.source_time.as_ref())?,
+        source_time: source_time?,
         update_time: Instant::MIN,
         caller: caller.into(),
     })
+}
+
+/// An order to record.
+///
+/// # Errors
+/// Everything that is wrong with the request.
+pub fn upserted(request: &v1::UpsertOrderRequest, caller: &Caller) -> Result<Order, Refusal> {
+    let mut problems = Problems::of(request);
+    let Some(sent) = &request.order else { return problems.finish(None) };
+    let name = order_name(&sent.name, "order.name", &mut problems);
+    let order = order(sent, name.as_ref(), "order", caller.roles, &caller.name, &mut problems);
+    problems.finish(order)
+}
+
+/// An order's name.
+pub fn order_name(text: &str, field: &str, problems: &mut Problems) -> Option<OrderName> {
+    convert::name(text, field, OrderName::PATTERN, OrderName::parse, problems)
 }
 
 /// An order on the wire.

@@ -25,11 +25,14 @@ pub fn token(page_token: &str) -> Result<Option<Id>, Refusal> {
     if page_token.is_empty() {
         return Ok(None);
     }
-    let id = Id::parse(page_token).ok_or_else(|| {
-        Refusal::new(Reason::PageTokenInvalid, "The page token is not one that a page gave.")
-            .at("page_token", "Send next_page_token of the page before, or leave it empty.")
-    })?;
+    let id = Id::parse(page_token).ok_or_else(not_a_token)?;
     Ok(Some(id))
+}
+
+/// That a token is not one that a page gave.
+pub fn not_a_token() -> Refusal {
+    Refusal::new(Reason::PageTokenInvalid, "The page token is not one that a page gave.")
+        .at("page_token", "Send next_page_token of the page before, or leave it empty.")
 }
 
 /// Cuts rows that were read one further than the page, and gives the token for
