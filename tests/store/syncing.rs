@@ -89,6 +89,21 @@ fn the_fence_moves_only_after_the_sync() {
 }
 
 #[test]
+fn the_fence_catches_up_when_nothing_is_committed() {
+    let (mut place, disk) = place();
+    place.options.fence_every = std::time::Duration::from_millis(200);
+    let (mut store, mut writer) = (place.open(), Writer::default());
+    writer.put(&mut store, vec![order("a", "c")]);
+    writer.put(&mut store, vec![order("b", "c")]);
+    std::thread::sleep(place.options.fence_every);
+    disk.taken();
+    store.begin().expect("a tip");
+    assert_eq!(disk.taken(), [("sync", Stage::Fence)]);
+    store.begin().expect("a tip");
+    assert_eq!(disk.taken(), []);
+}
+
+#[test]
 fn a_checkpoint_syncs_blocks_before_its_head() {
     let (place, disk) = place();
     let (mut store, mut writer) = (place.open(), Writer::default());

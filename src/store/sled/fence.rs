@@ -2,8 +2,8 @@
 //! because sled takes a damaged tail for the end of its log and writes over it.
 //!
 //! Two slots, written in turn and each synced, so that a torn write leaves the
-//! other. Never ahead of what was synced; behind it by what `Options` allow,
-//! and level after `tidy` and a clean close.
+//! other. Never ahead of what was synced; behind it by what `Options` allow
+//! while the store is asked anything, and level after `tidy` and a clean close.
 
 use std::{
     fs::{File, OpenOptions},
@@ -87,7 +87,7 @@ impl Fence {
 
     /// Moves it, if it was not moved lately.
     pub(super) fn follow(&mut self, end: End, disk: &dyn Disk) -> Result<(), Damage> {
-        if self.pace.is_due() { self.write(end, disk) } else { Ok(()) }
+        if end != self.end && self.pace.is_due() { self.write(end, disk) } else { Ok(()) }
     }
 
     /// Moves it to the end of a journal that was synced.

@@ -171,8 +171,14 @@ impl SledStore {
 }
 
 impl Store for SledStore {
+    /// Also moves the fence if it was left behind, so that it follows while
+    /// nothing is committed, as long as somebody asks now and then.
     fn begin(&mut self) -> Result<Tip, StoreError> {
-        self.guard(|store| Ok(store.inner.tip))
+        self.guard(|store| {
+            let Opened { journal, fence, tip, .. } = &mut store.inner;
+            fence.follow(journal.end(), &*store.options.disk)?;
+            Ok(*tip)
+        })
     }
 
     fn load(&mut self, keys: &[Key]) -> Result<Rows, StoreError> {
@@ -212,8 +218,7 @@ impl Store for SledStore {
     }
 
     /// Moves the fence to the end, and writes a checkpoint if enough was
-    /// committed since the last. To be called soon after the last commit of a
-    /// burst: until then the fence may be behind for as long as nothing comes.
+    /// committed since the last.
     fn tidy(&mut self) -> Result<(), StoreError> {
         self.guard(|store| {
             let end = store.inner.journal.end();
