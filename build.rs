@@ -2,10 +2,14 @@
 //! from the contract's `buf.validate` annotations, and the descriptor set that
 //! reflection and the command line use.
 
+#[path = "build/contract.rs"]
+mod contract;
+
 use std::{env, error::Error, fs, path::PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
+    println!("cargo:rerun-if-changed=build");
     let mut files: Vec<PathBuf> = fs::read_dir("proto/bursar/v1")?
         .map(|entry| entry.map(|e| e.path()))
         .collect::<Result<_, _>>()?;
@@ -15,9 +19,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     compiler.include_source_info(true).include_imports(true);
     compiler.open_files(&files)?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    let descriptors = out.join("bursar_descriptor.bin");
     // `file_descriptor_set()` drops custom options; the encoded form keeps them.
-    fs::write(&descriptors, compiler.encode_file_descriptor_set())?;
+    let descriptors = compiler.encode_file_descriptor_set();
+    fs::write(out.join("bursar_descriptor.bin"), &descriptors)?;
+    fs::write(out.join("bursar_contract.rs"), contract::generate(&descriptors, "bursar.v1")?)?;
 
     let mut config = tonic_prost_build::Config::new();
     // Maps in key order: fingerprints and tests depend on equal bytes for equal content.

@@ -34,6 +34,12 @@ impl Id {
         Self("\u{7f}".into())
     }
 
+    /// The lowest bound above this id: where a listing goes on after it. Not an
+    /// id itself.
+    pub fn just_after(&self) -> Self {
+        Self(format!("{}\u{0}", self.0).into())
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -9,6 +9,7 @@ use super::{
     instant::Instant,
     name::OrderName,
     value::Facts,
+    who::RoleSet,
 };
 
 /// The newest version of an order.
@@ -22,6 +23,8 @@ pub struct Order {
     pub place_time: Option<Instant>,
     /// Registered facts.
     pub facts: Facts,
+    /// The roles of who said what it is, for `paid` and `place_time`.
+    pub asserted_by: RoleSet,
     /// When it was like this, by its source.
     pub source_time: Instant,
     /// When this version was recorded.

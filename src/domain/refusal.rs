@@ -88,6 +88,8 @@ reasons! {
     FactNotAssertable = "FACT_NOT_ASSERTABLE", Forbidden;
     /// An order of the same source time was recorded with other content.
     FactConflict = "FACT_CONFLICT", Aborted;
+    /// The fact to sum up by is not declared as a dimension.
+    NotADimension = "NOT_A_DIMENSION", Invalid;
     /// The policy has problems; the violations name each.
     PolicyInvalid = "POLICY_INVALID", Invalid;
     /// A limit's meter would change under an id that is in use; give it a new id.
@@ -147,7 +149,7 @@ reasons! {
     /// The caller may not touch this platform or shop, whether it exists or not.
     OutOfReach = "OUT_OF_REACH", Forbidden;
     /// A merchant's call has to name the operator it speaks for.
-    ActorRequired = "ACTOR_REQUIRED", Forbidden;
+    ActorRequired = "ACTOR_REQUIRED", Invalid;
     /// Only a main account may do this.
     ActorNotMain = "ACTOR_NOT_MAIN", Forbidden;
     /// The service has as much to do as it takes on; try again.

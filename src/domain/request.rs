@@ -1,6 +1,6 @@
 //! Requests by id: what makes a repeat the same, and what it is answered with.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,8 @@ pub struct RequestIdentity {
     pub key: RequestKey,
     /// What it says.
     pub content: Fingerprint,
+    /// Names of its fields by number, for naming the one that differs.
+    pub field_names: Arc<BTreeMap<u32, String>>,
 }
 
 /// Which request: (platform, parent, operation, request id).
@@ -50,8 +52,10 @@ impl Fingerprint {
 pub enum Answered {
     /// A decision, by its id.
     Decision(Id),
-    /// A resource that it made or changed.
+    /// A resource that it made or changed and that it names.
     Resource,
+    /// A revision that it made, by its number.
+    Revision(u32),
 }
 
 /// A request that was answered.

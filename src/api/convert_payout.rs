@@ -1,0 +1,267 @@
+//! Payouts: what is asked, from the wire; what there is, to the wire.
+
+use std::sync::Arc;
+
+use super::{
+    convert::{self, to_money, to_time, to_value},
+    convert_order,
+    problems::Problems,
+    receipt,
+    service::Language,
+};
+use crate::{
+    decision::authorize::Spec,
+    domain::{
+        instant::Instant,
+        limit::Stage,
+        name::{OperatorName, OrderName, ProgrammeName, ShopName},
+        payout::{Flag, Payout, Return, Settlement, SettlementResult, State},
+        policy::Policy,
+        refusal::{Reason, Refusal},
+        who::Caller,
+    },
+    proto::v1,
+};
+
+/// What is asked about a payout, as it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The shop's name.
+    pub parent: &'a str,
+    /// What it is about.
+    pub payout: Option<&'a v1::PayoutSpec>,
+    /// The stage asked about.
+    pub stage: Stage,
+    /// Whether the amount has to be there.
+    pub needs_amount: bool,
+    /// Also what passed.
+    pub full: bool,
+}
+
+/// A spec from the wire. Whether orders and operators of other shops exist is
+/// not revealed: they are not found here.
+pub fn spec(
+    asked: Asked<'_>,
+    caller: &Caller,
+    problems: &mut Problems,
+) -> Option<Result<Spec, Refusal>> {
+    let shop = convert::name(asked.parent, "parent", ShopName::PATTERN, ShopName::parse, problems);
+    let payout = asked.payout?;
+    let programme = convert::name(
+        &payout.programme,
+        "payout.programme",
+        ProgrammeName::PATTERN,
+        ProgrammeName::parse,
+        problems,
+    );
+    let amount = match &payout.amount {
+        Some(money) => convert::money(money, "payout.amount", problems),
+        None => {
+            if asked.needs_amount {
+                problems.add(
+                    Reason::FieldInvalid,
+                    "payout.amount",
+                    "Required: how much is to be paid.",
+                );
+            }
+            None
+        }
+    };
+    let operator = convert::optional_name(
+        &payout.operator,
+        "payout.operator",
+        OperatorName::PATTERN,
+        OperatorName::parse,
+        problems,
+    );
+    let order = convert::optional_name(
+        &payout.order,
+        "payout.order",
+        OrderName::PATTERN,
+        OrderName::parse,
+        problems,
+    );
+    let inline_order = payout.inline_order.as_ref().and_then(|inline| {
+        if payout.order.is_empty() {
+            problems.add(
+                Reason::FieldInvalid,
+                "payout.order",
+                "Required with inline_order: names the order.",
+            );
+        }
+        if !inline.name.is_empty() && inline.name != payout.order {
+            problems.add(
+                Reason::FieldInvalid,
+                "payout.inline_order.name",
+                "Must be empty or equal to payout.order.",
+            );
+        }
+        let field = "payout.inline_order";
+        convert_order::order(inline, order.as_ref(), field, caller.roles, &caller.name, problems)
+            .map(Box::new)
+    });
+    let facts = convert::values(&payout.facts, "payout.facts", problems);
+    let (shop, programme) = (shop?, programme?);
+    Some(belongs(&shop, &programme, operator.as_ref(), order.as_ref()).map(|()| Spec {
+        shop,
+        programme,
+        amount,
+        operator,
+        order,
+        inline_order,
+        payee: payout.payee.as_str().into(),
+        purpose: payout.purpose.as_str().into(),
+        facts,
+        stage: asked.stage,
+        full: asked.full,
+    }))
+}
+
+fn belongs(
+    shop: &ShopName,
+    programme: &ProgrammeName,
+    operator: Option<&OperatorName>,
+    order: Option<&OrderName>,
+) -> Result<(), Refusal> {
+    if programme.platform != shop.platform {
+        return Err(Refusal::new(
+            Reason::ProgrammeNotFound,
+            format!("There is no programme {programme} for {shop}."),
+        )
+        .at("payout.programme", "Name a programme of the shop's own platform."));
+    }
+    if let Some(operator) = operator.filter(|o| o.shop() != *shop) {
+        return Err(Refusal::new(
+            Reason::OperatorNotFound,
+            format!("{shop} has no operator {operator}."),
+        )
+        .at("payout.operator", "Name an operator of the shop itself."));
+    }
+    if let Some(order) = order.filter(|o| o.shop() != *shop) {
+        return Err(Refusal::new(Reason::OrderNotFound, format!("{shop} has no order {order}."))
+            .at("payout.order", "Name an order of the shop itself."));
+    }
+    Ok(())
+}
+
+/// A payout as it is at an instant, expiry included.
+pub fn to_payout(payout: &Payout, policy: &Policy, language: Language, now: Instant) -> v1::Payout {
+    let state = payout.state_at(now);
+    let expired_unwritten = state == State::Expired && payout.state != State::Expired;
+    let money = |amount| to_money(amount, payout.currency);
+    let texts = policy.state_text(state);
+    let name = |name: Option<String>| name.unwrap_or_default();
+    v1::Payout {
+        name: payout.name.to_string(),
+        state: receipt::state(state).into(),
+        state_text: texts.map(|t| t.text.get(language.tag()).to_owned()).unwrap_or_default(),
+        programme: payout.revision.programme.to_string(),
+        revision: payout.revision.to_string(),
+        request_id: payout.request_id.to_string(),
+        order: name(payout.order.as_ref().map(ToString::to_string)),
+        operator: name(payout.operator.as_ref().map(ToString::to_string)),
+        payee: payout.payee.to_string(),
+        purpose: payout.purpose.to_string(),
+        amount: Some(money(payout.amount)),
+        net_amount: Some(money(payout.net_amount)),
+        settled_amount: payout.settled.map(money),
+        returned_amount: payout.returned.map(money),
+        facts: payout.facts.iter().map(|(k, v)| (k.to_string(), to_value(v))).collect(),
+        create_time: Some(to_time(payout.create_time)),
+        update_time: Some(to_time(match payout.expire_time {
+            Some(at) if expired_unwritten => at,
+            _ => payout.update_time,
+        })),
+        expire_time: payout.expire_time.map(to_time),
+        execution_id: payout.execution_id.as_deref().unwrap_or_default().to_owned(),
+        execute_time: payout.execute_time.map(to_time),
+        settle_time: payout.settle_time.map(to_time),
+        reason: if expired_unwritten { "EXPIRED".to_owned() } else { payout.reason.to_string() },
+        reason_text: texts.map(|t| t.reason.get(language.tag()).to_owned()).unwrap_or_default(),
+        flags: payout.flags.iter().map(|f| flag(*f).into()).collect(),
+        settlements: payout.settlements.iter().map(|s| settlement(s, payout)).collect(),
+        returns: payout.returns.iter().map(|r| returned(r, payout)).collect(),
+        draws: payout
+            .draws
+            .iter()
+            .map(|d| v1::payout::Draw {
+                account: d.account.to_string(),
+                amount: Some(money(d.amount)),
+            })
+            .collect(),
+        caller: payout.caller.to_string(),
+    }
+}
+
+fn flag(flag: Flag) -> v1::payout::Flag {
+    match flag {
+        Flag::Unexecuted => v1::payout::Flag::Unexecuted,
+        Flag::Unapproved => v1::payout::Flag::Unapproved,
+        Flag::AfterCancel => v1::payout::Flag::AfterCancel,
+        Flag::AfterExpiry => v1::payout::Flag::AfterExpiry,
+        Flag::AfterFailure => v1::payout::Flag::AfterFailure,
+        Flag::OverAmount => v1::payout::Flag::OverAmount,
+        Flag::PaidTwice => v1::payout::Flag::PaidTwice,
+    }
+}
+
+fn settlement(settlement: &Settlement, payout: &Payout) -> v1::Settlement {
+    v1::Settlement {
+        result: match settlement.result {
+            SettlementResult::Succeeded => v1::settlement::Result::Succeeded,
+            SettlementResult::Failed => v1::settlement::Result::Failed,
+        }
+        .into(),
+        amount: settlement.amount.map(|a| to_money(a, payout.currency)),
+        channel_reference: settlement.reference.to_string(),
+        reason: settlement.reason.to_string(),
+        record_time: Some(to_time(settlement.record_time)),
+        applied: settlement.applied,
+    }
+}
+
+fn returned(returned: &Return, payout: &Payout) -> v1::Return {
+    v1::Return {
+        amount: Some(to_money(returned.amount, payout.currency)),
+        channel_reference: returned.reference.to_string(),
+        reason: returned.reason.to_string(),
+        record_time: Some(to_time(returned.record_time)),
+    }
+}
+
+/// The stage asked about. Unset: all rules.
+pub fn stage(stage: i32) -> Stage {
+    match v1::Stage::try_from(stage) {
+        Ok(v1::Stage::Initiate) => Stage::Initiate,
+        Ok(v1::Stage::FillIn) => Stage::FillIn,
+        _ => Stage::Confirm,
+    }
+}
+
+/// A request's content without what only identifies it or shapes its answer,
+/// with equal amounts written alike.
+pub fn normalised(payout: &v1::PayoutSpec) -> v1::PayoutSpec {
+    let mut payout = payout.clone();
+    let normalise = |value: &mut v1::FactValue| {
+        if let Some(v1::fact_value::Kind::DecimalValue(text)) = &mut value.kind
+            && let Some(amount) = crate::domain::amount::Amount::parse(text)
+        {
+            *text = amount.to_string();
+        }
+        if let Some(v1::fact_value::Kind::ListValue(list)) = &mut value.kind {
+            list.values.sort_unstable();
+            list.values.dedup();
+        }
+    };
+    payout.facts.values_mut().for_each(normalise);
+    if let Some(order) = &mut payout.inline_order {
+        order.facts.values_mut().for_each(normalise);
+        order.name = String::new();
+    }
+    payout
+}
+
+/// A text that goes into a record.
+pub fn text(text: &str) -> Arc<str> {
+    text.into()
+}

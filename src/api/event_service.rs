@@ -1,0 +1,317 @@
+//! EventService: what happened, read from the journal.
+
+use tonic::{Request, Response, Status};
+
+use super::{
+    auth::{require_role, require_shop, require_whole_platform},
+    convert::{self, to_time},
+    page,
+    payout_service::READ,
+    problems::Problems,
+    receipt::{self, Style},
+    render::fill,
+    service::{Api, Language},
+};
+use crate::{
+    domain::{
+        change::{Change, Record},
+        decision::Decision,
+        event::{Event, EventKind},
+        key::Key,
+        name::{PayoutName, PlatformName, ShopName},
+        payout::Payout,
+        refusal::{Reason, Refusal},
+        row::Row,
+    },
+    engine::View,
+    proto::v1::{self, event::Kind, event_service_server::EventService},
+};
+
+/// Records looked through in one call at the most: a page may come back short,
+/// with `more` set, rather than hold the writer up.
+const MOST_RECORDS: usize = 20_000;
+const CHUNK: usize = 1000;
+
+/// A place in the journal: behind event `index` of record `sequence`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Cursor {
+    sequence: u64,
+    index: usize,
+}
+
+impl Cursor {
+    const START: Self = Self { sequence: 0, index: usize::MAX };
+
+    fn parse(text: &str) -> Option<Self> {
+        if text.is_empty() {
+            return Some(Self::START);
+        }
+        let (sequence, index) = text.strip_prefix('c')?.split_once('.')?;
+        Some(Self { sequence: sequence.parse().ok()?, index: index.parse().ok()? })
+    }
+
+    fn text(self) -> String {
+        format!("c{}.{}", self.sequence, self.index)
+    }
+}
+
+/// Whose events are wanted.
+enum Parent {
+    Platform(PlatformName),
+    Shop(ShopName),
+}
+
+impl Parent {
+    fn parse(text: &str) -> Option<Self> {
+        PlatformName::parse(text)
+            .map(Self::Platform)
+            .or_else(|| ShopName::parse(text).map(Self::Shop))
+    }
+
+    fn wants(&self, event: &Event) -> bool {
+        match (self, &event.shop) {
+            (Self::Platform(platform), Some(shop)) => shop.platform == platform.platform,
+            // What concerns no shop names its platform in its resource, or none.
+            (Self::Platform(platform), None) => match &event.kind {
+                EventKind::Configured(name) => {
+                    let name: &str = name;
+                    let platform = platform.to_string();
+                    name == platform || name.starts_with(&format!("{platform}/"))
+                }
+                _ => true,
+            },
+            (Self::Shop(wanted), shop) => shop.as_ref() == Some(wanted),
+        }
+    }
+}
+
+fn kind(kind: &EventKind) -> Kind {
+    match kind {
+        EventKind::Configured(_) => Kind::Configured,
+        EventKind::Decided(_) => Kind::Decided,
+        EventKind::PayoutChanged { .. } => Kind::PayoutChanged,
+        EventKind::Movement(_) => Kind::Movement,
+        EventKind::Alert { .. } => Kind::Alert,
+        EventKind::Freeze(_) => Kind::Freeze,
+    }
+}
+
+#[tonic::async_trait]
+impl EventService for Api {
+    async fn list_events(
+        &self,
+        request: Request<v1::ListEventsRequest>,
+    ) -> Result<Response<v1::ListEventsResponse>, Status> {
+        let caller = self.caller(request.metadata())?;
+        let language = Language::of(request.metadata());
+        let request = request.into_inner();
+        let mut problems = Problems::of(&request);
+        let parent = convert::name(
+            &request.parent,
+            "parent",
+            "platforms/* or platforms/*/shops/*",
+            Parent::parse,
+            &mut problems,
+        );
+        let cursor = Cursor::parse(&request.cursor);
+        if cursor.is_none() {
+            problems.add(
+                Reason::PageTokenInvalid,
+                "cursor",
+                "Send the cursor of an event, or next_cursor.",
+            );
+        }
+        let both = problems.finish(parent.zip(cursor))?;
+        let (parent, cursor) = both;
+        require_role(&caller, READ)?;
+        match &parent {
+            Parent::Platform(platform) => require_whole_platform(&caller, platform)?,
+            Parent::Shop(shop) => require_shop(&caller, shop)?,
+        }
+        let kinds: Vec<Kind> =
+            request.kinds.iter().filter_map(|k| Kind::try_from(*k).ok()).collect();
+        let size = page::size(request.page_size);
+        let page = self
+            .engine
+            .read(move |view| {
+                exists(view, &parent)?;
+                let wanted = |event: &Event| {
+                    parent.wants(event) && (kinds.is_empty() || kinds.contains(&kind(&event.kind)))
+                };
+                list(view, cursor, size, wanted, language)
+            })
+            .await?;
+        Ok(Response::new(page))
+    }
+}
+
+fn exists(view: &mut View<'_>, parent: &Parent) -> Result<(), Refusal> {
+    let (platform, shop) = match parent {
+        Parent::Platform(platform) => (platform.clone(), None),
+        Parent::Shop(shop) => (shop.platform(), Some(shop)),
+    };
+    if view.row(&Key::Platform(platform.clone()))?.is_none() {
+        return Err(Refusal::new(
+            Reason::PlatformNotFound,
+            format!("There is no platform {platform}."),
+        ));
+    }
+    if let Some(shop) = shop
+        && view.row(&Key::Shop(shop.clone()))?.is_none()
+    {
+        return Err(Refusal::new(Reason::ShopNotFound, format!("There is no shop {shop}.")));
+    }
+    Ok(())
+}
+
+fn list(
+    view: &mut View<'_>,
+    from: Cursor,
+    size: usize,
+    wanted: impl Fn(&Event) -> bool,
+    language: Language,
+) -> Result<v1::ListEventsResponse, Refusal> {
+    let mut out = v1::ListEventsResponse::default();
+    let mut cursor = from;
+    let mut looked_at = 0;
+    // The cursor's own record may have more events behind it.
+    let mut after = from.sequence.saturating_sub(1);
+    loop {
+        let records = view.records(after, CHUNK)?;
+        for record in &records {
+            after = record.sequence;
+            for (index, event) in record.events.iter().enumerate() {
+                let behind = Cursor { sequence: record.sequence, index };
+                if record.sequence < from.sequence
+                    || (record.sequence == from.sequence && index <= from.index)
+                {
+                    continue;
+                }
+                if wanted(event) {
+                    if out.events.len() == size {
+                        out.next_cursor = cursor.text();
+                        out.more = true;
+                        return Ok(out);
+                    }
+                    out.events.push(to_event(view, record, event, behind, language)?);
+                }
+                cursor = behind;
+            }
+        }
+        looked_at += records.len();
+        if records.len() < CHUNK || looked_at >= MOST_RECORDS {
+            out.more = looked_at >= MOST_RECORDS;
+            out.next_cursor = cursor.text();
+            return Ok(out);
+        }
+    }
+}
+
+fn to_event(
+    view: &mut View<'_>,
+    record: &Record,
+    event: &Event,
+    cursor: Cursor,
+    language: Language,
+) -> Result<v1::Event, Refusal> {
+    let mut out = v1::Event {
+        cursor: cursor.text(),
+        kind: kind(&event.kind).into(),
+        effect_time: Some(to_time(event.effect_time)),
+        record_time: Some(to_time(record.at)),
+        shop: event.shop.as_ref().map(ToString::to_string).unwrap_or_default(),
+        caller: record.author.caller.to_string(),
+        actor: record.author.actor.as_ref().map(ToString::to_string).unwrap_or_default(),
+        operation: record.operation.to_string(),
+        ..v1::Event::default()
+    };
+    match &event.kind {
+        EventKind::Configured(name) | EventKind::Movement(name) | EventKind::Freeze(name) => {
+            out.resource = name.to_string();
+        }
+        EventKind::Decided(name) => {
+            out.resource = name.to_string();
+            if let Some(decision) = decided(record, name) {
+                out.receipt = receipt_of(view, record, decision, language);
+            }
+        }
+        EventKind::PayoutChanged { payout, from, to } => {
+            out.resource = payout.to_string();
+            out.from_state = from.map_or(v1::PayoutState::Unspecified, receipt::state).into();
+            out.to_state = receipt::state(*to).into();
+        }
+        EventKind::Alert { id, resource, severity, audience } => {
+            out.resource = resource.to_string();
+            out.alert = id.to_string();
+            out.severity = receipt::severity(*severity).into();
+            out.audience = audience.to_string();
+            out.text = alert_text(view, record, id, resource, language)?;
+        }
+    }
+    Ok(out)
+}
+
+/// The decision that a record put there.
+fn decided<'a>(
+    record: &'a Record,
+    name: &crate::domain::name::DecisionName,
+) -> Option<&'a Decision> {
+    record.changes.iter().find_map(|change| match change {
+        Change::Put(Row::Decision(decision)) if decision.name == *name => Some(decision.as_ref()),
+        _ => None,
+    })
+}
+
+fn put_payout(record: &Record) -> Option<&Payout> {
+    record.changes.iter().find_map(|change| match change {
+        Change::Put(Row::Payout(payout)) => Some(payout.as_ref()),
+        _ => None,
+    })
+}
+
+fn receipt_of(
+    view: &View<'_>,
+    record: &Record,
+    decision: &Decision,
+    language: Language,
+) -> Option<v1::Receipt> {
+    let policy = view.policy(&decision.revision)?;
+    let style = Style { language, full: false };
+    Some(receipt::of_decision(decision, put_payout(record), false, &policy, style, record.at))
+}
+
+/// The text of one of the policy's alerts. Bursar's own have none.
+fn alert_text(
+    view: &mut View<'_>,
+    record: &Record,
+    id: &str,
+    resource: &str,
+    language: Language,
+) -> Result<String, Refusal> {
+    let Some(name) = PayoutName::parse(resource) else { return Ok(String::new()) };
+    let row;
+    let payout = match put_payout(record) {
+        Some(payout) => payout,
+        None => {
+            row = view.row(&Key::Payout(name))?;
+            match row.as_deref() {
+                Some(Row::Payout(payout)) => payout.as_ref(),
+                _ => return Ok(String::new()),
+            }
+        }
+    };
+    let Some(policy) = view.policy(&payout.revision) else { return Ok(String::new()) };
+    let Some(alert) = policy.alerts.iter().find(|a| &*a.id == id) else { return Ok(String::new()) };
+    let reason = || {
+        let texts =
+            policy.state_text(payout.state).map(|t| t.reason.get(language.tag()).to_owned());
+        texts.filter(|t| !t.is_empty()).unwrap_or_else(|| payout.reason.to_string())
+    };
+    Ok(fill(alert.text.get(language.tag()), |name| match name {
+        "payout" => Some(payout.name.to_string()),
+        "amount" => Some(payout.amount.text(policy.currency.decimals())),
+        "unit" => Some(policy.currency.code().to_owned()),
+        "reason" => Some(reason()),
+        _ => None,
+    }))
+}

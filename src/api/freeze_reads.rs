@@ -1,0 +1,154 @@
+//! Reading freezes. Their names do not say which shop they are about, so that a
+//! caller that may touch some shops only does not learn of others' freezes: for
+//! it they are not there.
+
+use super::{
+    auth::{require_role, require_shop, require_whole_platform},
+    case_service::SEE,
+    convert_freeze::{self, to_freeze},
+    convert_shop::platform_name,
+    lookup::{self, Page},
+    page,
+    problems::Problems,
+    service::Api,
+};
+use crate::{
+    decision::Loaded,
+    domain::{
+        freeze::{Freeze, Scope, Target},
+        key::Key,
+        name::{FreezeName, Id, PlatformName},
+        refusal::{Reason, Refusal},
+        row::Row,
+        who::Caller,
+    },
+    engine::View,
+    proto::v1,
+    store::Scan,
+};
+
+/// Freezes looked at in one go while those on one target are picked out.
+const CHUNK: usize = 500;
+
+/// A freeze with its id, by which listings go on.
+type Found = (Id, v1::Freeze);
+
+/// A freeze that is there and on something that the caller may touch.
+pub async fn within_reach(api: &Api, name: FreezeName, caller: &Caller) -> Result<Freeze, Refusal> {
+    let key = Key::Freeze(name.clone());
+    let platform = PlatformName { platform: name.platform.clone() };
+    let read = move |view: &mut View<'_>| {
+        lookup::the_platform(view, &platform)?;
+        view.row(&key)
+    };
+    match api.engine.read(read).await?.as_deref() {
+        Some(Row::Freeze(freeze)) if caller.reaches_shop(&freeze.target.shop()) => {
+            Ok(freeze.clone())
+        }
+        _ => Err(Refusal::new(Reason::FreezeNotFound, format!("There is no freeze {name}."))
+            .at(name.to_string(), "List freezes with CaseService.ListFreezes.")),
+    }
+}
+
+/// A freeze on the wire: a part of a balance is in its account's currency.
+fn completed(view: &mut View<'_>, freeze: &Freeze) -> Result<v1::Freeze, Refusal> {
+    let account = match (&freeze.target, freeze.scope) {
+        (Target::Account(name), Scope::BalancePart(_)) => view.row(&Key::Account(name.clone()))?,
+        _ => None,
+    };
+    let currency = match account.as_deref() {
+        Some(Row::Account(account)) => Some(account.currency),
+        _ => None,
+    };
+    Ok(to_freeze(freeze, currency))
+}
+
+/// A freeze on the wire.
+pub async fn complete(api: &Api, freeze: Freeze) -> Result<v1::Freeze, Refusal> {
+    api.engine.read(move |view| completed(view, &freeze)).await
+}
+
+/// That the platform is there, and the target, if one was named.
+fn the_target(
+    view: &mut View<'_>,
+    platform: &PlatformName,
+    target: Option<&Target>,
+) -> Result<(), Refusal> {
+    lookup::the_platform(view, platform)?;
+    let Some(target) = target else { return Ok(()) };
+    lookup::the_shop(view, &target.shop())?;
+    match target {
+        Target::Shop(_) => Ok(()),
+        Target::Operator(name) => {
+            let rows = lookup::rows(view, &[Key::Operator(name.clone())])?;
+            Loaded::new(&rows).the_operator(name).map(|_| ())
+        }
+        Target::Account(name) => {
+            let rows = lookup::rows(view, &[Key::Account(name.clone())])?;
+            Loaded::new(&rows).the_account(name).map(|_| ())
+        }
+    }
+}
+
+/// Freezes of a platform or on a target, by id.
+pub async fn list(
+    api: &Api,
+    request: &v1::ListFreezesRequest,
+    caller: &Caller,
+) -> Result<v1::ListFreezesResponse, Refusal> {
+    let mut problems = Problems::of(request);
+    let platform = platform_name(&request.parent, "parent", &mut problems);
+    let target = match request.target.as_str() {
+        "" => None,
+        text => convert_freeze::target(text, "target", platform.as_ref(), &mut problems),
+    };
+    let platform = problems.finish(platform)?;
+    require_role(caller, SEE)?;
+    match &target {
+        Some(target) => require_shop(caller, &target.shop())?,
+        None => require_whole_platform(caller, &platform)?,
+    }
+    let Page { mut from, size } = Page::asked(request.page_size, &request.page_token)?;
+    let mut freezes = Vec::new();
+    // A read for each chunk: decisions go on in between.
+    loop {
+        let (platform, target) = (platform.clone(), target.clone());
+        let read = move |view: &mut View<'_>| {
+            the_target(view, &platform, target.as_ref())?;
+            chunk(view, &platform, target.as_ref(), from)
+        };
+        let (found, next) = api.engine.read(read).await?;
+        freezes.extend(found);
+        match next {
+            Some(next) if freezes.len() <= size => from = next,
+            _ => break,
+        }
+    }
+    let (freezes, next_page_token) = page::cut(freezes, size, |(id, _)| id.to_string());
+    let freezes = freezes.into_iter().map(|(_, freeze)| freeze).collect();
+    Ok(v1::ListFreezesResponse { freezes, next_page_token })
+}
+
+/// Some freezes from a place on, those on a target if there is one, and where
+/// to go on.
+fn chunk(
+    view: &mut View<'_>,
+    platform: &PlatformName,
+    target: Option<&Target>,
+    from: Id,
+) -> Result<(Vec<Found>, Option<Id>), Refusal> {
+    let key = |freeze| Key::Freeze(FreezeName { platform: platform.platform.clone(), freeze });
+    let (from, to) = (key(from), key(Id::after_all()));
+    let rows = view.scan(&Scan { from, to, reverse: false, limit: CHUNK })?;
+    let mut found = Vec::new();
+    let mut last = None;
+    for row in &rows {
+        let Row::Freeze(freeze) = row.as_ref() else { continue };
+        last = Some(&freeze.name.freeze);
+        if target.is_none_or(|target| freeze.target == *target) {
+            found.push((freeze.name.freeze.clone(), completed(view, freeze)?));
+        }
+    }
+    let next = last.filter(|_| rows.len() == CHUNK).map(Id::just_after);
+    Ok((found, next))
+}

@@ -1,0 +1,119 @@
+//! Reading what is registered: only what is durable, as it is now. What is
+//! not there is refused with the same words as in a decision.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::page;
+use crate::{
+    decision::Loaded,
+    domain::{
+        account::{Balance, Position},
+        amount::Amount,
+        change::Rows,
+        freeze::{Freezes, Target},
+        instant::Instant,
+        key::Key,
+        name::{AccountName, Id, PlatformName, ShopName},
+        refusal::Refusal,
+        row::Row,
+    },
+    engine::View,
+    store::Scan,
+};
+
+/// Rows under keys, to be looked at like those of a decision.
+pub fn rows(view: &mut View<'_>, keys: &[Key]) -> Result<Rows, Refusal> {
+    keys.iter().map(|key| Ok((key.clone(), view.row(key)?))).collect()
+}
+
+/// That a platform is there.
+pub fn the_platform(view: &mut View<'_>, name: &PlatformName) -> Result<(), Refusal> {
+    let rows = rows(view, &[Key::Platform(name.clone())])?;
+    Loaded::new(&rows).the_platform(name).map(|_| ())
+}
+
+/// That a shop is there, and its platform.
+pub fn the_shop(view: &mut View<'_>, name: &ShopName) -> Result<(), Refusal> {
+    let rows = rows(view, &[Key::Platform(name.platform()), Key::Shop(name.clone())])?;
+    Loaded::new(&rows).the_shop(name).map(|_| ())
+}
+
+/// Which page of a listing is asked for.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Where it begins: just after the page before.
+    pub from: Id,
+    /// Most rows on it.
+    pub size: usize,
+}
+
+impl Page {
+    /// As a request asks for it.
+    ///
+    /// # Errors
+    /// If the token is not one that a page gave.
+    pub fn asked(page_size: i32, page_token: &str) -> Result<Self, Refusal> {
+        let last = page::token(page_token)?;
+        let from = last.map_or_else(Id::before_all, |last| last.just_after());
+        Ok(Self { from, size: page::size(page_size) })
+    }
+
+    /// Its rows, of a listing whose keys differ in an id, and the token of the
+    /// page after it.
+    pub fn read<T>(
+        self,
+        view: &mut View<'_>,
+        key: impl Fn(Id) -> Key,
+        pick: impl Fn(&Row) -> Option<(Id, T)>,
+    ) -> Result<(Vec<T>, String), Refusal> {
+        let (from, to) = (key(self.from), key(Id::after_all()));
+        let rows = view.scan(&Scan { from, to, reverse: false, limit: self.size + 1 })?;
+        let picked = rows.iter().filter_map(|row| pick(row)).collect();
+        let (picked, token) = page::cut(picked, self.size, |(id, _)| id.to_string());
+        Ok((picked.into_iter().map(|(_, picked)| picked).collect(), token))
+    }
+}
+
+/// The money of an account that is there, now.
+pub fn position(view: &mut View<'_>, account: &AccountName) -> Result<Position, Refusal> {
+    let balance = view.row(&Key::Balance(account.clone()))?;
+    let freezes = view.row(&Key::Freezes(Target::Account(account.clone())))?;
+    Ok(position_of(balance.as_deref(), freezes.as_deref(), account, view.now))
+}
+
+/// The money of accounts of one shop, now. Two listings instead of two rows
+/// for each.
+pub fn positions(view: &mut View<'_>, accounts: &[AccountName]) -> Result<Vec<Position>, Refusal> {
+    let (Some(first), Some(last)) = (accounts.first(), accounts.last()) else {
+        return Ok(Vec::new());
+    };
+    let beyond = last.shop().account(last.account.just_after());
+    let mut found: HashMap<Key, Arc<Row>> = HashMap::new();
+    for key in [Key::Balance, |name| Key::Freezes(Target::Account(name))] {
+        let (from, to) = (key(first.clone()), key(beyond.clone()));
+        let rows = view.scan(&Scan { from, to, reverse: false, limit: usize::MAX })?;
+        found.extend(rows.into_iter().map(|row| (row.key(), row)));
+    }
+    let positions = accounts.iter().map(|account| {
+        let balance = found.get(&Key::Balance(account.clone()));
+        let freezes = found.get(&Key::Freezes(Target::Account(account.clone())));
+        position_of(balance.map(AsRef::as_ref), freezes.map(AsRef::as_ref), account, view.now)
+    });
+    Ok(positions.collect())
+}
+
+fn position_of(
+    balance: Option<&Row>,
+    freezes: Option<&Row>,
+    account: &AccountName,
+    now: Instant,
+) -> Position {
+    let freeze = match freezes {
+        Some(Row::Freezes(freezes)) => Freezes::amount(freezes, now),
+        _ => Some(Amount::ZERO),
+    };
+    match balance {
+        Some(Row::Balance(balance)) => balance.position(now, freeze),
+        _ => Balance::new(account.clone()).position(now, freeze),
+    }
+}

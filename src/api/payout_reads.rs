@@ -1,0 +1,319 @@
+//! Reading payouts and decisions: only what is durable, as it is now.
+
+use std::collections::BTreeMap;
+
+use super::{
+    auth::{require_role, require_shop},
+    convert,
+    convert_payout::to_payout,
+    page,
+    payout_service::READ,
+    problems::Problems,
+    receipt::{self, Style},
+    service::{Api, Language},
+};
+use crate::{
+    domain::{
+        amount::Amount,
+        key::Key,
+        name::{DecisionName, Id, OrderName, PayoutName, PlatformName, ProgrammeName, ShopName},
+        payout::{Payout, State},
+        refusal::{Reason, Refusal},
+        request::{Answered, RequestKey},
+        row::Row,
+        who::Caller,
+    },
+    engine::View,
+    proto::v1,
+    store::Scan,
+};
+
+/// That the shop of what is read is there.
+fn the_shop(view: &mut View<'_>, shop: &ShopName) -> Result<(), Refusal> {
+    if view.row(&Key::Platform(shop.platform()))?.is_none() {
+        return Err(Refusal::new(
+            Reason::PlatformNotFound,
+            format!("There is no platform {}.", shop.platform()),
+        ));
+    }
+    match view.row(&Key::Shop(shop.clone()))? {
+        Some(_) => Ok(()),
+        None => Err(Refusal::new(Reason::ShopNotFound, format!("There is no shop {shop}."))),
+    }
+}
+
+fn payout_of(row: &Row) -> Option<&Payout> {
+    if let Row::Payout(payout) = row { Some(payout) } else { None }
+}
+
+fn rendered(view: &View<'_>, payout: &Payout, language: Language) -> Result<v1::Payout, Refusal> {
+    let policy = view
+        .policy(&payout.revision)
+        .ok_or_else(|| Refusal::new(Reason::Internal, "A payout's revision is missing."))?;
+    Ok(to_payout(payout, &policy, language, view.now))
+}
+
+/// A payout.
+pub async fn get(api: &Api, name: PayoutName, language: Language) -> Result<v1::Payout, Refusal> {
+    api.engine
+        .read(move |view| {
+            the_shop(view, &name.shop())?;
+            let row = view.row(&Key::Payout(name.clone()))?;
+            match row.as_deref().and_then(payout_of) {
+                Some(payout) => rendered(view, payout, language),
+                None => {
+                    Err(Refusal::new(Reason::PayoutNotFound, format!("There is no payout {name}."))
+                        .at(name.to_string(), "Payouts are made by PayoutService.AuthorizePayout."))
+                }
+            }
+        })
+        .await
+}
+
+/// Payouts of a shop or an order, the newest first.
+pub async fn list(
+    api: &Api,
+    request: v1::ListPayoutsRequest,
+    caller: &Caller,
+    language: Language,
+) -> Result<v1::ListPayoutsResponse, Refusal> {
+    let mut problems = Problems::of(&request);
+    let shop =
+        convert::name(&request.parent, "parent", ShopName::PATTERN, ShopName::parse, &mut problems);
+    let order = convert::optional_name(
+        &request.order,
+        "order",
+        OrderName::PATTERN,
+        OrderName::parse,
+        &mut problems,
+    );
+    let shop = problems.finish(shop)?;
+    require_role(caller, READ)?;
+    require_shop(caller, &shop)?;
+    if let Some(order) = order.as_ref().filter(|order| order.shop() != shop) {
+        return Err(Refusal::new(Reason::OrderNotFound, format!("{shop} has no order {order}.")));
+    }
+    let before = page::token(&request.page_token)?.unwrap_or_else(Id::after_all);
+    let size = page::size(request.page_size);
+    api.engine
+        .read(move |view| {
+            the_shop(view, &shop)?;
+            let key = |id: Id| match &order {
+                Some(order) => Key::PayoutOfOrder(order.clone(), id),
+                None => Key::Payout(shop.payout(id)),
+            };
+            let scan = Scan {
+                from: key(Id::before_all()),
+                to: key(before),
+                reverse: true,
+                limit: size + 1,
+            };
+            let mut payouts = Vec::new();
+            for row in view.scan(&scan)? {
+                let row = match row.as_ref() {
+                    Row::PayoutOfOrder(_, id) => view.row(&Key::Payout(shop.payout(id.clone())))?,
+                    _ => Some(row),
+                };
+                if let Some(payout) = row.as_deref().and_then(payout_of) {
+                    payouts.push((payout.name.payout.clone(), rendered(view, payout, language)?));
+                }
+            }
+            let (payouts, next_page_token) = page::cut(payouts, size, |(id, _)| id.to_string());
+            Ok(v1::ListPayoutsResponse {
+                payouts: payouts.into_iter().map(|(_, payout)| payout).collect(),
+                next_page_token,
+            })
+        })
+        .await
+}
+
+/// A decision's receipt, by name or by the request's id.
+pub async fn decision(
+    api: &Api,
+    request: v1::GetDecisionRequest,
+    caller: &Caller,
+    language: Language,
+) -> Result<v1::Receipt, Refusal> {
+    let mut problems = Problems::of(&request);
+    let by_name = convert::optional_name(
+        &request.name,
+        "name",
+        DecisionName::PATTERN,
+        DecisionName::parse,
+        &mut problems,
+    );
+    let shop = match &by_name {
+        Some(name) => Some(name.shop()),
+        None => {
+            if request.request_id.is_empty() {
+                problems.add(
+                    Reason::FieldInvalid,
+                    "name",
+                    "Required, or parent and request_id instead.",
+                );
+            }
+            convert::name(
+                &request.parent,
+                "parent",
+                ShopName::PATTERN,
+                ShopName::parse,
+                &mut problems,
+            )
+        }
+    };
+    let shop = problems.finish(shop)?;
+    require_role(caller, READ)?;
+    require_shop(caller, &shop)?;
+    let full = request.view == i32::from(v1::ReceiptView::Full);
+    api.engine
+        .read(move |view| {
+            the_shop(view, &shop)?;
+            let name = match by_name {
+                Some(name) => Some(name),
+                None => answered(view, &shop, &request.request_id)?.map(|id| shop.decision(id)),
+            };
+            let row = match &name {
+                Some(name) => view.row(&Key::Decision(name.clone()))?,
+                None => None,
+            };
+            let Some(Row::Decision(decision)) = row.as_deref() else {
+                return Err(Refusal::new(
+                    Reason::DecisionNotFound,
+                    "There is no such decision, or it is no longer kept.",
+                ));
+            };
+            let policy = view.policy(&decision.revision).ok_or_else(|| {
+                Refusal::new(Reason::Internal, "A decision's revision is missing.")
+            })?;
+            let payout = match decision.payout_name() {
+                Some(name) => view.row(&Key::Payout(name))?,
+                None => None,
+            };
+            let payout = payout.as_deref().and_then(payout_of);
+            Ok(receipt::of_decision(
+                decision,
+                payout,
+                false,
+                &policy,
+                Style { language, full },
+                view.now,
+            ))
+        })
+        .await
+}
+
+fn answered(view: &mut View<'_>, shop: &ShopName, request_id: &str) -> Result<Option<Id>, Refusal> {
+    let key = RequestKey {
+        platform: PlatformName { platform: shop.platform.clone() },
+        parent: shop.to_string().into(),
+        operation: "AuthorizePayout".into(),
+        id: request_id.into(),
+    };
+    let row = view.row(&Key::Request(key))?;
+    Ok(match row.as_deref() {
+        Some(Row::Request(request)) if request.forget_time.is_none_or(|at| view.now < at) => {
+            match &request.answered {
+                Answered::Decision(id) => Some(id.clone()),
+                _ => None,
+            }
+        }
+        _ => None,
+    })
+}
+
+/// Payouts read at once when they are summed up.
+const CHUNK: usize = 1000;
+
+/// Counts and sums of payouts by a dimension.
+pub async fn summarize(
+    api: &Api,
+    request: v1::SummarizePayoutsRequest,
+    caller: &Caller,
+) -> Result<v1::SummarizePayoutsResponse, Refusal> {
+    let mut problems = Problems::of(&request);
+    let shop =
+        convert::name(&request.parent, "parent", ShopName::PATTERN, ShopName::parse, &mut problems);
+    let programme = convert::name(
+        &request.programme,
+        "programme",
+        ProgrammeName::PATTERN,
+        ProgrammeName::parse,
+        &mut problems,
+    );
+    let both = problems.finish(shop.zip(programme))?;
+    let (shop, programme) = both;
+    require_role(caller, READ)?;
+    require_shop(caller, &shop)?;
+    let from = convert::time(request.start_time.as_ref());
+    let until = convert::time(request.end_time.as_ref());
+    api.engine
+        .read(move |view| {
+            the_shop(view, &shop)?;
+            let decimals = declared(view, &programme, &request.dimension)?;
+            let mut rows: BTreeMap<(String, State), (i64, Amount)> = BTreeMap::new();
+            let mut after = Id::before_all();
+            loop {
+                let scan = Scan {
+                    from: Key::Payout(shop.payout(after)),
+                    to: Key::Payout(shop.payout(Id::after_all())),
+                    reverse: false,
+                    limit: CHUNK,
+                };
+                let chunk = view.scan(&scan)?;
+                let payouts: Vec<&Payout> = chunk.iter().filter_map(|row| payout_of(row)).collect();
+                for payout in &payouts {
+                    let counted = payout.revision.programme == programme
+                        && from.is_none_or(|from| from <= payout.create_time)
+                        && until.is_none_or(|until| payout.create_time < until);
+                    if counted {
+                        let value = payout.dimensions.get(request.dimension.as_str());
+                        let value = value.map(ToString::to_string).unwrap_or_default();
+                        let row = rows.entry((value, payout.state_at(view.now))).or_default();
+                        row.0 += 1;
+                        row.1 = row.1.plus(payout.amount);
+                    }
+                }
+                match payouts.last() {
+                    Some(last) if chunk.len() == CHUNK => after = last.name.payout.just_after(),
+                    _ => break,
+                }
+            }
+            let rows = rows.into_iter().map(|((value, state), (count, amount))| {
+                v1::summarize_payouts_response::Row {
+                    value,
+                    state: receipt::state(state).into(),
+                    count,
+                    amount: amount.text(decimals),
+                }
+            });
+            Ok(v1::SummarizePayoutsResponse { rows: rows.collect() })
+        })
+        .await
+}
+
+/// That the programme declares the dimension; gives its currency's decimals.
+fn declared(
+    view: &mut View<'_>,
+    programme: &ProgrammeName,
+    dimension: &str,
+) -> Result<u32, Refusal> {
+    let row = view.row(&Key::Programme(programme.clone()))?;
+    let Some(Row::Programme(row)) = row.as_deref() else {
+        return Err(Refusal::new(
+            Reason::ProgrammeNotFound,
+            format!("There is no programme {programme}."),
+        ));
+    };
+    let policy = row.active(view.now).and_then(|revision| view.policy(&revision));
+    let Some(policy) = policy else { return Err(crate::decision::authorize::not_active(row)) };
+    let declared: Vec<&str> =
+        policy.facts.iter().filter(|f| f.dimension).map(|f| &*f.name).collect();
+    if declared.contains(&dimension) {
+        return Ok(policy.currency.decimals());
+    }
+    Err(Refusal::new(
+        Reason::NotADimension,
+        format!("{dimension:?} is not a dimension of the policy in force."),
+    )
+    .at("dimension", format!("Dimensions are: {}.", declared.join(", "))))
+}

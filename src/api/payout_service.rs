@@ -1,0 +1,351 @@
+//! PayoutService: deciding payouts and following them through their life.
+
+use std::sync::{Arc, LazyLock};
+
+use futures_util::future::join_all;
+use tonic::{Request, Response, Status};
+
+use super::{
+    auth::{require_role, require_shop},
+    convert,
+    convert_payout::{self, Asked, text, to_payout},
+    identity, payout_reads,
+    problems::Problems,
+    receipt::{self, Style},
+    service::{Api, Language, unexpected},
+};
+use crate::{
+    contract::{FieldPath, violations_at},
+    decision::{
+        Command, Reply,
+        authorize::Authorize,
+        life::{Cancel, Execute},
+        settle::{GiveBack, Settle},
+    },
+    domain::{
+        name::{OperatorName, PayoutName, PlatformName, RevisionName},
+        payout::SettlementResult,
+        policy::Policy,
+        refusal::{Reason, Refusal},
+        request::{RequestIdentity, RequestKey},
+        who::{Caller, Role},
+    },
+    engine::Answer,
+    proto::v1::{self, payout_service_server::PayoutService},
+};
+
+const ASK: &[Role] = &[Role::Platform, Role::Merchant];
+const PAY: &[Role] = &[Role::Platform, Role::Payer];
+/// Every role may read what it reaches.
+pub const READ: &[Role] =
+    &[Role::Platform, Role::Admin, Role::Merchant, Role::Payer, Role::Reviewer, Role::Auditor];
+
+/// Names of the fields that make up a request's content.
+static FIELDS: LazyLock<Arc<std::collections::BTreeMap<u32, String>>> = LazyLock::new(|| {
+    let names = identity::field_names("bursar.v1.PayoutSpec");
+    Arc::new(names.iter().map(|(number, name)| (*number, format!("payout.{name}"))).collect())
+});
+
+impl Api {
+    /// The compiled policy of a revision that decided something.
+    pub(super) async fn policy(&self, revision: RevisionName) -> Result<Arc<Policy>, Refusal> {
+        self.engine
+            .read(move |view| {
+                view.policy(&revision).ok_or_else(|| {
+                    Refusal::new(
+                        Reason::Internal,
+                        format!("{revision} decided something and is not there."),
+                    )
+                })
+            })
+            .await
+    }
+
+    async fn authorize(
+        &self,
+        request: &v1::AuthorizePayoutRequest,
+        mut problems: Problems,
+        caller: &Caller,
+        language: Language,
+    ) -> Result<v1::Receipt, Refusal> {
+        let full = request.view == i32::from(v1::ReceiptView::Full);
+        let asked = Asked {
+            parent: &request.parent,
+            payout: request.payout.as_ref(),
+            stage: crate::domain::limit::Stage::Confirm,
+            needs_amount: true,
+            full,
+        };
+        let spec = convert_payout::spec(asked, caller, &mut problems);
+        let spec = problems.finish(spec)?;
+        require_role(caller, ASK)?;
+        if let Some(shop) = crate::domain::name::ShopName::parse(&request.parent) {
+            require_shop(caller, &shop)?;
+        }
+        let spec = spec?;
+        let content = request.payout.as_ref().map(convert_payout::normalised).unwrap_or_default();
+        let identity = RequestIdentity {
+            key: RequestKey {
+                platform: PlatformName { platform: spec.shop.platform.clone() },
+                parent: request.parent.as_str().into(),
+                operation: "AuthorizePayout".into(),
+                id: request.request_id.as_str().into(),
+            },
+            content: identity::fingerprint(&content),
+            field_names: FIELDS.clone(),
+        };
+        let operator = spec.operator.clone();
+        let command = Command::Authorize(Box::new(Authorize { spec, identity }));
+        let answer = self.command(command, caller, operator).await?;
+        let Reply::Decided { decision, payout, replayed } = &answer.reply else {
+            return Err(unexpected());
+        };
+        let policy = self.policy(decision.revision.clone()).await?;
+        let style = Style { language, full };
+        Ok(receipt::of_decision(decision, payout.as_deref(), *replayed, &policy, style, answer.now))
+    }
+
+    async fn payout_answer(
+        &self,
+        answer: Answer,
+        language: Language,
+    ) -> Result<Response<v1::Payout>, Status> {
+        let Reply::Payout(payout) = &answer.reply else { return Err(unexpected().into()) };
+        let policy = self.policy(payout.revision.clone()).await?;
+        Ok(Response::new(to_payout(payout, &policy, language, answer.now)))
+    }
+}
+
+/// Name of a payout that a caller in these roles may touch.
+fn payout_name(
+    name: &str,
+    caller: &Caller,
+    roles: &[Role],
+    mut problems: Problems,
+) -> Result<PayoutName, Refusal> {
+    let name = convert::name(name, "name", PayoutName::PATTERN, PayoutName::parse, &mut problems);
+    let name = problems.finish(name)?;
+    require_role(caller, roles)?;
+    require_shop(caller, &name.shop())?;
+    Ok(name)
+}
+
+fn actor(text: &str, problems: &mut Problems) -> Option<OperatorName> {
+    convert::optional_name(text, "actor", OperatorName::PATTERN, OperatorName::parse, problems)
+}
+
+#[tonic::async_trait]
+impl PayoutService for Api {
+    async fn validate_payout(
+        &self,
+        request: Request<v1::ValidatePayoutRequest>,
+    ) -> Result<Response<v1::Receipt>, Status> {
+        let caller = self.caller(request.metadata())?;
+        let language = Language::of(request.metadata());
+        let request = request.into_inner();
+        let mut problems = Problems::of(&request);
+        let full = request.view == i32::from(v1::ReceiptView::Full);
+        let asked = Asked {
+            parent: &request.parent,
+            payout: request.payout.as_ref(),
+            stage: convert_payout::stage(request.stage),
+            needs_amount: false,
+            full,
+        };
+        let spec = convert_payout::spec(asked, &caller, &mut problems);
+        let spec = problems.finish(spec)?;
+        require_role(&caller, READ)?;
+        if let Some(shop) = crate::domain::name::ShopName::parse(&request.parent) {
+            require_shop(&caller, &shop)?;
+        }
+        let spec = spec?;
+        let operator = spec.operator.clone();
+        let answer = self.command(Command::Validate(Box::new(spec)), &caller, operator).await?;
+        let Reply::Checked(check) = &answer.reply else { return Err(unexpected().into()) };
+        let policy = self.policy(check.revision.clone()).await?;
+        Ok(Response::new(receipt::of_check(check, &policy, Style { language, full }, &caller.name)))
+    }
+
+    async fn authorize_payout(
+        &self,
+        request: Request<v1::AuthorizePayoutRequest>,
+    ) -> Result<Response<v1::Receipt>, Status> {
+        let caller = self.caller(request.metadata())?;
+        let language = Language::of(request.metadata());
+        let request = request.into_inner();
+        let problems = Problems::of(&request);
+        Ok(Response::new(self.authorize(&request, problems, &caller, language).await?))
+    }
+
+    async fn batch_authorize_payouts(
+        &self,
+        request: Request<v1::BatchAuthorizePayoutsRequest>,
+    ) -> Result<Response<v1::BatchAuthorizePayoutsResponse>, Status> {
+        let caller = self.caller(request.metadata())?;
+        let language = Language::of(request.metadata());
+        let mut batch = request.into_inner();
+        Problems::of(&batch).finish(Some(()))?;
+        for item in batch.requests.iter_mut().filter(|item| item.parent.is_empty()) {
+            item.parent.clone_from(&batch.parent);
+        }
+        let items = batch.requests.iter().enumerate().map(|(index, item)| {
+            let mut problems = Problems::default();
+            let requests = FieldPath::ROOT.field("requests");
+            problems.extend(violations_at(item, &requests.index(index)));
+            self.authorize(item, problems, &caller, language)
+        });
+        // Polled in order, so queued and decided in order.
+        let results = join_all(items).await;
+        let results = batch.requests.iter().zip(results).map(|(item, result)| {
+            use v1::authorize_payout_result::Result as Outcome;
+            v1::AuthorizePayoutResult {
+                request_id: item.request_id.clone(),
+                result: Some(match result {
+                    Ok(receipt) => Outcome::Receipt(receipt),
+                    Err(refusal) => Outcome::Error(rpc_status(&refusal.into())),
+                }),
+            }
+        });
+        Ok(Response::new(v1::BatchAuthorizePayoutsResponse { results: results.collect() }))
+    }
+
+    async fn execute_payout(
+        &self,
+        request: Request<v1::ExecutePayoutRequest>,
+    ) -> Result<Response<v1::Payout>, Status> {
+        let caller = self.caller(request.metadata())?;
+        let language = Language::of(request.metadata());
+        let request = request.into_inner();
+        let mut problems = Problems::of(&request);
+        let actor = actor(&request.actor, &mut problems);
+        let payout = payout_name(&request.name, &caller, PAY, problems)?;
+        let command =
+            Command::Execute(Execute { payout, execution_id: text(&request.execution_id) });
+        let answer = self.command(command, &caller, actor).await?;
+        self.payout_answer(answer, language).await
+    }
+
+    async fn settle_payout(
+        &self,
+        request: Request<v1::SettlePayoutRequest>,
+    ) -> Result<Response<v1::Payout>, Status> {
+        let caller = self.caller(request.metadata())?;
+        let language = Language::of(request.metadata());
+        let request = request.into_inner();
+        let mut problems = Problems::of(&request);
+        let result = match v1::settlement::Result::try_from(request.result) {
+            Ok(v1::settlement::Result::Failed) => SettlementResult::Failed,
+            _ => SettlementResult::Succeeded,
+        };
+        let amount = request
+            .amount
+            .as_ref()
+            .and_then(|money| convert::money(money, "amount", &mut problems));
+        if result == SettlementResult::Failed && request.amount.is_some() {
+            problems.add(
+                Reason::AmountInvalid,
+                "amount",
+                "Not to be sent with a failure: nothing was paid.",
+            );
+        }
+        let payout = payout_name(&request.name, &caller, PAY, problems)?;
+        let command = Command::Settle(Settle {
+            payout,
+            result,
+            amount,
+            reference: text(&request.channel_reference),
+            reason: text(&request.reason),
+        });
+        let answer = self.command(command, &caller, None).await?;
+        self.payout_answer(answer, language).await
+    }
+
+    async fn cancel_payout(
+        &self,
+        request: Request<v1::CancelPayoutRequest>,
+    ) -> Result<Response<v1::Payout>, Status> {
+        let caller = self.caller(request.metadata())?;
+        let language = Language::of(request.metadata());
+        let request = request.into_inner();
+        let mut problems = Problems::of(&request);
+        let actor = actor(&request.actor, &mut problems);
+        let payout = payout_name(&request.name, &caller, ASK, problems)?;
+        let command = Command::Cancel(Cancel { payout, reason: text(&request.reason) });
+        let answer = self.command(command, &caller, actor).await?;
+        self.payout_answer(answer, language).await
+    }
+
+    async fn return_payout(
+        &self,
+        request: Request<v1::ReturnPayoutRequest>,
+    ) -> Result<Response<v1::Payout>, Status> {
+        let caller = self.caller(request.metadata())?;
+        let language = Language::of(request.metadata());
+        let request = request.into_inner();
+        let mut problems = Problems::of(&request);
+        let amount = request
+            .amount
+            .as_ref()
+            .and_then(|money| convert::money(money, "amount", &mut problems));
+        let payout = payout_name(&request.name, &caller, PAY, problems)?;
+        let command = Command::Return(GiveBack {
+            payout,
+            amount: amount.ok_or_else(unexpected)?,
+            reference: text(&request.channel_reference),
+            reason: text(&request.reason),
+        });
+        let answer = self.command(command, &caller, None).await?;
+        self.payout_answer(answer, language).await
+    }
+
+    async fn get_payout(
+        &self,
+        request: Request<v1::GetPayoutRequest>,
+    ) -> Result<Response<v1::Payout>, Status> {
+        let caller = self.caller(request.metadata())?;
+        let language = Language::of(request.metadata());
+        let request = request.into_inner();
+        let name = payout_name(&request.name, &caller, READ, Problems::of(&request))?;
+        Ok(Response::new(payout_reads::get(self, name, language).await?))
+    }
+
+    async fn list_payouts(
+        &self,
+        request: Request<v1::ListPayoutsRequest>,
+    ) -> Result<Response<v1::ListPayoutsResponse>, Status> {
+        let caller = self.caller(request.metadata())?;
+        let language = Language::of(request.metadata());
+        Ok(Response::new(payout_reads::list(self, request.into_inner(), &caller, language).await?))
+    }
+
+    async fn get_decision(
+        &self,
+        request: Request<v1::GetDecisionRequest>,
+    ) -> Result<Response<v1::Receipt>, Status> {
+        let caller = self.caller(request.metadata())?;
+        let language = Language::of(request.metadata());
+        Ok(Response::new(
+            payout_reads::decision(self, request.into_inner(), &caller, language).await?,
+        ))
+    }
+
+    async fn summarize_payouts(
+        &self,
+        request: Request<v1::SummarizePayoutsRequest>,
+    ) -> Result<Response<v1::SummarizePayoutsResponse>, Status> {
+        let caller = self.caller(request.metadata())?;
+        Ok(Response::new(payout_reads::summarize(self, request.into_inner(), &caller).await?))
+    }
+}
+
+/// A status inside a message, details included.
+fn rpc_status(status: &Status) -> crate::proto::google::rpc::Status {
+    use prost::Message;
+    crate::proto::google::rpc::Status::decode(status.details()).unwrap_or_else(|_| {
+        crate::proto::google::rpc::Status {
+            code: status.code().into(),
+            message: status.message().to_owned(),
+            details: Vec::new(),
+        }
+    })
+}

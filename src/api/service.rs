@@ -1,0 +1,135 @@
+//! What all services share: the engine, who is calling, in which language.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use prost::Message;
+use tonic::metadata::MetadataMap;
+
+use super::{
+    auth::{self, Authenticator},
+    identity,
+};
+use crate::{
+    decision::{
+        Command, Reply,
+        configure::{Configure, What},
+    },
+    domain::{
+        name::{OperatorName, PlatformName},
+        refusal::{Reason, Refusal},
+        request::RequestIdentity,
+        row::Row,
+        who::Caller,
+    },
+    engine::{Answer, Handle},
+};
+
+/// What every service holds. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// Where commands go.
+    pub engine: Handle,
+    /// Who is calling.
+    pub auth: Authenticator,
+}
+
+/// The language texts are rendered in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Language {
+    /// Simplified Chinese.
+    Chinese,
+    /// English.
+    English,
+}
+
+impl Language {
+    /// The tag that policies have texts under.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::Chinese => "zh-CN",
+            Self::English => "en",
+        }
+    }
+
+    /// From `accept-language`: the first of Chinese and English that it names;
+    /// English if neither.
+    pub fn of(metadata: &MetadataMap) -> Self {
+        let header = metadata.get("accept-language").and_then(|v| v.to_str().ok()).unwrap_or("");
+        let tags = header
+            .split(',')
+            .map(|part| part.split(';').next().unwrap_or("").trim().to_ascii_lowercase());
+        for tag in tags {
+            if tag == "zh" || tag.starts_with("zh-") {
+                return Self::Chinese;
+            }
+            if tag == "en" || tag.starts_with("en-") {
+                return Self::English;
+            }
+        }
+        Self::English
+    }
+}
+
+impl Api {
+    /// Who sent this.
+    ///
+    /// # Errors
+    /// If nobody is known by its credentials.
+    pub fn caller(&self, metadata: &MetadataMap) -> Result<Caller, Refusal> {
+        self.auth.caller(metadata)
+    }
+
+    /// Has a command judged.
+    ///
+    /// # Errors
+    /// What the core or the engine refuses it with.
+    pub async fn command(
+        &self,
+        command: Command,
+        caller: &Caller,
+        actor: Option<OperatorName>,
+    ) -> Result<Answer, Refusal> {
+        self.engine.command(command, auth::author(caller, actor), caller.roles).await
+    }
+
+    /// Has a change of configuration judged, and answers with its row.
+    ///
+    /// # Errors
+    /// What the core or the engine refuses it with.
+    pub async fn configure(
+        &self,
+        what: What,
+        identity: Option<RequestIdentity>,
+        caller: &Caller,
+        actor: Option<OperatorName>,
+    ) -> Result<(Arc<Row>, Answer), Refusal> {
+        let configure = Configure { what, identity, needs_main: caller.is_only_merchant() };
+        let answer = self.command(Command::Configure(Box::new(configure)), caller, actor).await?;
+        match &answer.reply {
+            Reply::Row(row) => Ok((row.clone(), answer)),
+            _ => Err(unexpected()),
+        }
+    }
+}
+
+/// That the core answered with something a service did not ask for.
+pub fn unexpected() -> Refusal {
+    Refusal::new(Reason::Internal, "The core answered with something else than was asked for.")
+}
+
+/// The identity of a request, from the message without its id.
+pub fn identify<M: Message>(
+    content: &M,
+    operation: &'static str,
+    request_id: &str,
+    platform: &PlatformName,
+    parent: &str,
+    message: &'static str,
+) -> Option<RequestIdentity> {
+    if request_id.is_empty() {
+        return None;
+    }
+    let names: Arc<BTreeMap<u32, String>> = identity::field_names(message);
+    let fingerprint = identity::fingerprint(content);
+    identity::identity(platform, parent, operation, request_id, fingerprint, &names)
+}

@@ -1,0 +1,61 @@
+//! The whole command line: which commands there are.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use super::{Ink, call, policy, scenario, serve, store};
+
+/// Bursar decides whether money may leave a shop's account, holds the amount,
+/// and can say why.
+#[derive(Debug, Parser)]
+#[command(name = "bursar", version, about, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service.
+    Serve(serve::ServeArgs),
+    /// Call any method of a running service, JSON in and out.
+    Call(call::CallArgs),
+    /// Run scenario files against the service in process.
+    Scenario(scenario::ScenarioArgs),
+    /// Tools for policy authors.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+}
+
+/// Parses the command line and runs what it says.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!(
+                "{} the runtime cannot be started: {error}",
+                Ink::on(&std::io::stderr()).bad("error:")
+            );
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(async {
+        match cli.command {
+            Command::Serve(args) => serve::run(&args).await,
+            Command::Call(args) => call::run(&args).await,
+            Command::Scenario(args) => match store::factory(&args.store) {
+                Ok(factory) => scenario::run(&args, &factory).await,
+                Err(problem) => failed(&problem),
+            },
+            Command::Policy(command) => policy::run(&command),
+        }
+    })
+}
+
+/// Says why and gives up.
+pub fn failed(problem: &str) -> ExitCode {
+    eprintln!("{} {problem}", Ink::on(&std::io::stderr()).bad("error:"));
+    ExitCode::FAILURE
+}

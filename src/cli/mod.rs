@@ -1,0 +1,48 @@
+//! The commands of the `bursar` binary, one module each, and what they share:
+//! colours. Parsing of the whole command line is not here.
+
+use std::io::IsTerminal;
+
+pub mod args;
+pub mod call;
+pub mod local;
+pub mod policy;
+pub mod scenario;
+pub mod serve;
+pub mod store;
+
+/// Colours, if whoever reads is a terminal.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ink {
+    on: bool,
+}
+
+impl Ink {
+    /// Colours for that output, unless it is not a terminal or `NO_COLOR` is set.
+    #[must_use]
+    pub fn on(output: &impl IsTerminal) -> Self {
+        Self { on: output.is_terminal() && std::env::var_os("NO_COLOR").is_none() }
+    }
+
+    /// For what went well.
+    #[must_use]
+    pub fn good(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    /// For what did not.
+    #[must_use]
+    pub fn bad(self, text: &str) -> String {
+        self.paint("31;1", text)
+    }
+
+    /// For what matters less.
+    #[must_use]
+    pub fn dim(self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}

@@ -1,0 +1,119 @@
+//! `bursar serve`: the service.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+
+use super::{args::failed, store};
+use crate::{
+    api::auth::Authenticator,
+    engine::{Options, clock::SystemClock},
+    server::{Drain, Parts, Service},
+    telemetry,
+};
+
+/// How to run the service.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Address to listen on. Port 0 takes a free one.
+    #[arg(long, env = "BURSAR_LISTEN", default_value = "127.0.0.1:7411", value_name = "ADDR")]
+    pub listen: SocketAddr,
+    /// Where rows and the journal are kept: sled or memory.
+    #[arg(long, env = "BURSAR_STORE", default_value = "sled", value_name = "STORE")]
+    pub store: String,
+    /// Directory of the embedded store.
+    #[arg(long, env = "BURSAR_DATA", default_value = "data", value_name = "DIR")]
+    pub data: PathBuf,
+    /// Callers and their tokens (TOML). Without one, every caller is trusted,
+    /// which is allowed on loopback only.
+    #[arg(long, env = "BURSAR_TOKENS", value_name = "FILE")]
+    pub tokens: Option<PathBuf>,
+    /// Listen beyond loopback without TLS.
+    #[arg(long)]
+    pub insecure: bool,
+}
+
+/// Runs the service until it is told to stop.
+pub async fn run(args: &ServeArgs) -> ExitCode {
+    telemetry::init();
+    match serve(args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => failed(&problem),
+    }
+}
+
+fn authenticator(args: &ServeArgs) -> Result<Authenticator, String> {
+    match &args.tokens {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                format!("the token file {} cannot be read: {error}", path.display())
+            })?;
+            Authenticator::from_token_file(&text)
+                .map_err(|problem| format!("the token file {}: {problem}", path.display()))
+        }
+        None if args.listen.ip().is_loopback() => Ok(Authenticator::Local),
+        None => Err(format!(
+            "{} can be reached from other machines, and there is no --tokens file: everybody could call everything",
+            args.listen
+        )),
+    }
+}
+
+async fn serve(args: &ServeArgs) -> Result<(), String> {
+    let auth = authenticator(args)?;
+    if !args.listen.ip().is_loopback() {
+        if !args.insecure {
+            return Err(format!(
+                "{} can be reached from other machines, and this version has no TLS of its own. Put a sidecar in front and listen on loopback, or say --insecure",
+                args.listen
+            ));
+        }
+        tracing::warn!(listen = %args.listen, "INSECURE: tokens and payouts cross the network in the clear");
+    }
+    let store = store::open(&args.store, &args.data)?;
+    let parts = Parts {
+        store,
+        clock: Arc::new(SystemClock::new()),
+        auth: auth.clone(),
+        options: Options::default(),
+    };
+    let service = Service::start(parts)?;
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let callers = match &auth {
+        Authenticator::Local => "everybody on this machine, in every role".to_owned(),
+        Authenticator::Tokens(callers) => format!("{} known by token", callers.len()),
+    };
+    tracing::info!(%address, store = args.store, data = %args.data.display(), callers, "serving");
+    let incoming = TcpListenerStream::new(listener);
+    let served = service.serve(incoming, told_to_stop(), Drain::default()).await;
+    tracing::info!("putting the store away");
+    service.stop(true).await;
+    tracing::info!("stopped");
+    served.map_err(|error| error.to_string())
+}
+
+/// Ready when the process is told to stop: Ctrl-C or SIGTERM.
+pub async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminate = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "SIGTERM cannot be heard; use Ctrl-C");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+    tracing::info!("told to stop; draining");
+}

@@ -1,0 +1,219 @@
+//! Accounts and what moves on them other than payouts.
+
+use std::sync::Arc;
+
+use super::{
+    super::{
+        authorize::check_amount,
+        command::{Context, Reply},
+        loaded::Loaded,
+        out::Out,
+        reading,
+    },
+    edit::{Edit, check_etag},
+    exists, put, shop_keys,
+};
+use crate::domain::{
+    account::{Account, AccountKind, Balance, BalanceChange, Direction, Movement, MovementKind},
+    amount::{Amount, Currency},
+    change::Change,
+    event::EventKind,
+    freeze::Target,
+    instant::Instant,
+    key::Key,
+    name::{AccountName, OrderName},
+    refusal::{Reason, Refusal},
+    row::Row,
+    shop::Stamp,
+    value::Facts,
+};
+
+/// The alert for a movement that drives what is available below 0.
+pub const OVERDRAWN: &str = "ACCOUNT_OVERDRAWN";
+
+/// An account to open.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// Its name.
+    pub name: AccountName,
+    /// What it holds.
+    pub kind: AccountKind,
+    /// Its currency.
+    pub currency: Currency,
+    /// Registered facts.
+    pub facts: Facts,
+}
+
+/// A movement to record.
+#[derive(Clone, Debug)]
+pub struct NewMovement {
+    /// The account.
+    pub account: AccountName,
+    /// Its reference there.
+    pub reference: Arc<str>,
+    /// Which way.
+    pub direction: Direction,
+    /// Why.
+    pub kind: MovementKind,
+    /// How much.
+    pub amount: (Amount, Currency),
+    /// The order it belongs to.
+    pub order: Option<OrderName>,
+    /// When, by its source.
+    pub occur_time: Option<Instant>,
+}
+
+/// The rows that any change of an account needs.
+pub fn keys(name: &AccountName) -> Vec<Key> {
+    let mut keys = shop_keys(&name.shop());
+    keys.push(Key::Account(name.clone()));
+    keys.push(Key::Balance(name.clone()));
+    keys.push(Key::Freezes(Target::Account(name.clone())));
+    keys
+}
+
+impl NewAccount {
+    pub(super) fn keys(&self) -> Vec<Key> {
+        keys(&self.name)
+    }
+
+    pub(super) fn apply(
+        &self,
+        loaded: &Loaded<'_>,
+        context: &Context<'_>,
+        out: &mut Out,
+    ) -> Result<Reply, Refusal> {
+        let shop = self.name.shop();
+        loaded.the_shop(&shop)?;
+        let name = self.name.to_string();
+        if loaded.account(&self.name).is_some() {
+            return Err(exists(&name));
+        }
+        out.changes.push(Change::Put(Row::Balance(Balance::new(self.name.clone()))));
+        let row = Account {
+            name: self.name.clone(),
+            kind: self.kind,
+            currency: self.currency,
+            facts: self.facts.clone(),
+            stamp: Stamp::new(context.now),
+        };
+        Ok(put(Row::Account(row), Some(shop), &name, context, out))
+    }
+}
+
+pub fn update(
+    name: &AccountName,
+    edit: &Edit,
+    loaded: &Loaded<'_>,
+    context: &Context<'_>,
+    out: &mut Out,
+) -> Result<Reply, Refusal> {
+    let shop = name.shop();
+    loaded.the_shop(&shop)?;
+    let old = loaded.the_account(name)?;
+    check_etag(&edit.etag, &old.stamp)?;
+    let row = Account {
+        facts: edit.facts.apply(&old.facts),
+        stamp: old.stamp.changed(context.now),
+        ..old.clone()
+    };
+    Ok(put(Row::Account(row), Some(shop), &name.to_string(), context, out))
+}
+
+impl NewMovement {
+    pub(super) fn keys(&self) -> Vec<Key> {
+        let mut keys = keys(&self.account);
+        keys.push(Key::Movement(self.account.clone(), self.reference.clone()));
+        keys
+    }
+
+    /// The field in which it differs from one recorded under its reference.
+    fn difference(&self, recorded: &Movement) -> Option<&'static str> {
+        if recorded.direction != self.direction {
+            Some("movement.direction")
+        } else if recorded.kind != self.kind {
+            Some("movement.kind")
+        } else if recorded.amount != self.amount.0 {
+            Some("movement.amount")
+        } else if recorded.order != self.order {
+            Some("movement.order")
+        } else if recorded.occur_time != self.occur_time {
+            Some("movement.occur_time")
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn apply(
+        &self,
+        loaded: &Loaded<'_>,
+        context: &Context<'_>,
+        out: &mut Out,
+    ) -> Result<Reply, Refusal> {
+        let shop = self.account.shop();
+        loaded.the_shop(&shop)?;
+        let account = loaded.the_account(&self.account)?;
+        let (amount, currency) = self.amount;
+        check_amount(amount, currency, account.currency, "movement.amount")?;
+        let balance = loaded
+            .balance(&self.account)
+            .cloned()
+            .unwrap_or_else(|| Balance::new(self.account.clone()));
+        let freeze = reading::freeze_of(loaded, &self.account, context.now);
+        let key = Key::Movement(self.account.clone(), self.reference.clone());
+        if let Some(Row::Movement(recorded)) = loaded.row(&key).map(AsRef::as_ref) {
+            if let Some(field) = self.difference(recorded) {
+                let message = format!("{:?} was recorded with another {field}.", &*self.reference);
+                return Err(Refusal::new(Reason::ReferenceReused, message)
+                    .at(field, "Each credit or debit needs a reference of its own."));
+            }
+            return Ok(self.reply(account, balance, freeze, recorded.clone(), true));
+        }
+        let credit = if self.direction == Direction::Debit { amount.negated() } else { amount };
+        let change = BalanceChange {
+            account: self.account.clone(),
+            credit,
+            movement: true,
+            before: None,
+            after: None,
+        };
+        let mut after = balance;
+        after.apply(&change);
+        let overdrawn = credit.is_negative()
+            && after.balance.minus(after.holds.held_at(context.now)).is_negative();
+        let movement = Movement {
+            account: self.account.clone(),
+            reference: self.reference.clone(),
+            number: after.movements,
+            direction: self.direction,
+            kind: self.kind,
+            amount,
+            order: self.order.clone(),
+            occur_time: self.occur_time,
+            record_time: context.now,
+            overdrawn,
+        };
+        let name = self.account.to_string();
+        out.changes.push(Change::Balance(change));
+        let number =
+            Row::MovementNumber(self.account.clone(), movement.number, self.reference.clone());
+        out.changes.push(Change::Put(number));
+        out.changes.push(Change::Put(Row::Movement(movement.clone())));
+        out.tell(context.now, Some(shop.clone()), EventKind::Movement(name.clone().into()));
+        if overdrawn {
+            out.alert(context.now, &shop, OVERDRAWN, &name);
+        }
+        Ok(self.reply(account, after, freeze, movement, false))
+    }
+
+    fn reply(
+        &self,
+        account: &Account,
+        balance: Balance,
+        freeze: Option<Amount>,
+        movement: Movement,
+        replayed: bool,
+    ) -> Reply {
+        Reply::Moved { movement, account: account.clone(), balance, freeze, replayed }
+    }
+}

@@ -1,0 +1,184 @@
+//! Operators and grants.
+
+use std::sync::Arc;
+
+use super::{
+    super::{
+        command::{Context, Reply},
+        loaded::Loaded,
+        out::Out,
+    },
+    edit::{Edit, check_etag},
+    exists, put, shop_keys,
+};
+use crate::domain::{
+    amount::Amount,
+    change::Change,
+    event::EventKind,
+    key::Key,
+    name::{GrantName, OperatorName},
+    operator::{Grant, Operator, OperatorKind, Reach},
+    refusal::{Reason, Refusal},
+    row::Row,
+    shop::Stamp,
+    value::Facts,
+};
+
+/// An operator to register.
+#[derive(Clone, Debug)]
+pub struct NewOperator {
+    /// Its name.
+    pub name: OperatorName,
+    /// For people.
+    pub display_name: Arc<str>,
+    /// Main account or sub-account.
+    pub kind: OperatorKind,
+    /// Registered facts.
+    pub facts: Facts,
+}
+
+/// A grant to set.
+#[derive(Clone, Debug)]
+pub struct SetGrant {
+    /// Its name.
+    pub name: GrantName,
+    /// The etag it has to have; empty: any.
+    pub etag: String,
+    /// Fields and their new values.
+    pub fields: Vec<GrantField>,
+}
+
+/// A field of a grant with a new value.
+#[derive(Clone, Debug)]
+pub enum GrantField {
+    /// Switched on or off.
+    Enabled(bool),
+    /// Most for one payout.
+    PerPayoutAmount(Option<Amount>),
+    /// Most for a day.
+    DailyAmount(Option<Amount>),
+    /// Most for a month.
+    MonthlyAmount(Option<Amount>),
+    /// Most payouts a day.
+    DailyCount(Option<u32>),
+    /// Staff tier.
+    Tier(Arc<str>),
+    /// How far it reaches.
+    Reach(Reach),
+}
+
+/// The rows that any change of a grant needs.
+pub fn grant_keys(name: &GrantName) -> Vec<Key> {
+    let mut keys = shop_keys(&name.shop());
+    keys.push(Key::Operator(name.operator()));
+    keys.push(Key::Programme(name.programme()));
+    keys.push(Key::Grant(name.clone()));
+    keys
+}
+
+impl NewOperator {
+    pub(super) fn apply(
+        &self,
+        loaded: &Loaded<'_>,
+        context: &Context<'_>,
+        out: &mut Out,
+    ) -> Result<Reply, Refusal> {
+        let shop = self.name.shop();
+        loaded.the_shop(&shop)?;
+        let name = self.name.to_string();
+        if loaded.operator(&self.name).is_some() {
+            return Err(exists(&name));
+        }
+        let row = Operator {
+            name: self.name.clone(),
+            display_name: self.display_name.clone(),
+            kind: self.kind,
+            facts: self.facts.clone(),
+            stamp: Stamp::new(context.now),
+        };
+        Ok(put(Row::Operator(row), Some(shop), &name, context, out))
+    }
+}
+
+pub fn update(
+    name: &OperatorName,
+    edit: &Edit,
+    loaded: &Loaded<'_>,
+    context: &Context<'_>,
+    out: &mut Out,
+) -> Result<Reply, Refusal> {
+    let shop = name.shop();
+    loaded.the_shop(&shop)?;
+    let old = loaded.the_operator(name)?;
+    check_etag(&edit.etag, &old.stamp)?;
+    let row = Operator {
+        display_name: edit.display_name.clone().unwrap_or_else(|| old.display_name.clone()),
+        facts: edit.facts.apply(&old.facts),
+        stamp: old.stamp.changed(context.now),
+        ..old.clone()
+    };
+    Ok(put(Row::Operator(row), Some(shop), &name.to_string(), context, out))
+}
+
+impl SetGrant {
+    pub(super) fn apply(
+        &self,
+        loaded: &Loaded<'_>,
+        context: &Context<'_>,
+        out: &mut Out,
+    ) -> Result<Reply, Refusal> {
+        let shop = self.name.shop();
+        loaded.the_shop(&shop)?;
+        loaded.the_operator(&self.name.operator())?;
+        super::super::authorize::the_programme(loaded, &self.name.programme())?;
+        let old = loaded.grant(&self.name);
+        let mut row = match old {
+            Some(old) => {
+                check_etag(&self.etag, &old.stamp)?;
+                Grant { stamp: old.stamp.changed(context.now), ..old.clone() }
+            }
+            None => Grant {
+                name: self.name.clone(),
+                enabled: false,
+                per_payout_amount: None,
+                daily_amount: None,
+                monthly_amount: None,
+                daily_count: None,
+                tier: "".into(),
+                reach: Reach::default(),
+                stamp: Stamp::new(context.now),
+            },
+        };
+        for field in self.fields.iter().cloned() {
+            match field {
+                GrantField::Enabled(enabled) => row.enabled = enabled,
+                GrantField::PerPayoutAmount(amount) => row.per_payout_amount = amount,
+                GrantField::DailyAmount(amount) => row.daily_amount = amount,
+                GrantField::MonthlyAmount(amount) => row.monthly_amount = amount,
+                GrantField::DailyCount(count) => row.daily_count = count,
+                GrantField::Tier(tier) => row.tier = tier,
+                GrantField::Reach(reach) => row.reach = reach,
+            }
+        }
+        Ok(put(Row::Grant(row), Some(shop), &self.name.to_string(), context, out))
+    }
+}
+
+pub fn delete_grant(
+    name: &GrantName,
+    etag: &str,
+    loaded: &Loaded<'_>,
+    context: &Context<'_>,
+    out: &mut Out,
+) -> Result<Reply, Refusal> {
+    let shop = name.shop();
+    loaded.the_shop(&shop)?;
+    let Some(old) = loaded.grant(name) else {
+        return Err(Refusal::new(Reason::GrantNotFound, format!("There is no grant {name}."))
+            .at(name.to_string(), "Set it with QuotaService.UpdateGrant."));
+    };
+    check_etag(etag, &old.stamp)?;
+    out.tell(context.now, Some(shop), EventKind::Configured(name.to_string().into()));
+    out.changes.push(Change::Delete(Key::Grant(name.clone())));
+    Ok(Reply::Deleted)
+}

@@ -1,0 +1,86 @@
+//! What happens by itself: expiries and the policy's timers, dated at their
+//! instants, each once, also after downtime.
+
+use super::{
+    command::{Context, Reply},
+    life,
+    loaded::Loaded,
+    out::{Judgement, Out},
+};
+use crate::domain::{
+    change::Change, event::EventKind, instant::Instant, key::Key, name::PayoutName, payout::Payout,
+    policy::Policy, row::Row,
+};
+
+/// Something may be due for a payout.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// Which payout.
+    pub payout: PayoutName,
+}
+
+/// The next instant at which something is due for a payout.
+pub fn next(payout: &Payout, policy: &Policy) -> Option<Instant> {
+    let expiry = payout.expire_time.filter(|_| payout.state.is_pending());
+    let timers = policy
+        .timers
+        .iter()
+        .filter(|timer| timer.state == payout.state && !payout.fired.contains(&timer.id))
+        .map(|timer| payout.state_time.plus(timer.after));
+    timers.chain(expiry).min()
+}
+
+impl Due {
+    /// What it is called in records.
+    pub fn operation(&self) -> &'static str {
+        "Due"
+    }
+
+    /// The rows it needs first.
+    pub fn first(&self) -> Vec<Key> {
+        life::rows_of(&self.payout)
+    }
+
+    /// Does what is due by now, in the order of the instants.
+    pub fn judge(&self, loaded: &Loaded<'_>, context: &Context<'_>) -> Judgement {
+        let mut out = Out::default();
+        let Some(payout) = loaded.payout(&self.payout) else {
+            return out.answer(Ok(Reply::Done));
+        };
+        let mut payout = payout.clone();
+        let policy = context.policy(&payout.revision);
+        let before = payout.clone();
+        while let Some(at) = next(&payout, &policy).filter(|at| *at <= context.now) {
+            fire(&mut payout, &policy, at, &mut out);
+            if payout.has_expired(at) {
+                life::expire_if_due(&mut payout, context.now, &policy, &mut out);
+            }
+        }
+        if payout != before {
+            out.changes.push(Change::Put(Row::Payout(Box::new(payout))));
+        }
+        out.answer(Ok(Reply::Done))
+    }
+}
+
+/// Fires the timers that are due at exactly this instant.
+fn fire(payout: &mut Payout, policy: &Policy, at: Instant, out: &mut Out) {
+    for timer in &policy.timers {
+        let due = timer.state == payout.state
+            && !payout.fired.contains(&timer.id)
+            && payout.state_time.plus(timer.after) == at;
+        if !due {
+            continue;
+        }
+        payout.fired.push(timer.id.clone());
+        if let Some(alert) = policy.alerts.get(timer.alert) {
+            let kind = EventKind::Alert {
+                id: alert.id.clone(),
+                resource: payout.name.to_string().into(),
+                severity: alert.severity,
+                audience: alert.audience.clone(),
+            };
+            out.tell(at, Some(payout.name.shop()), kind);
+        }
+    }
+}

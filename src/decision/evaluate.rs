@@ -1,0 +1,248 @@
+//! Evaluates conditions. Total, exact, and a function of its arguments: a
+//! comparison with something absent does not hold.
+
+use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
+
+use crate::domain::{
+    amount::{Amount, Factor},
+    condition::{Check, Comparison, Left, Number, Operand, Predicate, Right, Source, Test},
+    decision::{Inputs, Reading},
+    instant::Instant,
+    policy::{Field, Origin, Policy},
+    value::Value,
+    window,
+};
+
+/// The numbers of the rule that is being judged, for its variants.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OwnNumbers {
+    /// A limit's bound.
+    pub limit: Amount,
+    /// Confirmed use.
+    pub used: Amount,
+    /// Held.
+    pub held: Amount,
+    /// Asked for.
+    pub requested: Amount,
+    /// Left.
+    pub remaining: Amount,
+    /// An account's balance.
+    pub balance: Amount,
+    /// Available if nothing were held.
+    pub unfrozen: Amount,
+    /// What may be taken.
+    pub available: Amount,
+}
+
+/// What a condition is evaluated against: a decision's inputs, with an amount
+/// and an instant that may differ from theirs (to ask "how much would pass"
+/// and "when").
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'a> {
+    /// The rules.
+    pub policy: &'a Policy,
+    /// What was loaded and sent.
+    pub inputs: &'a Inputs,
+    /// The amount asked about.
+    pub amount: Amount,
+    /// The instant asked about.
+    pub at: Instant,
+    /// The rule's own numbers, for variants.
+    pub own: Option<OwnNumbers>,
+}
+
+impl<'a> Situation<'a> {
+    /// As the inputs have it.
+    pub fn new(policy: &'a Policy, inputs: &'a Inputs) -> Self {
+        let amount = inputs.amount.unwrap_or_else(|| policy.currency.smallest());
+        Self { policy, inputs, amount, at: inputs.now, own: None }
+    }
+
+    /// The same with another amount.
+    #[must_use]
+    pub fn with_amount(self, amount: Amount) -> Self {
+        Self { amount, ..self }
+    }
+
+    /// The same at another instant.
+    #[must_use]
+    pub fn at(self, at: Instant) -> Self {
+        Self { at, ..self }
+    }
+
+    /// The same inside a rule that has numbers.
+    #[must_use]
+    pub fn inside(self, own: OwnNumbers) -> Self {
+        Self { own: Some(own), ..self }
+    }
+
+    /// A fact's value, if it is there.
+    pub fn fact(&self, index: usize) -> Option<Value> {
+        match self.policy.facts.get(index)?.origin {
+            Origin::Field(Field::Amount) => return Some(Value::Decimal(self.amount)),
+            Origin::Field(Field::Time) => return Some(Value::Time(self.at)),
+            _ => {}
+        }
+        let changed = self.inputs.fact_changes.iter().rev();
+        match changed.clone().find(|(when, fact, _)| *fact == index && *when <= self.at) {
+            Some((_, _, value)) => value.clone(),
+            None => self.inputs.facts.get(index)?.clone(),
+        }
+    }
+
+    /// Use and holds of a reading at the instant and amount asked about.
+    pub fn total(&self, reading: &Reading, by_amount: bool) -> Amount {
+        if by_amount {
+            let (used, held) = reading.by_amount.get(&self.amount).copied().unwrap_or_default();
+            return used.plus(held);
+        }
+        let relieved = reading.relief.iter().rev().find(|(when, _)| *when <= self.at);
+        relieved.map_or_else(|| reading.used.plus(reading.held), |(_, total)| *total)
+    }
+
+    fn measure(&self, index: usize) -> Option<Amount> {
+        let reading = self.inputs.measures.get(index)?.as_ref()?;
+        let by_amount = self.policy.measures.get(index)?.counting.by_amount;
+        Some(self.total(reading, by_amount))
+    }
+
+    fn number(&self, number: Number) -> Option<Amount> {
+        let own = self.own.as_ref()?;
+        Some(match number {
+            Number::Limit => own.limit,
+            Number::Used => own.used,
+            Number::Held => own.held,
+            Number::Requested => own.requested,
+            Number::Remaining => own.remaining,
+            Number::Balance => own.balance,
+            Number::Unfrozen => own.unfrozen,
+            Number::Available => own.available,
+        })
+    }
+
+    /// A number with its factor, if it is there.
+    pub fn operand(&self, operand: &Operand) -> Option<(Amount, Factor)> {
+        let amount = match operand.of {
+            Source::Literal(amount) => amount,
+            Source::Fact(index) => match self.fact(index)? {
+                Value::Decimal(amount) => amount,
+                _ => return None,
+            },
+            Source::Measure(index) => self.measure(index)?,
+            Source::Number(number) => self.number(number)?,
+        };
+        Some((amount, operand.factor))
+    }
+
+    /// Whether a condition holds.
+    pub fn holds(&self, predicate: &Predicate) -> bool {
+        match predicate {
+            Predicate::All(parts) => parts.iter().all(|part| self.holds(part)),
+            Predicate::Any(parts) => parts.iter().any(|part| self.holds(part)),
+            Predicate::Nothing(parts) => !parts.iter().any(|part| self.holds(part)),
+            Predicate::Test(test) => self.test(test),
+        }
+    }
+
+    fn left(&self, left: Left) -> Option<Value> {
+        match left {
+            Left::Fact(index) => self.fact(index),
+            Left::Measure(index) => self.measure(index).map(Value::Decimal),
+            Left::Number(number) => self.number(number).map(Value::Decimal),
+        }
+    }
+
+    fn test(&self, test: &Test) -> bool {
+        let left = self.left(test.left);
+        match (&test.check, left) {
+            (Check::Present, left) => left.is_some(),
+            (Check::Absent, left) => left.is_none(),
+            (_, None) => false,
+            (Check::Compare(comparison, right), Some(left)) => {
+                self.compare(&left, test.factor, *comparison, right)
+            }
+            (Check::OneOf(wanted, values), Some(left)) => values.contains(&left) == *wanted,
+            (Check::OneOfFact(wanted, list), Some(Value::Text(text))) => match self.fact(*list) {
+                Some(Value::List(values)) => values.contains(&text) == *wanted,
+                _ => false,
+            },
+            (Check::Contains(Value::Text(text)), Some(Value::List(values))) => {
+                values.contains(text)
+            }
+            (Check::WithinMonths(months), Some(Value::Time(time))) => {
+                window::within_months(time, self.at, *months, &self.policy.zone)
+            }
+            (Check::WithinDays(days), Some(Value::Time(time))) => {
+                window::within_days(time, self.at, *days, &self.policy.zone)
+            }
+            // Types are checked when a policy is loaded and when facts are gathered.
+            (
+                Check::OneOfFact(..)
+                | Check::Contains(_)
+                | Check::WithinMonths(_)
+                | Check::WithinDays(_),
+                Some(_),
+            ) => false,
+        }
+    }
+
+    fn compare(&self, left: &Value, factor: Factor, comparison: Comparison, right: &Right) -> bool {
+        let ordering = match right {
+            Right::Literal(Value::Decimal(right)) => scaled(left, factor, *right, Factor::ONE),
+            Right::Literal(right) => same_type(left, right),
+            Right::Operand(operand) => match (left, operand.of) {
+                (Value::Decimal(_), _) => self
+                    .operand(operand)
+                    .and_then(|(right, right_factor)| scaled(left, factor, right, right_factor)),
+                (_, Source::Fact(index)) => {
+                    self.fact(index).and_then(|right| same_type(left, &right))
+                }
+                _ => None,
+            },
+        };
+        ordering.is_some_and(|ordering| comparison.holds(ordering))
+    }
+
+    /// Facts that a condition looks at, with their values, for its finding.
+    pub fn observed(&self, predicate: &Predicate, into: &mut BTreeMap<Arc<str>, Arc<str>>) {
+        match predicate {
+            Predicate::All(parts) | Predicate::Any(parts) | Predicate::Nothing(parts) => {
+                parts.iter().for_each(|part| self.observed(part, into));
+            }
+            Predicate::Test(test) => {
+                if let Left::Fact(index) = test.left {
+                    self.observe(index, into);
+                }
+                match &test.check {
+                    Check::OneOfFact(_, index)
+                    | Check::Compare(_, Right::Operand(Operand { of: Source::Fact(index), .. })) => {
+                        self.observe(*index, into);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn observe(&self, index: usize, into: &mut BTreeMap<Arc<str>, Arc<str>>) {
+        if let (Some(fact), Some(value)) = (self.policy.facts.get(index), self.fact(index)) {
+            into.insert(fact.name.clone(), value.to_string().into());
+        }
+    }
+}
+
+fn scaled(
+    left: &Value,
+    left_factor: Factor,
+    right: Amount,
+    right_factor: Factor,
+) -> Option<Ordering> {
+    match left {
+        Value::Decimal(left) => left.compare_scaled(left_factor, right, right_factor),
+        _ => None,
+    }
+}
+
+fn same_type(left: &Value, right: &Value) -> Option<Ordering> {
+    (left.kind() == right.kind()).then(|| left.cmp(right))
+}

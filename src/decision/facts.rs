@@ -1,0 +1,525 @@
+//! Gathers the values of a policy's facts: from the request, from registered
+//! resources, and from what Bursar knows itself. Refuses what is undeclared,
+//! mistyped, not allowed, missing or not the caller's to say — all at once.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{authorize::Spec, loaded::Loaded, reading};
+use crate::domain::{
+    amount::Currency,
+    condition::{Check, Left, Operand, Predicate, Right, Source, Test},
+    freeze::{Freezes, Target},
+    instant::Instant,
+    limit::{Rule, Stage},
+    name::Id,
+    operator::{Grant, Operator},
+    order::Order,
+    policy::{FactDeclaration, Field, Origin, Policy},
+    refusal::{Detail, Reason, Refusal},
+    value::{Facts, Value},
+    who::RoleSet,
+};
+
+/// Values by position in the policy, and how they change by waiting alone.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// Values.
+    pub facts: Vec<Option<Value>>,
+    /// At an instant, a fact's new value; by instant.
+    pub changes: Vec<(Instant, usize, Option<Value>)>,
+}
+
+/// Where facts are looked up.
+#[derive(Debug)]
+pub struct Sources<'a> {
+    /// What was asked.
+    pub spec: &'a Spec,
+    /// Loaded rows.
+    pub loaded: Loaded<'a>,
+    /// The order, the inline one included.
+    pub order: Option<&'a Order>,
+    /// Who asks.
+    pub operator: Option<&'a Operator>,
+    /// Its grant.
+    pub grant: Option<&'a Grant>,
+    /// The caller's roles.
+    pub roles: RoleSet,
+    /// The policy's currency.
+    pub currency: Currency,
+    /// The decision's time.
+    pub now: Instant,
+}
+
+/// Gathers the facts of a policy.
+pub fn gather(policy: &Policy, sources: &Sources<'_>) -> Result<Gathered, Refusal> {
+    let stage = sources.spec.stage;
+    let mut problems = Problems::default();
+    check_sent(policy, sources, &mut problems);
+    let needed = needed(policy, stage);
+    let mut gathered = Gathered::default();
+    for (index, fact) in policy.facts.iter().enumerate() {
+        let looked_at = needed.get(index).copied().unwrap_or(false);
+        let value = value(fact, sources, looked_at, &mut problems);
+        if value.is_none() && fact.required && looked_at {
+            problems.missing(fact, sources);
+        }
+        gathered.facts.push(value);
+        fact_changes(index, fact, sources, &mut gathered.changes);
+    }
+    gathered.changes.sort_unstable_by_key(|(at, index, _)| (*at, *index));
+    problems.into_result().map(|()| gathered)
+}
+
+/// The values that are known, without asking for more: for reading usage.
+pub fn known(policy: &Policy, sources: &Sources<'_>) -> Vec<Option<Value>> {
+    let mut ignored = Problems::default();
+    policy.facts.iter().map(|fact| value(fact, sources, false, &mut ignored)).collect()
+}
+
+/// Visits the facts a condition looks at.
+pub fn each_fact(predicate: &Predicate, visit: &mut impl FnMut(usize)) {
+    match predicate {
+        Predicate::All(parts) | Predicate::Any(parts) | Predicate::Nothing(parts) => {
+            parts.iter().for_each(|part| each_fact(part, visit));
+        }
+        Predicate::Test(test) => {
+            if let Left::Fact(index) = test.left {
+                visit(index);
+            }
+            match &test.check {
+                Check::OneOfFact(_, index)
+                | Check::Compare(_, Right::Operand(Operand { of: Source::Fact(index), .. })) => {
+                    visit(*index)
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Problems by reason; the gravest kind is answered, with all of its fields.
+#[derive(Debug, Default)]
+struct Problems {
+    found: Vec<(Reason, Detail)>,
+}
+
+impl Problems {
+    fn add(&mut self, reason: Reason, field: String, description: String) {
+        self.found.push((reason, Detail { field, description }));
+    }
+
+    fn missing(&mut self, fact: &FactDeclaration, sources: &Sources<'_>) {
+        let (path, registered) = path(&fact.origin, sources);
+        if registered {
+            let advice = if fact.asserted_by.is_empty() {
+                "Register it first.".to_owned()
+            } else {
+                "Register it first, by a caller whose role may assert it.".to_owned()
+            };
+            self.add(
+                Reason::FactNotRegistered,
+                path,
+                format!("The policy needs this fact ({}). {advice}", fact.name),
+            );
+        } else {
+            self.add(
+                Reason::FactMissing,
+                path,
+                format!("The policy needs this fact ({}). Send it.", fact.name),
+            );
+        }
+    }
+
+    /// Answers the first of: malformed, forbidden, not ready; all fields of
+    /// the same kind together, so that a caller mends them in one go.
+    fn into_result(self) -> Result<(), Refusal> {
+        use crate::domain::refusal::Kind;
+        for kind in [Kind::Invalid, Kind::Forbidden, Kind::Precondition] {
+            let mut of_kind = self.found.iter().filter(|(reason, _)| reason.kind() == kind);
+            if let Some((reason, _)) = of_kind.next() {
+                let details: Vec<Detail> = self
+                    .found
+                    .iter()
+                    .filter(|(r, _)| r.kind() == kind)
+                    .map(|(_, detail)| detail.clone())
+                    .collect();
+                let message = match kind {
+                    Kind::Invalid => "Facts of the request do not fit the policy.",
+                    Kind::Forbidden => "The caller's role may not assert these facts.",
+                    _ => "Registered facts do not suffice for a decision.",
+                };
+                return Err(Refusal { reason: *reason, message: message.to_owned(), details });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_sent(policy: &Policy, sources: &Sources<'_>, problems: &mut Problems) {
+    for (key, value) in &sources.spec.facts {
+        let field = format!("payout.facts[{key:?}]");
+        let declared =
+            policy.facts.iter().find(|f| matches!(&f.origin, Origin::Request(k) if k == key));
+        let Some(fact) = declared else {
+            let known = policy.facts.iter().filter_map(|f| match &f.origin {
+                Origin::Request(key) => Some(&**key),
+                _ => None,
+            });
+            let known: Vec<&str> = known.collect();
+            let advice = format!(
+                "The policy declares no such fact of a request. It has: {}.",
+                known.join(", ")
+            );
+            problems.add(Reason::FactUndeclared, field, advice);
+            continue;
+        };
+        if let Some(problem) = misfit(fact, value) {
+            let reason = if value.kind() == fact.kind {
+                Reason::FactValueNotAllowed
+            } else {
+                Reason::FactTypeMismatch
+            };
+            problems.add(reason, field, problem);
+        } else if !fact.asserted_by.is_empty() && !fact.asserted_by.meets(sources.roles) {
+            problems.add(
+                Reason::FactNotAssertable,
+                field,
+                "Leave it to a caller whose role may assert it.".to_owned(),
+            );
+        }
+    }
+}
+
+/// What is wrong with a value as the policy declares its fact.
+fn misfit(fact: &FactDeclaration, value: &Value) -> Option<String> {
+    if value.kind() != fact.kind {
+        return Some(format!(
+            "The policy declares {} as {:?}; this is {:?}.",
+            fact.name,
+            fact.kind,
+            value.kind()
+        ));
+    }
+    let allowed = match value {
+        Value::List(texts) => {
+            texts.iter().all(|text| fact.values.contains(&Value::Text(text.clone())))
+        }
+        value => fact.values.contains(value),
+    };
+    if !fact.values.is_empty() && !allowed {
+        let allowed: Vec<String> = fact.values.iter().map(ToString::to_string).collect();
+        return Some(format!("Must be one of: {}.", allowed.join(", ")));
+    }
+    None
+}
+
+/// Where a fact would have to be given, and whether that is a registration.
+fn path(origin: &Origin, sources: &Sources<'_>) -> (String, bool) {
+    let order = |rest: String| match (&sources.spec.inline_order, &sources.spec.order) {
+        (Some(_), _) => (format!("payout.inline_order.{rest}"), false),
+        (None, Some(_)) => (format!("order.{rest}"), true),
+        (None, None) => ("payout.order".to_owned(), false),
+    };
+    let operator = |rest: String| match &sources.spec.operator {
+        Some(_) => (format!("operator.{rest}"), true),
+        None => ("payout.operator".to_owned(), false),
+    };
+    match origin {
+        Origin::Request(key) => (format!("payout.facts[{key:?}]"), false),
+        Origin::Order(key) => order(format!("facts[{key:?}]")),
+        Origin::Shop(key) => (format!("shop.facts[{key:?}]"), true),
+        Origin::Operator(key) => operator(format!("facts[{key:?}]")),
+        Origin::Platform(key) => (format!("platform.facts[{key:?}]"), true),
+        Origin::Account(account, key) => (format!("accounts[{account:?}].facts[{key:?}]"), true),
+        Origin::Field(field) => match field {
+            Field::Amount => ("payout.amount".to_owned(), false),
+            Field::Payee => ("payout.payee".to_owned(), false),
+            Field::Purpose => ("payout.purpose".to_owned(), false),
+            Field::OrderId | Field::OrderExists => ("payout.order".to_owned(), false),
+            Field::OrderPaid => order("paid_amount".to_owned()),
+            Field::OrderPlaceTime => order("place_time".to_owned()),
+            Field::OperatorId | Field::OperatorKind | Field::OperatorFrozen => {
+                ("payout.operator".to_owned(), false)
+            }
+            Field::GrantExists
+            | Field::GrantEnabled
+            | Field::GrantPerPayout
+            | Field::GrantDaily
+            | Field::GrantMonthly
+            | Field::GrantDailyCount
+            | Field::GrantTier => operator("grant".to_owned()),
+            Field::AccountBalance(id)
+            | Field::AccountHeld(id)
+            | Field::AccountAvailable(id)
+            | Field::AccountExists(id)
+            | Field::AccountFrozen(id) => (format!("accounts[{id:?}]"), true),
+            Field::Time | Field::ShopId | Field::ShopFrozen | Field::ShopProceedsFrozen => {
+                ("shop".to_owned(), true)
+            }
+        },
+    }
+}
+
+fn value(
+    fact: &FactDeclaration,
+    sources: &Sources<'_>,
+    looked_at: bool,
+    problems: &mut Problems,
+) -> Option<Value> {
+    let loaded = &sources.loaded;
+    let spec = sources.spec;
+    let from = |facts: Option<&Facts>, key: &Arc<str>, problems: &mut Problems| {
+        registered(fact, facts, key, sources, looked_at, problems)
+    };
+    match &fact.origin {
+        Origin::Request(key) => spec.facts.get(key).cloned(),
+        Origin::Order(key) => from(sources.order.map(|o| &o.facts), key, problems),
+        Origin::Shop(key) => from(loaded.shop(&spec.shop).map(|s| &s.facts), key, problems),
+        Origin::Operator(key) => from(sources.operator.map(|o| &o.facts), key, problems),
+        Origin::Platform(key) => {
+            from(loaded.platform(&spec.shop.platform()).map(|p| &p.facts), key, problems)
+        }
+        Origin::Account(id, key) => {
+            let account = loaded.account(&spec.shop.account(id.clone()));
+            from(account.map(|a| &a.facts), key, problems)
+        }
+        Origin::Field(field) => {
+            let value = field_value(fact, field, sources, looked_at, problems)?;
+            match misfit(fact, &value) {
+                // Only payee, purpose and tier can be held to a list of values.
+                Some(problem) if looked_at => {
+                    let (path, _) = path(&fact.origin, sources);
+                    let reason = match field {
+                        Field::Payee | Field::Purpose => Reason::FactValueNotAllowed,
+                        _ => Reason::FactUnusable,
+                    };
+                    problems.add(reason, path, problem);
+                    None
+                }
+                Some(_) => None,
+                None => Some(value),
+            }
+        }
+    }
+}
+
+fn registered(
+    fact: &FactDeclaration,
+    facts: Option<&Facts>,
+    key: &Arc<str>,
+    sources: &Sources<'_>,
+    looked_at: bool,
+    problems: &mut Problems,
+) -> Option<Value> {
+    let registered = facts?.get(key)?;
+    if !fact.asserted_by.is_empty() && !fact.asserted_by.meets(registered.asserted_by) {
+        return None;
+    }
+    if let Some(problem) = misfit(fact, &registered.value) {
+        if looked_at {
+            let (path, is_registered) = path(&fact.origin, sources);
+            let reason = match (is_registered, registered.value.kind() == fact.kind) {
+                (true, _) => Reason::FactUnusable,
+                (false, true) => Reason::FactValueNotAllowed,
+                (false, false) => Reason::FactTypeMismatch,
+            };
+            problems.add(reason, path, problem);
+        }
+        return None;
+    }
+    Some(registered.value.clone())
+}
+
+fn field_value(
+    fact: &FactDeclaration,
+    field: &Field,
+    sources: &Sources<'_>,
+    looked_at: bool,
+    problems: &mut Problems,
+) -> Option<Value> {
+    let spec = sources.spec;
+    let text = |t: &str| (!t.is_empty()).then(|| Value::text(t));
+    let frozen = |target: Target, stops: fn(&Freezes, Instant) -> bool| {
+        let freezes = reading::freezes(&sources.loaded, &target);
+        Some(Value::Bool(freezes.is_some_and(|f| stops(f, sources.now))))
+    };
+    let position = |id: &Id| {
+        let account = spec.shop.account(id.clone());
+        let balance = sources.loaded.balance(&account)?;
+        Some(
+            balance
+                .position(sources.now, reading::freeze_of(&sources.loaded, &account, sources.now)),
+        )
+    };
+    match field {
+        // Filled in by whoever evaluates: they differ by what is asked.
+        Field::Amount | Field::Time => None,
+        Field::Payee => text(&spec.payee),
+        Field::Purpose => text(&spec.purpose),
+        Field::OrderId => spec.order.as_ref().map(|o| Value::text(o.order.as_str())),
+        Field::OrderExists => Some(Value::Bool(sources.order.is_some())),
+        Field::OrderPaid => {
+            let (amount, currency) = order_that_counts(fact, sources)?.paid?;
+            if looked_at && currency != sources.currency {
+                let (path, _) = path(&fact.origin, sources);
+                problems.add(
+                    Reason::CurrencyMismatch,
+                    path,
+                    format!("The order is in {}.", currency.code()),
+                );
+                return None;
+            }
+            Some(Value::Decimal(amount))
+        }
+        Field::OrderPlaceTime => order_that_counts(fact, sources)?.place_time.map(Value::Time),
+        Field::ShopId => Some(Value::text(spec.shop.shop.as_str())),
+        Field::ShopFrozen => frozen(Target::Shop(spec.shop.clone()), Freezes::stops_all),
+        Field::ShopProceedsFrozen => {
+            frozen(Target::Shop(spec.shop.clone()), Freezes::stops_proceeds)
+        }
+        Field::OperatorId => spec.operator.as_ref().map(|o| Value::text(o.operator.as_str())),
+        Field::OperatorKind => sources.operator.map(|o| Value::text(o.kind.as_str())),
+        Field::OperatorFrozen => {
+            frozen(Target::Operator(spec.operator.clone()?), Freezes::stops_all)
+        }
+        Field::GrantExists => Some(Value::Bool(sources.grant.is_some())),
+        Field::GrantEnabled => sources.grant.map(|g| Value::Bool(g.enabled)),
+        Field::GrantPerPayout => sources.grant?.per_payout_amount.map(Value::Decimal),
+        Field::GrantDaily => sources.grant?.daily_amount.map(Value::Decimal),
+        Field::GrantMonthly => sources.grant?.monthly_amount.map(Value::Decimal),
+        Field::GrantDailyCount => {
+            let count = sources.grant?.daily_count?;
+            Some(Value::Decimal(crate::domain::amount::Amount::from_count(u64::from(count))))
+        }
+        Field::GrantTier => text(&sources.grant?.tier),
+        Field::AccountExists(id) => {
+            Some(Value::Bool(sources.loaded.account(&spec.shop.account(id.clone())).is_some()))
+        }
+        Field::AccountBalance(id) => position(id).map(|p| Value::Decimal(p.balance)),
+        Field::AccountHeld(id) => position(id).map(|p| Value::Decimal(p.held)),
+        Field::AccountAvailable(id) => position(id).map(|p| Value::Decimal(p.available())),
+        Field::AccountFrozen(id) => {
+            frozen(Target::Account(spec.shop.account(id.clone())), Freezes::stops_all)
+        }
+    }
+}
+
+/// The order, if who recorded it may assert this fact.
+fn order_that_counts<'a>(fact: &FactDeclaration, sources: &Sources<'a>) -> Option<&'a Order> {
+    let counts =
+        |order: &&Order| fact.asserted_by.is_empty() || fact.asserted_by.meets(order.asserted_by);
+    sources.order.filter(counts)
+}
+
+/// How a fact changes by waiting alone: freezes end.
+fn fact_changes(
+    index: usize,
+    fact: &FactDeclaration,
+    sources: &Sources<'_>,
+    into: &mut Vec<(Instant, usize, Option<Value>)>,
+) {
+    let shop = &sources.spec.shop;
+    let (target, stops): (Target, fn(&Freezes, Instant) -> bool) = match &fact.origin {
+        Origin::Field(Field::ShopFrozen) => (Target::Shop(shop.clone()), Freezes::stops_all),
+        Origin::Field(Field::ShopProceedsFrozen) => {
+            (Target::Shop(shop.clone()), Freezes::stops_proceeds)
+        }
+        Origin::Field(Field::OperatorFrozen) => match &sources.spec.operator {
+            Some(operator) => (Target::Operator(operator.clone()), Freezes::stops_all),
+            None => return,
+        },
+        Origin::Field(Field::AccountFrozen(id)) => {
+            (Target::Account(shop.account(id.clone())), Freezes::stops_all)
+        }
+        _ => return,
+    };
+    if let Some(freezes) = reading::freezes(&sources.loaded, &target) {
+        for end in freezes.ends(sources.now) {
+            into.push((end, index, Some(Value::Bool(stops(freezes, end)))));
+        }
+    }
+}
+
+/// Which facts the rules of a stage look at.
+pub fn needed(policy: &Policy, stage: Stage) -> Vec<bool> {
+    let mut needed = vec![false; policy.facts.len()];
+    let mut measures = vec![false; policy.measures.len()];
+    let mut mark = Mark { facts: &mut needed, measures: &mut measures };
+    for condition in policy.conditions.iter().filter(|c| c.rule.stages.has(stage)) {
+        mark.rule(&condition.rule);
+        mark.predicate(&condition.require);
+    }
+    for limit in policy.limits.iter().filter(|l| l.rule.stages.has(stage)) {
+        mark.rule(&limit.rule);
+        mark.source(limit.bound.of);
+        limit.counting.scope.iter().for_each(|index| mark.fact(*index));
+    }
+    for draw in policy.draws.iter().filter(|d| d.rule.stages.has(stage)) {
+        mark.rule(&draw.rule);
+    }
+    for (index, measure) in policy.measures.iter().enumerate() {
+        if mark.measures.get(index).copied().unwrap_or(false) {
+            mark.predicate(&measure.when);
+            measure.counting.scope.iter().for_each(|index| mark.fact(*index));
+        }
+    }
+    needed
+}
+
+struct Mark<'a> {
+    facts: &'a mut Vec<bool>,
+    measures: &'a mut Vec<bool>,
+}
+
+impl Mark<'_> {
+    fn fact(&mut self, index: usize) {
+        if let Some(slot) = self.facts.get_mut(index) {
+            *slot = true;
+        }
+    }
+
+    fn source(&mut self, source: Source) {
+        match source {
+            Source::Fact(index) => self.fact(index),
+            Source::Measure(index) => {
+                if let Some(slot) = self.measures.get_mut(index) {
+                    *slot = true;
+                }
+            }
+            Source::Literal(_) | Source::Number(_) => {}
+        }
+    }
+
+    fn rule(&mut self, rule: &Rule) {
+        self.predicate(&rule.when);
+        rule.variants.iter().for_each(|v| self.predicate(&v.when));
+    }
+
+    fn predicate(&mut self, predicate: &Predicate) {
+        match predicate {
+            Predicate::All(parts) | Predicate::Any(parts) | Predicate::Nothing(parts) => {
+                parts.iter().for_each(|p| self.predicate(p));
+            }
+            Predicate::Test(Test { left, check, .. }) => {
+                match left {
+                    Left::Fact(index) => self.fact(*index),
+                    Left::Measure(index) => self.source(Source::Measure(*index)),
+                    Left::Number(_) => {}
+                }
+                match check {
+                    Check::OneOfFact(_, index) => self.fact(*index),
+                    Check::Compare(_, Right::Operand(Operand { of, .. })) => self.source(*of),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+/// Values of the policy's dimensions, for a payout's record.
+pub fn dimensions(policy: &Policy, facts: &[Option<Value>]) -> BTreeMap<Arc<str>, Arc<str>> {
+    let declared = policy.facts.iter().zip(facts).filter(|(fact, _)| fact.dimension);
+    declared
+        .filter_map(|(fact, value)| Some((fact.name.clone(), value.as_ref()?.to_string().into())))
+        .collect()
+}

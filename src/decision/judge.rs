@@ -1,0 +1,329 @@
+//! Judges inputs against a policy: the column of rules in the policy's order.
+//! Pure; the same inputs give the same verdict, live, replayed or read back.
+
+use std::collections::BTreeMap;
+
+use super::{
+    evaluate::{OwnNumbers, Situation},
+    largest, reset,
+};
+use crate::domain::{
+    amount::{Amount, Factor},
+    decision::{Answer, Funds, Inputs, Reading, Verdict},
+    finding::{Finding, Numbers, Outcome, Unit},
+    instant::Instant,
+    limit::{Condition, Draw, Limit, OnFailure, Quantity, Rule},
+    policy::Policy,
+    window::Window,
+};
+
+/// How much of a verdict is wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wanted {
+    /// Also list what passed.
+    pub passes: bool,
+    /// Work out the largest amount also if the answer is ALLOW.
+    pub largest: bool,
+}
+
+/// What one rule says about a situation.
+#[derive(Clone, Copy, Debug)]
+enum Ruling {
+    /// It is not asked here.
+    Silent,
+    /// It holds.
+    Holds,
+    /// It does not hold.
+    Fails,
+}
+
+/// Judges inputs.
+pub fn judge(policy: &Policy, inputs: &Inputs, wanted: Wanted) -> Verdict {
+    let situation = Situation::new(policy, inputs);
+    let mut findings = Vec::new();
+    for condition in &policy.conditions {
+        let ruling = of_condition(&situation, condition);
+        if let Some(outcome) = listed(ruling, &condition.rule, wanted) {
+            findings.push(condition_finding(&situation, condition, outcome));
+        }
+    }
+    for (index, limit) in policy.limits.iter().enumerate() {
+        let ruling = of_limit(&situation, index, limit);
+        if let Some(outcome) = listed(ruling, &limit.rule, wanted) {
+            findings.push(limit_finding(&situation, index, limit, outcome));
+        }
+    }
+    for (index, draw) in policy.draws.iter().enumerate() {
+        let ruling = of_draw(&situation, index, draw);
+        if let Some(outcome) = listed(ruling, &draw.rule, wanted) {
+            findings.push(draw_finding(&situation, index, draw, outcome));
+        }
+    }
+    let answer = findings.iter().fold(Answer::Allow, |answer, f| answer.max(answered(f.outcome)));
+    let (max_amount, max_amount_unreviewed) = if answer != Answer::Allow || wanted.largest {
+        let (any, unreviewed) = largest::amounts(&situation);
+        (Some(any), Some(unreviewed))
+    } else {
+        (None, None)
+    };
+    Verdict { answer, findings, max_amount, max_amount_unreviewed }
+}
+
+/// The answer for another amount, without findings.
+pub fn answer(situation: &Situation<'_>) -> Answer {
+    let policy = situation.policy;
+    let mut worst = Answer::Allow;
+    let mut hear = |ruling: Ruling, rule: &Rule| {
+        if matches!(ruling, Ruling::Fails) {
+            worst = worst.max(answered(failure(rule)));
+        }
+    };
+    for condition in &policy.conditions {
+        hear(of_condition(situation, condition), &condition.rule);
+    }
+    for (index, limit) in policy.limits.iter().enumerate() {
+        hear(of_limit(situation, index, limit), &limit.rule);
+    }
+    for (index, draw) in policy.draws.iter().enumerate() {
+        hear(of_draw(situation, index, draw), &draw.rule);
+    }
+    worst
+}
+
+fn answered(outcome: Outcome) -> Answer {
+    match outcome {
+        Outcome::Pass | Outcome::Warn => Answer::Allow,
+        Outcome::Review => Answer::Review,
+        Outcome::Deny => Answer::Deny,
+    }
+}
+
+fn failure(rule: &Rule) -> Outcome {
+    match rule.on_failure {
+        OnFailure::Deny => Outcome::Deny,
+        OnFailure::Review => Outcome::Review,
+        OnFailure::Warn => Outcome::Warn,
+    }
+}
+
+fn listed(ruling: Ruling, rule: &Rule, wanted: Wanted) -> Option<Outcome> {
+    match ruling {
+        Ruling::Silent => None,
+        Ruling::Holds => wanted.passes.then_some(Outcome::Pass),
+        Ruling::Fails => Some(failure(rule)),
+    }
+}
+
+/// Whether a rule is in force at an instant. The stage and the dates are the
+/// authorization's; only `reset` asks about later ones.
+fn in_force(rule: &Rule, at: Instant) -> bool {
+    let (from, until) = rule.effective;
+    from.is_none_or(|from| from <= at) && until.is_none_or(|until| at < until)
+}
+
+fn asked(situation: &Situation<'_>, rule: &Rule) -> bool {
+    rule.stages.has(situation.inputs.stage)
+        && in_force(rule, situation.at)
+        && situation.holds(&rule.when)
+}
+
+fn of_condition(situation: &Situation<'_>, condition: &Condition) -> Ruling {
+    if !asked(situation, &condition.rule) {
+        Ruling::Silent
+    } else if situation.holds(&condition.require) {
+        Ruling::Holds
+    } else {
+        Ruling::Fails
+    }
+}
+
+/// A limit's bound in steps of its unit. Use and requests are whole steps, so
+/// comparing with the floor is comparing exactly.
+fn bound(situation: &Situation<'_>, limit: &Limit) -> Option<Amount> {
+    let (amount, factor) = situation.operand(&limit.bound)?;
+    let decimals = decimals(situation.policy, limit.counting.quantity);
+    Some(
+        amount
+            .floor_of(factor, Factor::ONE, decimals)
+            .expect("bounds and factors are bounded")
+            .or_zero(),
+    )
+}
+
+fn decimals(policy: &Policy, quantity: Quantity) -> u32 {
+    match quantity {
+        Quantity::Amount => policy.currency.decimals(),
+        Quantity::Count => 0,
+    }
+}
+
+fn requested(situation: &Situation<'_>, limit: &Limit) -> Amount {
+    match limit.counting.quantity {
+        Quantity::Amount => situation.amount,
+        Quantity::Count => Amount::ONE,
+    }
+}
+
+/// What a limit reads where it has no meter, or its meter has no use yet.
+fn reading<'a>(situation: &Situation<'a>, index: usize, limit: &Limit) -> Option<&'a Reading> {
+    if limit.counting.window == Window::Payout {
+        return None;
+    }
+    situation.inputs.limits.get(index)?.as_ref()
+}
+
+fn of_limit(situation: &Situation<'_>, index: usize, limit: &Limit) -> Ruling {
+    if !asked(situation, &limit.rule) {
+        return Ruling::Silent;
+    }
+    let Some(bound) = bound(situation, limit) else { return Ruling::Silent };
+    let reading = reading(situation, index, limit);
+    let total = reading.map_or(Amount::ZERO, |r| situation.total(r, limit.counting.by_amount));
+    let full = reading.is_some_and(|r| r.full && situation.at == situation.inputs.now);
+    if total.plus(requested(situation, limit)) <= bound && !full {
+        Ruling::Holds
+    } else {
+        Ruling::Fails
+    }
+}
+
+fn funds<'a>(situation: &Situation<'a>, index: usize) -> Option<&'a Funds> {
+    situation.inputs.funds.get(index)
+}
+
+/// What an account has available at the instant asked about.
+fn available(situation: &Situation<'_>, funds: &Funds) -> Amount {
+    let relieved = funds.relief.iter().rev().find(|(when, _)| *when <= situation.at);
+    relieved.map_or_else(|| funds.position.available(), |(_, available)| *available)
+}
+
+fn of_draw(situation: &Situation<'_>, index: usize, draw: &Draw) -> Ruling {
+    if !asked(situation, &draw.rule) {
+        return Ruling::Silent;
+    }
+    let enough = funds(situation, index)
+        .is_some_and(|funds| funds.exists && situation.amount <= available(situation, funds));
+    if enough { Ruling::Holds } else { Ruling::Fails }
+}
+
+fn finding(situation: &Situation<'_>, rule: &Rule, outcome: Outcome) -> Finding {
+    let variant = (outcome != Outcome::Pass)
+        .then(|| rule.variants.iter().find(|v| situation.holds(&v.when)))
+        .flatten();
+    Finding {
+        rule: rule.id.clone(),
+        variant: variant.map(|v| v.id.clone()),
+        outcome,
+        window_full: false,
+        numbers: None,
+        reset_time: None,
+        window: None,
+        scope: BTreeMap::new(),
+        observed: BTreeMap::new(),
+    }
+}
+
+fn condition_finding(
+    situation: &Situation<'_>,
+    condition: &Condition,
+    outcome: Outcome,
+) -> Finding {
+    let mut finding = finding(situation, &condition.rule, outcome);
+    situation.observed(&condition.require, &mut finding.observed);
+    if outcome != Outcome::Pass {
+        finding.reset_time = reset::of_condition(situation, condition, |later| {
+            !matches!(of_condition(later, condition), Ruling::Fails)
+        });
+    }
+    finding
+}
+
+fn limit_finding(
+    situation: &Situation<'_>,
+    index: usize,
+    limit: &Limit,
+    outcome: Outcome,
+) -> Finding {
+    let reading = reading(situation, index, limit);
+    let (used, held) = match reading {
+        Some(reading) if limit.counting.by_amount => {
+            reading.by_amount.get(&situation.amount).copied().unwrap_or_default()
+        }
+        Some(reading) => (reading.used, reading.held),
+        None => (Amount::ZERO, Amount::ZERO),
+    };
+    let bound = bound(situation, limit).unwrap_or_default();
+    let numbers = Numbers {
+        limit: bound,
+        used: Some(used),
+        held,
+        requested: requested(situation, limit),
+        remaining: bound.minus(used).minus(held).or_zero(),
+        frozen: None,
+        unit: match limit.counting.quantity {
+            Quantity::Amount => Unit::Money,
+            Quantity::Count => Unit::Count,
+        },
+    };
+    let inside = situation.inside(OwnNumbers {
+        limit: numbers.limit,
+        used,
+        held,
+        requested: numbers.requested,
+        remaining: numbers.remaining,
+        ..OwnNumbers::default()
+    });
+    let mut finding = finding(&inside, &limit.rule, outcome);
+    finding.window_full = reading.is_some_and(|r| r.full) && outcome != Outcome::Pass;
+    finding.window = reading.and_then(|r| r.window);
+    finding.scope = scope(situation, limit);
+    if outcome != Outcome::Pass {
+        finding.reset_time = reset::of_limit(situation, limit, reading, |later| {
+            !matches!(of_limit(later, index, limit), Ruling::Fails)
+        });
+    }
+    finding.numbers = Some(numbers);
+    finding
+}
+
+fn scope(
+    situation: &Situation<'_>,
+    limit: &Limit,
+) -> BTreeMap<std::sync::Arc<str>, std::sync::Arc<str>> {
+    let facts = limit.counting.scope.iter().filter_map(|index| {
+        let fact = situation.policy.facts.get(*index)?;
+        let value = situation.fact(*index)?;
+        Some((fact.name.clone(), value.to_string().into()))
+    });
+    facts.collect()
+}
+
+fn draw_finding(situation: &Situation<'_>, index: usize, draw: &Draw, outcome: Outcome) -> Finding {
+    let position = funds(situation, index).map(|funds| funds.position).unwrap_or_default();
+    let inside = situation.inside(OwnNumbers {
+        balance: position.balance,
+        held: position.held,
+        unfrozen: position.unfrozen(),
+        available: position.available(),
+        requested: situation.amount,
+        remaining: position.available(),
+        limit: position.balance,
+        used: Amount::ZERO,
+    });
+    let mut finding = finding(&inside, &draw.rule, outcome);
+    finding.numbers = Some(Numbers {
+        limit: position.balance,
+        used: None,
+        held: position.held,
+        requested: situation.amount,
+        remaining: position.available(),
+        frozen: Some(position.frozen()),
+        unit: Unit::Money,
+    });
+    if outcome != Outcome::Pass {
+        finding.reset_time = reset::of_draw(situation, draw, funds(situation, index), |later| {
+            !matches!(of_draw(later, index, draw), Ruling::Fails)
+        });
+    }
+    finding
+}

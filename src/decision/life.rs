@@ -1,0 +1,364 @@
+//! The life of a payout: its transitions, and what each gives back or takes in
+//! the windows of its authorization. Executing and cancelling are here;
+//! reports of the channel are `settle`'s.
+
+use std::sync::Arc;
+
+use super::{
+    command::{Context, Reply},
+    loaded::Loaded,
+    out::{Judgement, Out},
+    reading,
+};
+use crate::domain::{
+    account::BalanceChange,
+    amount::Amount,
+    change::Change,
+    event::EventKind,
+    freeze::{Freezes, Target},
+    instant::Instant,
+    key::Key,
+    limit::OnReturn,
+    meter::{MeterChange, Phase},
+    name::PayoutName,
+    payout::{CountsWhile, Holding, Payout, State},
+    policy::Policy,
+    refusal::{Reason, Refusal},
+    row::Row,
+};
+
+/// Permits moving the money.
+#[derive(Clone, Debug)]
+pub struct Execute {
+    /// Which payout.
+    pub payout: PayoutName,
+    /// The payer's id of the execution.
+    pub execution_id: Arc<str>,
+}
+
+/// Calls a payout off.
+#[derive(Clone, Debug)]
+pub struct Cancel {
+    /// Which payout.
+    pub payout: PayoutName,
+    /// Why.
+    pub reason: Arc<str>,
+}
+
+/// The rows that any change of a payout needs first.
+pub fn rows_of(payout: &PayoutName) -> Vec<Key> {
+    let shop = payout.shop();
+    vec![
+        Key::Platform(shop.platform()),
+        Key::Shop(shop.clone()),
+        Key::Payout(payout.clone()),
+        Key::Freezes(Target::Shop(shop)),
+    ]
+}
+
+/// The rows that any change of a payout needs further.
+pub fn footprint(loaded: &Loaded<'_>, payout: &PayoutName) -> Vec<Key> {
+    let Some(payout) = loaded.payout(payout) else { return Vec::new() };
+    let mut keys: Vec<Key> = payout.holdings.iter().map(|h| Key::Meter(h.key.clone())).collect();
+    for drawn in &payout.draws {
+        keys.push(Key::Account(drawn.account.clone()));
+        keys.push(Key::Balance(drawn.account.clone()));
+        keys.push(Key::Freezes(Target::Account(drawn.account.clone())));
+    }
+    keys.extend(payout.operator.iter().map(|o| Key::Freezes(Target::Operator(o.clone()))));
+    keys
+}
+
+/// How a payout in its present state counts in a meter.
+fn counting(payout: &Payout, holding: &Holding) -> Option<(Phase, Amount)> {
+    let state = payout.state;
+    let counted = match &holding.counts {
+        CountsWhile::Always => true,
+        CountsWhile::Live => state.is_live(),
+        CountsWhile::InStates(states) => states.contains(&state),
+    };
+    if !counted {
+        return None;
+    }
+    let phase = match &holding.counts {
+        CountsWhile::Always => Phase::Used,
+        _ => phase(payout),
+    };
+    let quantity =
+        if holding.adds_amount { gross(payout, holding) } else { count(payout, holding) };
+    quantity.is_positive().then_some((phase, quantity))
+}
+
+fn phase(payout: &Payout) -> Phase {
+    match payout.state {
+        State::PendingApproval | State::Authorized => {
+            payout.expire_time.map_or(Phase::Held, Phase::Expiring)
+        }
+        State::Processing => Phase::Held,
+        _ => Phase::Used,
+    }
+}
+
+/// What it counts for: what was authorized until it is known what was paid.
+fn gross(payout: &Payout, holding: &Holding) -> Amount {
+    let fee = payout.amount.minus(payout.net_amount);
+    let paid = payout.settled.map_or(payout.amount, |settled| settled.plus(fee));
+    match (holding.on_return, payout.returned) {
+        (OnReturn::Restore, Some(returned)) => paid.minus(returned).or_zero(),
+        _ => paid,
+    }
+}
+
+fn count(payout: &Payout, holding: &Holding) -> Amount {
+    let restored = holding.on_return == OnReturn::Restore && payout.state == State::Returned;
+    if restored { Amount::ZERO } else { Amount::ONE }
+}
+
+/// Brings meters and accounts in line with the payout's present state.
+pub fn place(payout: &mut Payout, now: Instant, out: &mut Out) {
+    let counts: Vec<Option<(Phase, Amount)>> =
+        payout.holdings.iter().map(|holding| counting(payout, holding)).collect();
+    for (holding, after) in payout.holdings.iter_mut().zip(counts) {
+        if holding.now == after {
+            continue;
+        }
+        out.changes.push(Change::Meter(MeterChange {
+            key: holding.key.clone(),
+            shape: holding.shape,
+            payout: payout.name.payout.clone(),
+            at: payout.create_time,
+            amount: payout.amount,
+            before: holding.now,
+            after,
+            forget_until: holding.rolling.map(|length| now.minus(length)),
+        }));
+        holding.now = after;
+    }
+    let held = match payout.state {
+        state if state.is_pending() || state == State::Processing => Some(phase(payout)),
+        _ => None,
+    };
+    for drawn in &mut payout.draws {
+        let after = held.map(|phase| (phase, drawn.amount));
+        if drawn.now != after {
+            out.changes.push(Change::Balance(BalanceChange {
+                account: drawn.account.clone(),
+                credit: Amount::ZERO,
+                movement: false,
+                before: drawn.now,
+                after,
+            }));
+            drawn.now = after;
+        }
+    }
+}
+
+/// Moves money on the accounts a payout draws from: negative when it leaves.
+pub fn book(payout: &Payout, credit: Amount, out: &mut Out) {
+    if let Some(drawn) = payout.draws.first() {
+        out.changes.push(Change::Balance(BalanceChange {
+            account: drawn.account.clone(),
+            credit,
+            movement: false,
+            before: None,
+            after: None,
+        }));
+    }
+}
+
+/// Tells readers of a payout's new state, and raises the alerts the policy has for it.
+pub fn announce(payout: &Payout, from: Option<State>, at: Instant, policy: &Policy, out: &mut Out) {
+    let shop = payout.name.shop();
+    let kind = EventKind::PayoutChanged { payout: payout.name.clone(), from, to: payout.state };
+    out.tell(at, Some(shop.clone()), kind);
+    for alert in policy.alerts.iter().filter(|a| a.on_states.contains(&payout.state)) {
+        let kind = EventKind::Alert {
+            id: alert.id.clone(),
+            resource: payout.name.to_string().into(),
+            severity: alert.severity,
+            audience: alert.audience.clone(),
+        };
+        out.tell(at, Some(shop.clone()), kind);
+    }
+}
+
+/// Brings a payout to a state, dated `at`, with all that goes with it.
+pub fn transition(
+    payout: &mut Payout,
+    to: State,
+    at: Instant,
+    now: Instant,
+    policy: &Policy,
+    out: &mut Out,
+) {
+    let from = payout.state;
+    payout.state = to;
+    payout.update_time = at;
+    if from != to {
+        payout.state_time = at;
+        payout.fired.clear();
+    }
+    place(payout, now, out);
+    if from != to {
+        announce(payout, Some(from), at, policy, out);
+    }
+}
+
+/// Writes an expiry that has come, dated at its instant.
+pub fn expire_if_due(payout: &mut Payout, now: Instant, policy: &Policy, out: &mut Out) {
+    if payout.has_expired(now) {
+        let at = payout.expire_time.unwrap_or(now);
+        payout.reason = "EXPIRED".into();
+        transition(payout, State::Expired, at, now, policy, out);
+    }
+}
+
+/// Keeps the payout as it is now, if it changed, and answers with it.
+pub fn keep(before: &Payout, payout: Payout, mut out: Out) -> Judgement {
+    if payout != *before {
+        out.changes.push(Change::Put(Row::Payout(Box::new(payout.clone()))));
+    }
+    out.answer(Ok(Reply::Payout(Box::new(payout))))
+}
+
+/// Keeps what was written (an expiry, an alert) and refuses.
+pub fn refuse(before: &Payout, payout: Payout, mut out: Out, refusal: Refusal) -> Judgement {
+    if payout != *before {
+        out.changes.push(Change::Put(Row::Payout(Box::new(payout))));
+    }
+    out.answer(Err(refusal))
+}
+
+/// A payout that has to be there, with its policy.
+pub fn the_payout(
+    loaded: &Loaded<'_>,
+    context: &Context<'_>,
+    name: &PayoutName,
+) -> Result<(Payout, Arc<Policy>), Refusal> {
+    loaded.the_shop(&name.shop())?;
+    let payout = loaded.the_payout(name)?.clone();
+    let policy = context.policy(&payout.revision);
+    Ok((payout, policy))
+}
+
+/// That a payout's state does not allow something.
+pub fn wrong_state(payout: &Payout, wanted: &str) -> Refusal {
+    let message = format!("The payout is {:?}; only one that is {wanted} can be.", payout.state);
+    Refusal::new(Reason::PayoutState, message)
+        .at(payout.name.to_string(), "Read it with PayoutService.GetPayout.")
+}
+
+fn expired(payout: &Payout) -> Refusal {
+    let at = payout.expire_time.map_or_else(String::new, |at| format!(" at {at}"));
+    Refusal::new(Reason::PayoutExpired, format!("The payout expired{at}; do not move its money."))
+        .at(payout.name.to_string(), "Authorize a new one under a new request_id.")
+}
+
+/// Whether a freeze covers what a payout holds. A freeze on a part of a
+/// balance takes the free part first, so it never covers holds.
+fn frozen(loaded: &Loaded<'_>, payout: &Payout, now: Instant) -> Option<String> {
+    let shop = Target::Shop(payout.name.shop());
+    let stops = |target: &Target, stops: fn(&Freezes, Instant) -> bool| {
+        reading::freezes(loaded, target).is_some_and(|f| stops(f, now))
+    };
+    if stops(&shop, Freezes::stops_all) || stops(&shop, Freezes::stops_proceeds) {
+        return Some(shop.to_string());
+    }
+    let operator = payout.operator.iter().cloned().map(Target::Operator);
+    let accounts = payout.draws.iter().map(|d| Target::Account(d.account.clone()));
+    operator.chain(accounts).find(|target| stops(target, Freezes::stops_all)).map(|t| t.to_string())
+}
+
+impl Execute {
+    /// The rows it needs first.
+    pub fn first(&self) -> Vec<Key> {
+        rows_of(&self.payout)
+    }
+
+    /// Judges it. Only its OK permits moving the money.
+    pub fn judge(&self, loaded: &Loaded<'_>, context: &Context<'_>) -> Judgement {
+        let (mut payout, policy) = match the_payout(loaded, context, &self.payout) {
+            Ok(found) => found,
+            Err(refusal) => return Judgement::only(Err(refusal)),
+        };
+        let now = context.now;
+        let before = payout.clone();
+        let mut out = Out::default();
+        expire_if_due(&mut payout, now, &policy, &mut out);
+        if let Some(first) = &payout.execution_id {
+            let refusal = if *first != self.execution_id {
+                Refusal::new(
+                    Reason::AlreadyExecuting,
+                    format!(
+                        "The payout was executed as {first:?} at {}.",
+                        payout.execute_time.unwrap_or(now)
+                    ),
+                )
+                .at("execution_id", "Do not move the money; ask the execution that has the payout.")
+            } else if matches!(payout.state, State::Processing | State::Succeeded) {
+                return keep(&before, payout, out);
+            } else {
+                // The permission was used up: repeating it would pay after a reported failure.
+                wrong_state(&payout, "processing")
+            };
+            return refuse(&before, payout, out, refusal);
+        }
+        match payout.state {
+            State::Authorized => {}
+            State::Expired => {
+                let refusal = expired(&payout);
+                return refuse(&before, payout, out, refusal);
+            }
+            _ => {
+                let refusal = wrong_state(&payout, "authorized");
+                return refuse(&before, payout, out, refusal);
+            }
+        }
+        if let Some(target) = frozen(loaded, &payout, now) {
+            let refusal =
+                Refusal::new(Reason::Frozen, format!("{target} is frozen; do not move the money."))
+                    .at(target, "Try again when the freeze is lifted, before the payout expires.");
+            return refuse(&before, payout, out, refusal);
+        }
+        payout.execution_id = Some(self.execution_id.clone());
+        payout.execute_time = Some(now);
+        transition(&mut payout, State::Processing, now, now, &policy, &mut out);
+        keep(&before, payout, out)
+    }
+}
+
+impl Cancel {
+    /// The rows it needs first.
+    pub fn first(&self) -> Vec<Key> {
+        rows_of(&self.payout)
+    }
+
+    /// Judges it.
+    pub fn judge(&self, loaded: &Loaded<'_>, context: &Context<'_>) -> Judgement {
+        let (mut payout, policy) = match the_payout(loaded, context, &self.payout) {
+            Ok(found) => found,
+            Err(refusal) => return Judgement::only(Err(refusal)),
+        };
+        let now = context.now;
+        let before = payout.clone();
+        let mut out = Out::default();
+        expire_if_due(&mut payout, now, &policy, &mut out);
+        match payout.state {
+            State::Cancelled => keep(&before, payout, out),
+            State::PendingApproval | State::Authorized => {
+                payout.reason =
+                    if self.reason.is_empty() { "CANCELLED".into() } else { self.reason.clone() };
+                transition(&mut payout, State::Cancelled, now, now, &policy, &mut out);
+                keep(&before, payout, out)
+            }
+            State::Expired => {
+                let refusal = expired(&payout);
+                refuse(&before, payout, out, refusal)
+            }
+            _ => {
+                let refusal = wrong_state(&payout, "not executed yet");
+                refuse(&before, payout, out, refusal)
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The rows a command asked for. Asking for a row that was not loaded is a
+//! defect, never "not found".
+
+use std::sync::Arc;
+
+use crate::domain::{
+    account::{Account, Balance},
+    change::Rows,
+    freeze::{Freezes, Target},
+    key::Key,
+    meter::{Meter, MeterKey},
+    name::{
+        AccountName, GrantName, OperatorName, OrderName, PayoutName, PlatformName, ProgrammeName,
+        ShopName,
+    },
+    operator::{Grant, Operator},
+    order::Order,
+    payout::Payout,
+    refusal::{Reason, Refusal},
+    request::{Request, RequestKey},
+    row::{Programme, Row},
+    shop::{Platform, Shop},
+};
+
+/// Rows by key, as loaded.
+#[derive(Debug, Clone, Copy)]
+pub struct Loaded<'a> {
+    rows: &'a Rows,
+}
+
+/// Declares an accessor that knows which kind of row is under a key.
+macro_rules! accessor {
+    ($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),+) = $key:expr => $variant:ident -> $row:ty) => {
+        $(#[$doc])*
+        pub fn $name(&self, $($arg: $type),+) -> Option<&'a $row> {
+            match self.row(&$key)?.as_ref() {
+                Row::$variant(row) => Some(row),
+                other => unreachable!("another kind of row under {:?}", other.key()),
+            }
+        }
+    };
+}
+
+impl<'a> Loaded<'a> {
+    /// Looks at rows that were loaded.
+    pub fn new(rows: &'a Rows) -> Self {
+        Self { rows }
+    }
+
+    /// The row under a key.
+    ///
+    /// # Panics
+    /// If the key was not loaded: a command's footprint is wrong.
+    pub fn row(&self, key: &Key) -> Option<&'a Arc<Row>> {
+        let Some(row) = self.rows.get(key) else {
+            panic!("judged a row that was not loaded: {key:?}");
+        };
+        row.as_ref()
+    }
+
+    /// Whether a key was loaded.
+    pub fn has(&self, key: &Key) -> bool {
+        self.rows.contains_key(key)
+    }
+
+    accessor!(
+        /// A platform.
+        platform(name: &PlatformName) = Key::Platform(name.clone()) => Platform -> Platform);
+    accessor!(
+        /// A shop.
+        shop(name: &ShopName) = Key::Shop(name.clone()) => Shop -> Shop);
+    accessor!(
+        /// An operator.
+        operator(name: &OperatorName) = Key::Operator(name.clone()) => Operator -> Operator);
+    accessor!(
+        /// A grant.
+        grant(name: &GrantName) = Key::Grant(name.clone()) => Grant -> Grant);
+    accessor!(
+        /// An account as configured.
+        account(name: &AccountName) = Key::Account(name.clone()) => Account -> Account);
+    accessor!(
+        /// The money on an account.
+        balance(name: &AccountName) = Key::Balance(name.clone()) => Balance -> Balance);
+    accessor!(
+        /// An order.
+        order(name: &OrderName) = Key::Order(name.clone()) => Order -> Order);
+    accessor!(
+        /// A payout.
+        payout(name: &PayoutName) = Key::Payout(name.clone()) => Payout -> Payout);
+    accessor!(
+        /// A programme.
+        programme(name: &ProgrammeName) = Key::Programme(name.clone()) => Programme -> Programme);
+    accessor!(
+        /// Freezes on a target.
+        freezes(target: &Target) = Key::Freezes(target.clone()) => Freezes -> Freezes);
+    accessor!(
+        /// A request that was answered.
+        request(key: &RequestKey) = Key::Request(key.clone()) => Request -> Request);
+
+    /// The running use of a limit.
+    pub fn meter(&self, key: &MeterKey) -> Option<&'a Meter> {
+        match self.row(&Key::Meter(key.clone()))?.as_ref() {
+            Row::Meter(_, meter) => Some(meter),
+            other => unreachable!("another kind of row under {:?}", other.key()),
+        }
+    }
+
+    /// A platform that has to be there.
+    pub fn the_platform(&self, name: &PlatformName) -> Result<&'a Platform, Refusal> {
+        self.platform(name).ok_or_else(|| {
+            Refusal::new(Reason::PlatformNotFound, format!("There is no platform {name}."))
+                .at(name.to_string(), "Create it with ShopService.CreatePlatform.")
+        })
+    }
+
+    /// A shop that has to be there, on a platform that has to be there.
+    pub fn the_shop(&self, name: &ShopName) -> Result<&'a Shop, Refusal> {
+        self.the_platform(&name.platform())?;
+        self.shop(name).ok_or_else(|| {
+            Refusal::new(Reason::ShopNotFound, format!("There is no shop {name}."))
+                .at(name.to_string(), "Create it with ShopService.CreateShop.")
+        })
+    }
+
+    /// An operator that has to be there.
+    pub fn the_operator(&self, name: &OperatorName) -> Result<&'a Operator, Refusal> {
+        self.operator(name).ok_or_else(|| {
+            Refusal::new(Reason::OperatorNotFound, format!("There is no operator {name}."))
+                .at(name.to_string(), "Create it with QuotaService.CreateOperator.")
+        })
+    }
+
+    /// An account that has to be there.
+    pub fn the_account(&self, name: &AccountName) -> Result<&'a Account, Refusal> {
+        self.account(name).ok_or_else(|| {
+            Refusal::new(Reason::AccountNotFound, format!("There is no account {name}."))
+                .at(name.to_string(), "Open it with ShopService.CreateAccount.")
+        })
+    }
+
+    /// A payout that has to be there.
+    pub fn the_payout(&self, name: &PayoutName) -> Result<&'a Payout, Refusal> {
+        self.payout(name).ok_or_else(|| {
+            Refusal::new(Reason::PayoutNotFound, format!("There is no payout {name}."))
+                .at(name.to_string(), "Payouts are made by PayoutService.AuthorizePayout.")
+        })
+    }
+}

@@ -1,0 +1,29 @@
+//! The pure core: commands in, changes and answers out. Nothing here is
+//! async, reads a clock, touches a store or draws a random number.
+//!
+//! A command goes through three visible steps: it names the rows it needs
+//! (`first`, then `second`, which may depend on the first), and is judged over
+//! them. What it changes is a list of `Change`s; what it answers is a `Reply`
+//! or a `Refusal`. A refusal may still change something: an expiry that the
+//! call came too late for is written by it.
+
+pub mod authorize;
+pub mod command;
+pub mod configure;
+pub mod due;
+pub mod evaluate;
+pub mod facts;
+pub mod judge;
+pub mod largest;
+pub mod life;
+pub mod loaded;
+pub mod out;
+pub mod reading;
+pub mod replay;
+pub mod reset;
+pub mod settle;
+pub mod usage;
+
+pub use command::{Command, Context, Reply};
+pub use loaded::Loaded;
+pub use out::Judgement;

@@ -1,0 +1,173 @@
+//! Reads meters and accounts at an instant: what a decision is judged on, and
+//! as much of the future as its reasons need.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::loaded::Loaded;
+use crate::domain::{
+    amount::Amount,
+    decision::{Funds, Reading},
+    freeze::{Freezes, Target},
+    instant::Instant,
+    limit::{Counting, Counts},
+    meter::{Entry, Meter, MeterKey, Phase},
+    name::{AccountName, ProgrammeName},
+    policy::{FactDeclaration, Field, Origin, Policy},
+    value::Value,
+    window::Window,
+};
+
+/// Which meter a limit or measure counts in, for these facts at this instant.
+/// `None` for a limit over a single payout.
+pub fn meter_key(
+    programme: &ProgrammeName,
+    rule: &Arc<str>,
+    counting: &Counting,
+    policy: &Policy,
+    facts: &[Option<Value>],
+    shop: &str,
+    now: Instant,
+) -> Option<MeterKey> {
+    if counting.window == Window::Payout {
+        return None;
+    }
+    let scope = counting.scope.iter().map(|index| {
+        let value = facts.get(*index).and_then(Option::as_ref);
+        scope_text(policy.facts.get(*index), value, shop)
+    });
+    Some(MeterKey {
+        programme: programme.clone(),
+        rule: rule.clone(),
+        scope: scope.collect(),
+        window_start: counting.window.bounds(now, &policy.zone).map(|(start, _)| start),
+    })
+}
+
+/// A scope value that is unambiguous across shops: ids of orders and operators
+/// are unique only within theirs. Absent and empty must differ.
+fn scope_text(fact: Option<&FactDeclaration>, value: Option<&Value>, shop: &str) -> Arc<str> {
+    let Some(value) = value else { return "".into() };
+    match fact.map(|f| &f.origin) {
+        Some(Origin::Field(Field::OrderId | Field::OperatorId)) => format!("{shop}/{value}").into(),
+        _ => format!("={value}").into(),
+    }
+}
+
+/// What an entry of a rolling window counts at an instant.
+fn counts(entry: &Entry, at: Instant, length: std::time::Duration) -> bool {
+    let expired = matches!(entry.phase, Phase::Expiring(expiry) if expiry <= at);
+    !expired && at < entry.at.plus(length)
+}
+
+/// Reads a meter at an instant. With `relief`, also how use falls later.
+pub fn read(
+    meter: Option<&Meter>,
+    counting: &Counting,
+    max_entries: usize,
+    policy: &Policy,
+    now: Instant,
+    relief: bool,
+) -> Reading {
+    let window = counting.window.bounds(now, &policy.zone);
+    let mut reading = Reading { window, ..Reading::default() };
+    match (meter, &counting.window) {
+        (None, _) => {}
+        (Some(Meter::Fixed(tally)), _) => {
+            reading.used = tally.used;
+            reading.held = tally.held_at(now);
+            if relief {
+                let mut total = reading.used.plus(reading.held);
+                let after = (std::ops::Bound::Excluded(now), std::ops::Bound::Unbounded);
+                for (at, quantity) in tally.expiring.range(after) {
+                    total = total.minus(*quantity);
+                    reading.relief.push((*at, total));
+                }
+            }
+        }
+        (Some(Meter::ByAmount(tallies)), _) => {
+            for (amount, tally) in tallies {
+                let held = tally.held_at(now);
+                if tally.used.plus(held).is_positive() {
+                    reading.by_amount.insert(*amount, (tally.used, held));
+                }
+            }
+        }
+        (Some(Meter::Rolling(entries)), Window::Rolling(length)) => {
+            let live: Vec<&Entry> = entries.iter().filter(|e| counts(e, now, *length)).collect();
+            for entry in &live {
+                match entry.phase {
+                    Phase::Used => reading.used = reading.used.plus(entry.quantity),
+                    _ => reading.held = reading.held.plus(entry.quantity),
+                }
+            }
+            reading.full = live.len() >= max_entries;
+            if relief {
+                let leaves = |entry: &Entry| match entry.phase {
+                    Phase::Expiring(expiry) => expiry.min(entry.at.plus(*length)),
+                    _ => entry.at.plus(*length),
+                };
+                let instants: BTreeSet<Instant> = live.iter().map(|e| leaves(e)).collect();
+                for at in instants {
+                    let left = live.iter().filter(|e| counts(e, at, *length));
+                    let total = left.fold(Amount::ZERO, |sum, e| sum.plus(e.quantity));
+                    reading.relief.push((at, total));
+                }
+            }
+        }
+        (Some(Meter::Rolling(_)), _) => {
+            unreachable!("a limit's window does not change under its id")
+        }
+    }
+    if relief && let Some((_, end)) = window {
+        reading.relief.retain(|(at, _)| *at < end);
+        reading.relief.push((end, Amount::ZERO));
+    }
+    reading
+}
+
+/// Whether every attempt counts, so that its entries never expire.
+pub fn always(counting: &Counting) -> bool {
+    counting.counts == Counts::Attempts
+}
+
+/// Freezes on a target that was loaded; none if it has none.
+pub fn freezes<'a>(loaded: &Loaded<'a>, target: &Target) -> Option<&'a Freezes> {
+    loaded.freezes(target)
+}
+
+/// What freezes ask of an account at an instant, with those on its shop.
+pub fn freeze_of(loaded: &Loaded<'_>, account: &AccountName, at: Instant) -> Option<Amount> {
+    freezes(loaded, &Target::Account(account.clone())).map_or(Some(Amount::ZERO), |f| f.amount(at))
+}
+
+/// Reads an account at an instant. With `relief`, also how more becomes
+/// available later.
+pub fn funds(
+    loaded: &Loaded<'_>,
+    account: &AccountName,
+    policy: &Policy,
+    now: Instant,
+    relief: bool,
+) -> Funds {
+    let exists = loaded.account(account).is_some_and(|a| a.currency == policy.currency);
+    let Some(balance) = loaded.balance(account).filter(|_| exists) else {
+        return Funds { exists, ..Funds::default() };
+    };
+    let mut funds = Funds {
+        exists,
+        position: balance.position(now, freeze_of(loaded, account, now)),
+        relief: Vec::new(),
+    };
+    if relief {
+        let after = (std::ops::Bound::Excluded(now), std::ops::Bound::Unbounded);
+        let mut instants: BTreeSet<Instant> =
+            balance.holds.expiring.range(after).map(|(at, _)| *at).collect();
+        let target = Target::Account(account.clone());
+        instants.extend(freezes(loaded, &target).into_iter().flat_map(|f| f.ends(now)));
+        for at in instants {
+            let position = balance.position(at, freeze_of(loaded, account, at));
+            funds.relief.push((at, position.available()));
+        }
+    }
+    funds
+}

@@ -1,0 +1,191 @@
+//! Reads the use of a programme's limits for a shop, operator and order.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    authorize::{Spec, not_active, the_programme},
+    command::{Context, Reply},
+    facts::{self, Sources},
+    loaded::Loaded,
+    out::Judgement,
+    reading,
+};
+use crate::domain::{
+    amount::{Amount, Factor},
+    decision::{Inputs, Reading},
+    finding::Unit,
+    instant::Instant,
+    key::Key,
+    limit::{Limit, Quantity},
+    name::RevisionName,
+    policy::{Field, Origin, Policy},
+    refusal::Refusal,
+    window::Window,
+};
+
+/// What use to read: a spec with just shop, programme, operator and order.
+#[derive(Clone, Debug)]
+pub struct ReadUsage {
+    /// What is asked about.
+    pub spec: Spec,
+}
+
+/// The use of limits.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Usage {
+    /// A row per limit.
+    pub limits: Vec<LimitUsage>,
+    /// When it was read.
+    pub read_time: Instant,
+    /// The revision in force.
+    pub revision: RevisionName,
+}
+
+/// The use of one limit.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LimitUsage {
+    /// Position of the limit in the policy.
+    pub limit: usize,
+    /// What it is counted over, by fact name.
+    pub scope: BTreeMap<Arc<str>, Arc<str>>,
+    /// The bound, if it is known.
+    pub bound: Option<Amount>,
+    /// Confirmed use.
+    pub used: Amount,
+    /// Held.
+    pub held: Amount,
+    /// What the numbers count.
+    pub unit: Unit,
+    /// The window.
+    pub window: Option<(Instant, Instant)>,
+    /// When use falls next by a window's end or an entry that leaves it.
+    pub reset_time: Option<Instant>,
+}
+
+impl ReadUsage {
+    /// The rows it needs first.
+    pub fn first(&self) -> Vec<Key> {
+        self.spec.first()
+    }
+
+    /// The rows it needs further.
+    pub fn second(&self, loaded: &Loaded<'_>, context: &Context<'_>) -> Vec<Key> {
+        self.spec.second(loaded, context)
+    }
+
+    /// Reads it.
+    pub fn judge(&self, loaded: &Loaded<'_>, context: &Context<'_>) -> Judgement {
+        Judgement::only(self.read(loaded, context).map(Reply::Usage))
+    }
+
+    fn read(&self, loaded: &Loaded<'_>, context: &Context<'_>) -> Result<Usage, Refusal> {
+        let spec = &self.spec;
+        loaded.the_shop(&spec.shop)?;
+        let operator = spec.operator.as_ref().map(|name| loaded.the_operator(name)).transpose()?;
+        let programme = the_programme(loaded, &spec.programme)?;
+        let revision = programme.active(context.now).ok_or_else(|| not_active(programme))?;
+        let policy = context.policy(&revision);
+        let grant = operator.map(|o| o.name.grant(&spec.programme.programme));
+        let sources = Sources {
+            spec,
+            loaded: *loaded,
+            order: spec.order.as_ref().and_then(|name| loaded.order(name)),
+            operator,
+            grant: grant.as_ref().and_then(|name| loaded.grant(name)),
+            roles: context.roles,
+            currency: policy.currency,
+            now: context.now,
+        };
+        let facts = facts::known(&policy, &sources);
+        let inputs = Inputs {
+            now: context.now,
+            stage: spec.stage,
+            amount: None,
+            facts,
+            fact_changes: Vec::new(),
+            limits: Vec::new(),
+            measures: Vec::new(),
+            funds: Vec::new(),
+        };
+        let limits = policy.limits.iter().enumerate();
+        let rows =
+            limits.filter_map(|(index, limit)| self.row(index, limit, &policy, &inputs, loaded));
+        Ok(Usage { limits: rows.collect(), read_time: context.now, revision })
+    }
+
+    /// A limit's row, if the request names all of what it is counted over.
+    fn row(
+        &self,
+        index: usize,
+        limit: &Limit,
+        policy: &Policy,
+        inputs: &Inputs,
+        loaded: &Loaded<'_>,
+    ) -> Option<LimitUsage> {
+        let counting = &limit.counting;
+        let mut scope = BTreeMap::new();
+        for fact in &counting.scope {
+            let declared = policy.facts.get(*fact)?;
+            let value = inputs.facts.get(*fact)?.as_ref()?;
+            scope.insert(declared.name.clone(), value.to_string().into());
+        }
+        let situation = super::evaluate::Situation::new(policy, inputs);
+        let about_the_payout = counting.by_amount || !applies(limit, policy, &situation);
+        if counting.window == Window::Payout || about_the_payout {
+            return None;
+        }
+        let shop = self.spec.shop.shop.as_str();
+        let key = reading::meter_key(
+            &self.spec.programme,
+            &limit.rule.id,
+            counting,
+            policy,
+            &inputs.facts,
+            shop,
+            inputs.now,
+        )?;
+        let reading: Reading = reading::read(
+            loaded.meter(&key),
+            counting,
+            limit.max_entries,
+            policy,
+            inputs.now,
+            true,
+        );
+        let (unit, decimals) = match counting.quantity {
+            Quantity::Amount => (Unit::Money, policy.currency.decimals()),
+            Quantity::Count => (Unit::Count, 0),
+        };
+        let bound = situation.operand(&limit.bound);
+        let bound =
+            bound.and_then(|(amount, factor)| amount.floor_of(factor, Factor::ONE, decimals));
+        let reset_time = match counting.window {
+            Window::Rolling(_) => reading.relief.first().map(|(at, _)| *at),
+            _ => reading.window.map(|(_, end)| end),
+        };
+        Some(LimitUsage {
+            limit: index,
+            scope,
+            bound,
+            used: reading.used,
+            held: reading.held,
+            unit,
+            window: reading.window,
+            reset_time,
+        })
+    }
+}
+
+/// Whether a limit concerns what is asked about. A filter that looks at the
+/// payout itself cannot be known here and is taken to hold.
+fn applies(limit: &Limit, policy: &Policy, situation: &super::evaluate::Situation<'_>) -> bool {
+    let mut looks_at_payout = false;
+    facts::each_fact(&limit.rule.when, &mut |index| {
+        let origin = policy.facts.get(index).map(|f| &f.origin);
+        looks_at_payout |= matches!(
+            origin,
+            Some(Origin::Request(_) | Origin::Field(Field::Amount | Field::Payee | Field::Purpose))
+        );
+    });
+    looks_at_payout || situation.holds(&limit.rule.when)
+}

@@ -1,0 +1,165 @@
+//! The handle that callers hold: sends jobs to the writer and waits for what
+//! is durable.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    decision::{Command, Reply},
+    domain::{
+        change::Record,
+        instant::Instant,
+        key::Key,
+        name::RevisionName,
+        policy::{Policies, Policy},
+        refusal::{Reason, Refusal},
+        row::Row,
+        who::{Author, RoleSet},
+    },
+    store::{Scan, Store, StoreError},
+};
+
+/// An answer, with the time it was given at.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Answer {
+    /// What was answered.
+    pub reply: Reply,
+    /// When.
+    pub now: Instant,
+}
+
+/// Reads rows on the writer's thread, between batches: only what is durable.
+pub struct View<'a> {
+    /// The time of reading.
+    pub now: Instant,
+    pub(super) store: &'a mut dyn Store,
+    pub(super) policies: &'a dyn Policies,
+}
+
+impl std::fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View").field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+fn broken(error: &StoreError) -> Refusal {
+    tracing::error!(%error, "the store could not be read");
+    Refusal::new(Reason::StoreUnavailable, "The store cannot be read.")
+}
+
+impl View<'_> {
+    /// The row under a key.
+    pub fn row(&mut self, key: &Key) -> Result<Option<Arc<Row>>, Refusal> {
+        let rows = self.store.load(std::slice::from_ref(key)).map_err(|e| broken(&e))?;
+        Ok(rows.into_values().flatten().next())
+    }
+
+    /// Rows in a range of keys.
+    pub fn scan(&mut self, scan: &Scan) -> Result<Vec<Arc<Row>>, Refusal> {
+        self.store.scan(scan).map_err(|e| broken(&e))
+    }
+
+    /// Records after a sequence.
+    pub fn records(&mut self, after: u64, limit: usize) -> Result<Vec<Arc<Record>>, Refusal> {
+        self.store.records(after, limit).map_err(|e| broken(&e))
+    }
+
+    /// The compiled policy of a revision.
+    pub fn policy(&self, revision: &RevisionName) -> Option<Arc<Policy>> {
+        self.policies.policy(revision)
+    }
+}
+
+/// What is sent to the writer.
+pub(super) enum Job {
+    /// Judge this.
+    Command {
+        /// What.
+        command: Command,
+        /// Who asks.
+        author: Author,
+        /// In which roles.
+        roles: RoleSet,
+        /// Where the answer goes.
+        answer: oneshot::Sender<Result<Answer, Refusal>>,
+    },
+    /// Read something.
+    Read(Box<dyn FnOnce(Result<&mut View<'_>, Refusal>) + Send>),
+    /// See whether something is due.
+    Tick,
+    /// Stop; put things away first if told so.
+    Stop {
+        /// Whether to put things away.
+        tidy: bool,
+        /// Told when it is done.
+        done: oneshot::Sender<()>,
+    },
+}
+
+/// Sends jobs to the writer. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    pub(super) jobs: mpsc::Sender<Job>,
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Handle")
+    }
+}
+
+fn stopped() -> Refusal {
+    Refusal::new(Reason::Draining, "The service is stopping.")
+}
+
+impl Handle {
+    fn send(&self, job: Job) -> Result<(), Refusal> {
+        self.jobs.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => {
+                Refusal::new(Reason::Overloaded, "The service has as much to do as it takes on.")
+            }
+            mpsc::error::TrySendError::Closed(_) => stopped(),
+        })
+    }
+
+    /// Has a command judged; answers when what it changed is durable.
+    pub async fn command(
+        &self,
+        command: Command,
+        author: Author,
+        roles: RoleSet,
+    ) -> Result<Answer, Refusal> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Job::Command { command, author, roles, answer })?;
+        answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Reads on the writer's thread what is durable.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut View<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Job::Read(Box::new(move |view| {
+            // Nobody may be waiting any more; that is their choice.
+            let _ = answer.send(view.and_then(read));
+        })))?;
+        answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Has the writer see whether something is due.
+    pub fn tick(&self) {
+        // A full queue is looked at anyway.
+        let _ = self.jobs.try_send(Job::Tick);
+    }
+
+    /// Stops the writer after what is queued, and waits for it. With `tidy` it
+    /// puts things away for a fast start; without, it stops as a kill would.
+    pub async fn stop(&self, tidy: bool) {
+        let (done, stopped) = oneshot::channel();
+        if self.jobs.send(Job::Stop { tidy, done }).await.is_ok() {
+            let _ = stopped.await;
+        }
+    }
+}

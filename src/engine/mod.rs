@@ -1,0 +1,13 @@
+//! The engine: one bounded queue, one writer. Callers hold a cheap handle; the
+//! writer judges batches and answers when they are durable.
+
+pub mod clock;
+mod due;
+mod handle;
+mod ids;
+mod timekeeper;
+mod working;
+mod writer;
+
+pub use handle::{Answer, Handle, View};
+pub use writer::{Compiler, Options, start};

@@ -1,0 +1,194 @@
+//! The composition root: store, engine, services and their limits put
+//! together. `run` serves production, tests and the command line alike.
+
+use std::{sync::Arc, thread::JoinHandle, time::Duration};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_stream::Stream;
+use tonic::{
+    service::Routes,
+    transport::{Server, server::Connected},
+};
+
+use crate::{
+    api::{auth::Authenticator, policy_service::compiler, service::Api},
+    engine::{self, Handle, Options, clock::Clock},
+    proto::{
+        DESCRIPTORS,
+        v1::{
+            case_service_server::CaseServiceServer, event_service_server::EventServiceServer,
+            payout_service_server::PayoutServiceServer, policy_service_server::PolicyServiceServer,
+            quota_service_server::QuotaServiceServer, shop_service_server::ShopServiceServer,
+        },
+    },
+    store::Store,
+};
+
+/// Largest message that is taken.
+pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// How often the engine looks whether something is due without being asked.
+const SWEEP_EVERY: Duration = Duration::from_millis(250);
+
+/// What a service is put together from.
+pub struct Parts {
+    /// Where rows and the journal are kept.
+    pub store: Box<dyn Store>,
+    /// What tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Who is calling.
+    pub auth: Authenticator,
+    /// How the engine runs.
+    pub options: Options,
+}
+
+/// How a service stops when it is told to.
+#[derive(Clone, Copy, Debug)]
+pub struct Drain {
+    /// How long it still takes connections after saying NOT_SERVING, so that
+    /// load balancers notice.
+    pub linger: Duration,
+    /// How long calls under way may take.
+    pub within: Duration,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self { linger: Duration::from_secs(3), within: Duration::from_secs(20) }
+    }
+}
+
+/// A service whose engine runs.
+pub struct Service {
+    api: Api,
+    writer: JoinHandle<()>,
+}
+
+impl Service {
+    /// Puts a service together and starts its engine.
+    ///
+    /// # Errors
+    /// If what is stored cannot be read.
+    pub fn start(parts: Parts) -> Result<Self, String> {
+        let (handle, writer) = engine::start(parts.store, parts.clock, compiler(), parts.options)?;
+        Ok(Self { api: Api { engine: handle, auth: parts.auth }, writer })
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Handle {
+        &self.api.engine
+    }
+
+    /// Stops the engine; with `tidy` it puts things away first.
+    pub async fn stop(self, tidy: bool) {
+        self.api.engine.stop(tidy).await;
+        if self.writer.join().is_err() {
+            tracing::error!("the writer ended by a defect; its message is above");
+        }
+    }
+
+    /// Serves until `shutdown` is ready, then drains. The engine goes on; stop
+    /// it afterwards.
+    ///
+    /// # Errors
+    /// If the transport fails.
+    pub async fn serve<IO, E>(
+        &self,
+        incoming: impl Stream<Item = Result<IO, E>>,
+        shutdown: impl Future<Output = ()>,
+        drain: Drain,
+    ) -> Result<(), tonic::transport::Error>
+    where
+        IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (health, health_service) = tonic_health::server::health_reporter();
+        let names = serving(&health).await;
+        let mut routes = Routes::new(health_service);
+        routes = add_services(routes, &self.api);
+        let sweeper = self.api.engine.clone();
+        let sweep = tokio::spawn(async move {
+            let mut every = tokio::time::interval(SWEEP_EVERY);
+            loop {
+                every.tick().await;
+                sweeper.tick();
+            }
+        });
+        let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
+        let signal = async {
+            shutdown.await;
+            for name in &names {
+                health.set_service_status(name, tonic_health::ServingStatus::NotServing).await;
+            }
+            tokio::time::sleep(drain.linger).await;
+            let _ = stopping.send(());
+        };
+        let deadline = async {
+            let _ = stopped.await;
+            tokio::time::sleep(drain.within).await;
+        };
+        let server = Server::builder()
+            .http2_keepalive_interval(Some(Duration::from_secs(30)))
+            .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+            .max_concurrent_streams(Some(4096))
+            .tcp_nodelay(true)
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(incoming, signal);
+        let result = tokio::select! {
+            result = server => result,
+            () = deadline => {
+                tracing::warn!("calls under way did not end in time; their connections are closed");
+                Ok(())
+            }
+        };
+        sweep.abort();
+        result
+    }
+}
+
+/// Reports every service as serving; gives their names.
+async fn serving(health: &tonic_health::server::HealthReporter) -> Vec<&'static str> {
+    let names = vec![
+        "",
+        "bursar.v1.ShopService",
+        "bursar.v1.QuotaService",
+        "bursar.v1.PayoutService",
+        "bursar.v1.PolicyService",
+        "bursar.v1.CaseService",
+        "bursar.v1.EventService",
+    ];
+    for name in &names {
+        health.set_service_status(name, tonic_health::ServingStatus::Serving).await;
+    }
+    names
+}
+
+fn add_services(routes: Routes, api: &Api) -> Routes {
+    macro_rules! limited {
+        ($server:ident) => {
+            $server::new(api.clone())
+                .max_decoding_message_size(MAX_MESSAGE_BYTES)
+                .max_encoding_message_size(usize::MAX)
+        };
+    }
+    let reflection = |builder: tonic_reflection::server::Builder<'static>| {
+        builder
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let v1 = reflection(tonic_reflection::server::Builder::configure())
+        .build_v1()
+        .expect("the build wrote these descriptors");
+    let v1alpha = reflection(tonic_reflection::server::Builder::configure())
+        .build_v1alpha()
+        .expect("the build wrote these descriptors");
+    routes
+        .add_service(limited!(ShopServiceServer))
+        .add_service(limited!(QuotaServiceServer))
+        .add_service(limited!(CaseServiceServer))
+        .add_service(limited!(PayoutServiceServer))
+        .add_service(limited!(PolicyServiceServer))
+        .add_service(limited!(EventServiceServer))
+        .add_service(v1)
+        .add_service(v1alpha)
+}
