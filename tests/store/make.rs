@@ -18,7 +18,7 @@ use bursar::{
         request::{Answered, Fingerprint, Request, RequestKey},
         row::{Revision, Row},
         shop::{Shop, Stamp},
-        who::Author,
+        who::{Author, RoleSet},
     },
     store::{Commit, Scan, Store, StoreError},
 };
@@ -71,6 +71,7 @@ pub fn order(order: &str, caller: &str) -> Row {
         paid: Some((amount("12.50"), Currency::parse("CNY").expect("a currency"))),
         place_time: None,
         facts: BTreeMap::new(),
+        asserted_by: RoleSet::ALL,
         source_time: at(1),
         update_time: at(2),
         caller: caller.into(),
