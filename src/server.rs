@@ -11,7 +11,7 @@ use tonic::{
 };
 
 use crate::{
-    api::{auth::Authenticator, policy_service::compiler, service::Api},
+    api::{auth::Authenticator, policy_reading::compiler, service::Api},
     engine::{self, Handle, Options, clock::Clock},
     proto::{
         DESCRIPTORS,

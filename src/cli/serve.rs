@@ -61,7 +61,11 @@ fn authenticator(args: &ServeArgs) -> Result<Authenticator, String> {
     }
 }
 
-async fn serve(args: &ServeArgs) -> Result<(), String> {
+/// Runs the service until it is told to stop, with logging as it is.
+///
+/// # Errors
+/// Why it cannot be run.
+pub async fn serve(args: &ServeArgs) -> Result<(), String> {
     let auth = authenticator(args)?;
     if !args.listen.ip().is_loopback() {
         if !args.insecure {

@@ -92,12 +92,20 @@ impl<'a> Situation<'a> {
 
     /// Use and holds of a reading at the instant and amount asked about.
     pub fn total(&self, reading: &Reading, by_amount: bool) -> Amount {
-        if by_amount {
+        let asked = self.inputs.amount.unwrap_or_else(|| self.policy.currency.smallest());
+        if by_amount && (self.amount != asked || self.at == self.inputs.now) {
             let (used, held) = reading.by_amount.get(&self.amount).copied().unwrap_or_default();
             return used.plus(held);
         }
         let relieved = reading.relief.iter().rev().find(|(when, _)| *when <= self.at);
-        relieved.map_or_else(|| reading.used.plus(reading.held), |(_, total)| *total)
+        relieved.map_or_else(
+            || {
+                let of_amount = reading.by_amount.get(&self.amount).copied().unwrap_or_default();
+                let (used, held) = if by_amount { of_amount } else { (reading.used, reading.held) };
+                used.plus(held)
+            },
+            |(_, total)| *total,
+        )
     }
 
     fn measure(&self, index: usize) -> Option<Amount> {

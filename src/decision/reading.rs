@@ -9,8 +9,8 @@ use crate::domain::{
     decision::{Funds, Reading},
     freeze::{Freezes, Target},
     instant::Instant,
-    limit::{Counting, Counts},
-    meter::{Entry, Meter, MeterKey, Phase},
+    limit::Counting,
+    meter::{Entry, Meter, MeterKey, Phase, Tally},
     name::{AccountName, ProgrammeName},
     policy::{FactDeclaration, Field, Origin, Policy},
     value::Value,
@@ -59,13 +59,15 @@ fn counts(entry: &Entry, at: Instant, length: std::time::Duration) -> bool {
     !expired && at < entry.at.plus(length)
 }
 
-/// Reads a meter at an instant. With `relief`, also how use falls later.
+/// Reads a meter at an instant. With `relief`, also how use falls later: where
+/// the scope includes the amount, use of `amount`.
 pub fn read(
     meter: Option<&Meter>,
     counting: &Counting,
     max_entries: usize,
     policy: &Policy,
     now: Instant,
+    amount: Amount,
     relief: bool,
 ) -> Reading {
     let window = counting.window.bounds(now, &policy.zone);
@@ -76,12 +78,7 @@ pub fn read(
             reading.used = tally.used;
             reading.held = tally.held_at(now);
             if relief {
-                let mut total = reading.used.plus(reading.held);
-                let after = (std::ops::Bound::Excluded(now), std::ops::Bound::Unbounded);
-                for (at, quantity) in tally.expiring.range(after) {
-                    total = total.minus(*quantity);
-                    reading.relief.push((*at, total));
-                }
+                reading.relief = expiries(tally, now);
             }
         }
         (Some(Meter::ByAmount(tallies)), _) => {
@@ -90,6 +87,9 @@ pub fn read(
                 if tally.used.plus(held).is_positive() {
                     reading.by_amount.insert(*amount, (tally.used, held));
                 }
+            }
+            if relief && let Some(tally) = tallies.get(&amount) {
+                reading.relief = expiries(tally, now);
             }
         }
         (Some(Meter::Rolling(entries)), Window::Rolling(length)) => {
@@ -125,9 +125,15 @@ pub fn read(
     reading
 }
 
-/// Whether every attempt counts, so that its entries never expire.
-pub fn always(counting: &Counting) -> bool {
-    counting.counts == Counts::Attempts
+/// What is left of use and holds after each later expiry.
+fn expiries(tally: &Tally, now: Instant) -> Vec<(Instant, Amount)> {
+    let mut total = tally.used.plus(tally.held_at(now));
+    let after = (std::ops::Bound::Excluded(now), std::ops::Bound::Unbounded);
+    let later = tally.expiring.range(after).map(|(at, quantity)| {
+        total = total.minus(*quantity);
+        (*at, total)
+    });
+    later.collect()
 }
 
 /// Freezes on a target that was loaded; none if it has none.
@@ -135,7 +141,7 @@ pub fn freezes<'a>(loaded: &Loaded<'a>, target: &Target) -> Option<&'a Freezes> 
     loaded.freezes(target)
 }
 
-/// What freezes ask of an account at an instant, with those on its shop.
+/// What freezes on an account ask of it at an instant. `None`: all of it.
 pub fn freeze_of(loaded: &Loaded<'_>, account: &AccountName, at: Instant) -> Option<Amount> {
     freezes(loaded, &Target::Account(account.clone())).map_or(Some(Amount::ZERO), |f| f.amount(at))
 }

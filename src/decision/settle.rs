@@ -5,11 +5,11 @@
 use std::sync::Arc;
 
 use super::{
-    authorize::check_amount,
     command::Context,
     life::{self, book, keep, refuse, transition, wrong_state},
     loaded::Loaded,
     out::{Judgement, Out},
+    spec::check_amount,
 };
 use crate::domain::{
     amount::{Amount, Currency},
@@ -231,6 +231,7 @@ impl GiveBack {
         }
         let before = payout.clone();
         let mut out = Out::default();
+        life::expire_if_due(&mut payout, context.now, &policy, &mut out);
         if let Some(same) = payout.returns.iter().find(|r| r.reference == self.reference) {
             if same.amount == amount {
                 return keep(&before, payout, out);
@@ -240,7 +241,8 @@ impl GiveBack {
                 .at("amount", "Send the same amount again, or another channel_reference.")));
         }
         if !matches!(payout.state, State::Succeeded | State::Returned) {
-            return Judgement::only(Err(wrong_state(&payout, "succeeded")));
+            let refusal = wrong_state(&payout, "succeeded");
+            return refuse(&before, payout, out, refusal);
         }
         let settled = payout.settled.unwrap_or_default();
         let returned = payout.returned.unwrap_or_default().plus(amount);

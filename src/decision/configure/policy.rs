@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::{
     super::{
-        authorize::the_programme,
         command::{Context, Reply},
         loaded::Loaded,
         out::Out,
+        spec::the_programme,
     },
     put,
 };
