@@ -89,7 +89,7 @@ pub fn each_fact(predicate: &Predicate, visit: &mut impl FnMut(usize)) {
             match &test.check {
                 Check::OneOfFact(_, index)
                 | Check::Compare(_, Right::Operand(Operand { of: Source::Fact(index), .. })) => {
-                    visit(*index)
+                    visit(*index);
                 }
                 _ => {}
             }
