@@ -15,7 +15,9 @@ use crate::domain::{
     row::Row,
 };
 
+pub mod fault;
 pub mod memory;
+pub mod sled;
 
 /// Why a store could not do what it was asked.
 #[derive(Debug, Error)]

@@ -1,0 +1,137 @@
+//! Why a data directory is not served, in words an operator can act on. Every
+//! one becomes [`StoreError::Fatal`].
+
+use std::{io, path::PathBuf};
+
+use thiserror::Error;
+
+use crate::store::StoreError;
+
+/// What an operator does about a journal that lacks something.
+const RESTORE: &str = "Nothing was changed by Bursar. Keep a copy of this directory, \
+                       then restore it from a backup";
+
+/// What is wrong.
+#[derive(Debug, Error)]
+pub enum Damage {
+    /// Another process has it.
+    #[error(
+        "{} is locked: another Bursar serves this data directory. Stop that one, or give this \
+         one a directory of its own; deleting the file does not help and is not safe", .0.display()
+    )]
+    InUse(PathBuf),
+    /// There is no store.
+    #[error("{} holds no store", .0.display())]
+    Nothing(PathBuf),
+    /// A file operation failed.
+    #[error("{}: {cause}", .path.display())]
+    Io {
+        /// Of which file.
+        path: PathBuf,
+        /// How.
+        cause: io::Error,
+    },
+    /// sled reported an error.
+    #[error("sled: {0}")]
+    Sled(#[from] ::sled::Error),
+    /// sled panicked while opening.
+    #[error("sled cannot open {}: {why}. {RESTORE}", .path.display())]
+    Unopenable {
+        /// Which directory.
+        path: PathBuf,
+        /// What it said.
+        why: String,
+    },
+    /// There is a journal but no fence.
+    #[error(
+        "{} is missing, so that nothing says how far the journal beside it was durable. \
+         Put the file back; if it is lost, check the journal with `rebuild_fence`, which writes a \
+         new one only if everything that is there hangs together", .0.display()
+    )]
+    FenceMissing(PathBuf),
+    /// Neither slot of the fence can be read.
+    #[error("{}: no slot can be read; {why}. {RESTORE}", .path.display())]
+    FenceUnreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// The journal ends too early.
+    #[error(
+        "the journal ends at record {have}, but record {fence} was durable: records from {} are \
+         lost. {RESTORE}", .have + 1
+    )]
+    BelowFence {
+        /// Its last record.
+        have: u64,
+        /// The last that was durable.
+        fence: u64,
+    },
+    /// The journal is not the one that the fence or checkpoint was written beside.
+    #[error(
+        "the journal differs from what {witness} saw at record {sequence}: it was changed or \
+         exchanged. {RESTORE}"
+    )]
+    Exchanged {
+        /// What differs from it.
+        witness: &'static str,
+        /// Where.
+        sequence: u64,
+    },
+    /// A chunk is not there.
+    #[error("the journal has a gap: chunk {chunk}, with record {sequence}, is missing. {RESTORE}")]
+    Gap {
+        /// Which chunk.
+        chunk: u64,
+        /// The first record that is affected.
+        sequence: u64,
+    },
+    /// A chunk is damaged.
+    #[error("chunk {chunk} of the journal, with record {sequence}, is damaged: {why}. {RESTORE}")]
+    Chunk {
+        /// Which chunk.
+        chunk: u64,
+        /// The first record that is affected.
+        sequence: u64,
+        /// How.
+        why: &'static str,
+    },
+    /// Something that was stored cannot be decoded.
+    #[error("{what} cannot be read: {why}")]
+    Unreadable {
+        /// What.
+        what: String,
+        /// Why not.
+        why: String,
+    },
+    /// sled put a value into a file that it never syncs.
+    #[error(
+        "{} is not empty: sled keeps values there that it never syncs, so that they may be lost. \
+         {RESTORE}", .0.display()
+    )]
+    Blobs(PathBuf),
+    /// Rows differ from what the journal makes of them.
+    #[error("the row {key} differs from what the journal says")]
+    Row {
+        /// Which.
+        key: String,
+    },
+    /// A defect in Bursar.
+    #[error("a defect: {0}")]
+    Defect(String),
+}
+
+impl Damage {
+    /// A failed file operation.
+    pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |cause| Self::Io { path, cause }
+    }
+}
+
+impl From<Damage> for StoreError {
+    fn from(damage: Damage) -> Self {
+        Self::Fatal(damage.to_string())
+    }
+}

@@ -1,0 +1,149 @@
+//! Keys as bytes whose order is the order of [`Key`]: what blocks are sorted
+//! by. Never decoded, because a row knows its key.
+//!
+//! A tag per variant, then the parts in order. Texts end in `00 01` with `00`
+//! inside written `00 ff`; numbers are big-endian; lists and options put a 1
+//! before each element and a 0 at their end. The tags are on disk: a new
+//! variant of [`Key`] goes to the end.
+
+use std::sync::Arc;
+
+use crate::domain::{
+    freeze::Target,
+    instant::Instant,
+    key::Key,
+    meter::MeterKey,
+    name::{Id, ProgrammeName},
+    request::RequestKey,
+};
+
+/// A key as bytes.
+pub(super) type SortKey = Arc<[u8]>;
+
+/// Tag of payouts, for listing the open ones.
+pub(super) const PAYOUT: u8 = 10;
+
+/// A key as bytes that sort as keys do.
+pub fn encode_key(key: &Key) -> Vec<u8> {
+    let mut out = Bytes(Vec::with_capacity(96));
+    match key {
+        Key::Platform(name) => out.tag(1).ids([&name.platform]),
+        Key::Shop(name) => out.tag(2).ids([&name.platform, &name.shop]),
+        Key::Operator(name) => out.tag(3).ids([&name.platform, &name.shop, &name.operator]),
+        Key::Grant(name) => {
+            out.tag(4).ids([&name.platform, &name.shop, &name.operator, &name.programme])
+        }
+        Key::Account(name) => out.tag(5).ids([&name.platform, &name.shop, &name.account]),
+        Key::Balance(name) => out.tag(6).ids([&name.platform, &name.shop, &name.account]),
+        Key::Movement(name, reference) => {
+            out.tag(7).ids([&name.platform, &name.shop, &name.account]).text(reference)
+        }
+        Key::MovementNumber(name, number) => {
+            out.tag(8).ids([&name.platform, &name.shop, &name.account]).long(*number)
+        }
+        Key::Order(name) => out.tag(9).ids([&name.platform, &name.shop, &name.order]),
+        Key::Payout(name) => out.tag(PAYOUT).ids([&name.platform, &name.shop, &name.payout]),
+        Key::PayoutOfOrder(name, payout) => {
+            out.tag(11).ids([&name.platform, &name.shop, &name.order, payout])
+        }
+        Key::Decision(name) => out.tag(12).ids([&name.platform, &name.shop, &name.decision]),
+        Key::Request(key) => {
+            let RequestKey { platform, parent, operation, id } = key;
+            out.tag(13).ids([&platform.platform]).text(parent).text(operation).text(id)
+        }
+        Key::Programme(name) => out.tag(14).programme(name),
+        Key::Revision(name) => out.tag(15).programme(&name.programme).short(name.number),
+        Key::Freeze(name) => out.tag(16).ids([&name.platform, &name.freeze]),
+        Key::Freezes(target) => out.tag(17).target(target),
+        Key::Meter(MeterKey { programme, rule, scope, window_start }) => {
+            out.tag(18).programme(programme).text(rule).list(scope).instant(*window_start)
+        }
+    };
+    out.0
+}
+
+/// Whether rows under this key may be put away to blocks alone, and a key that
+/// is not in memory may still have a row.
+pub(super) fn may_be_cold(key: &Key) -> bool {
+    matches!(
+        key,
+        Key::Movement(..)
+            | Key::MovementNumber(..)
+            | Key::Order(_)
+            | Key::Payout(_)
+            | Key::PayoutOfOrder(..)
+            | Key::Decision(_)
+            | Key::Request(_)
+    )
+}
+
+/// The shortest start of `above` that is greater than `below`, for `below` <
+/// `above`.
+pub(super) fn separator<'a>(below: &[u8], above: &'a [u8]) -> &'a [u8] {
+    let same = below.iter().zip(above).take_while(|(a, b)| a == b).count();
+    above.get(..=same).unwrap_or(above)
+}
+
+struct Bytes(Vec<u8>);
+
+impl Bytes {
+    fn tag(&mut self, tag: u8) -> &mut Self {
+        self.0.push(tag);
+        self
+    }
+
+    fn text(&mut self, text: &str) -> &mut Self {
+        for byte in text.bytes() {
+            self.0.push(byte);
+            if byte == 0 {
+                self.0.push(0xff);
+            }
+        }
+        self.0.extend([0, 1]);
+        self
+    }
+
+    fn ids<const N: usize>(&mut self, ids: [&Id; N]) -> &mut Self {
+        for id in ids {
+            self.text(id.as_str());
+        }
+        self
+    }
+
+    fn programme(&mut self, name: &ProgrammeName) -> &mut Self {
+        self.ids([&name.platform, &name.programme])
+    }
+
+    fn target(&mut self, target: &Target) -> &mut Self {
+        match target {
+            Target::Shop(name) => self.tag(1).ids([&name.platform, &name.shop]),
+            Target::Operator(name) => self.tag(2).ids([&name.platform, &name.shop, &name.operator]),
+            Target::Account(name) => self.tag(3).ids([&name.platform, &name.shop, &name.account]),
+        }
+    }
+
+    fn list(&mut self, texts: &[Arc<str>]) -> &mut Self {
+        for text in texts {
+            self.tag(1).text(text);
+        }
+        self.tag(0)
+    }
+
+    fn instant(&mut self, instant: Option<Instant>) -> &mut Self {
+        let Some(instant) = instant else { return self.tag(0) };
+        let (seconds, nanos) = instant.to_parts();
+        // Flipping the sign bit puts negative numbers below positive ones;
+        // nanoseconds are never negative.
+        self.tag(1).long(seconds.cast_unsigned() ^ (1 << 63)).short(nanos.cast_unsigned())
+    }
+
+    fn long(&mut self, number: u64) -> &mut Self {
+        self.0.extend(number.to_be_bytes());
+        self
+    }
+
+    fn short(&mut self, number: u32) -> &mut Self {
+        self.0.extend(number.to_be_bytes());
+        self
+    }
+}

@@ -1,0 +1,9 @@
+//! What is configured through ShopService, QuotaService and CaseService, called
+//! as the server calls them. Not the wire itself: `tests/grpc` is about that.
+
+mod accounts;
+mod freezes;
+mod operators;
+mod setup;
+mod shops;
+mod usage;

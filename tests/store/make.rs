@@ -1,0 +1,265 @@
+//! Rows, changes and commits to store. Keeps its own copy of the rows, so that
+//! a commit always says what its records say.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bursar::{
+    domain::{
+        account::BalanceChange,
+        amount::{Amount, Currency},
+        change::{Change, Record},
+        instant::Instant,
+        key::Key,
+        limit::OnReturn,
+        meter::{MeterChange, MeterKey, Phase, Shape},
+        name::{AccountName, Id, OrderName, PayoutName, ProgrammeName, RevisionName, ShopName},
+        order::Order,
+        payout::{CountsWhile, Holding, Payout, State},
+        request::{Answered, Fingerprint, Request, RequestKey},
+        row::{Revision, Row},
+        shop::{Shop, Stamp},
+        who::{Author, RoleSet},
+    },
+    store::{Commit, Scan, Store, StoreError},
+};
+
+pub fn id(text: &str) -> Id {
+    Id::parse(text).expect("an id")
+}
+
+pub fn at(second: i64) -> Instant {
+    Instant::from_parts(1_770_000_000 + second, 0).expect("an instant")
+}
+
+pub fn amount(text: &str) -> Amount {
+    Amount::parse(text).expect("an amount")
+}
+
+pub fn shop_name() -> ShopName {
+    ShopName::parse("platforms/p/shops/s").expect("a name")
+}
+
+pub fn order_name(order: &str) -> OrderName {
+    let ShopName { platform, shop } = shop_name();
+    OrderName { platform, shop, order: id(order) }
+}
+
+pub fn payout_name(payout: &str) -> PayoutName {
+    shop_name().payout(id(payout))
+}
+
+pub fn account_name() -> AccountName {
+    shop_name().account(id("main"))
+}
+
+pub fn programme_name() -> ProgrammeName {
+    ProgrammeName { platform: id("p"), programme: id("small") }
+}
+
+pub fn shop(display_name: &str) -> Row {
+    Row::Shop(Shop {
+        name: shop_name(),
+        display_name: display_name.into(),
+        facts: BTreeMap::new(),
+        stamp: Stamp::new(at(0)),
+    })
+}
+
+pub fn order(order: &str, caller: &str) -> Row {
+    Row::Order(Order {
+        name: order_name(order),
+        paid: Some((amount("12.50"), Currency::parse("CNY").expect("a currency"))),
+        place_time: None,
+        facts: BTreeMap::new(),
+        asserted_by: RoleSet::ALL,
+        source_time: at(1),
+        update_time: at(2),
+        caller: caller.into(),
+    })
+}
+
+pub fn meter_key(rule: &str) -> MeterKey {
+    MeterKey {
+        programme: programme_name(),
+        rule: rule.into(),
+        scope: vec!["s".into(), "o".into()],
+        window_start: Some(at(0)),
+    }
+}
+
+pub fn payout(payout: &str, state: State) -> Row {
+    Row::Payout(Box::new(Payout {
+        name: payout_name(payout),
+        revision: RevisionName { programme: programme_name(), number: 1 },
+        request_id: "r".into(),
+        order: Some(order_name("o")),
+        operator: None,
+        payee: "".into(),
+        purpose: "refund".into(),
+        currency: Currency::parse("CNY").expect("a currency"),
+        amount: amount("5"),
+        net_amount: amount("5"),
+        settled: None,
+        returned: None,
+        facts: BTreeMap::new(),
+        dimensions: BTreeMap::from([("kind".into(), "x".into())]),
+        create_time: at(0),
+        update_time: at(0),
+        state_time: at(0),
+        expire_time: Some(at(1800)),
+        state,
+        execution_id: None,
+        execute_time: None,
+        settle_time: None,
+        reason: "".into(),
+        flags: Vec::new(),
+        settlements: Vec::new(),
+        returns: Vec::new(),
+        holdings: vec![Holding {
+            key: meter_key("day"),
+            shape: Shape::Fixed,
+            rolling: Some(std::time::Duration::from_secs(60)),
+            adds_amount: true,
+            counts: CountsWhile::Live,
+            on_return: OnReturn::Keep,
+            now: Some((Phase::Expiring(at(1800)), amount("5"))),
+        }],
+        draws: Vec::new(),
+        caller: "t".into(),
+        fired: Vec::new(),
+    }))
+}
+
+pub fn request(request: &str) -> Row {
+    Row::Request(Request {
+        key: RequestKey {
+            platform: shop_name().platform(),
+            parent: "platforms/p/shops/s".into(),
+            operation: "AuthorizePayout".into(),
+            id: request.into(),
+        },
+        content: Fingerprint(vec![(1, u64::MAX), (4, 7)]),
+        answered: Answered::Decision(id("d")),
+        at: at(3),
+        forget_time: None,
+    })
+}
+
+/// A row of about this many bytes.
+pub fn revision(number: u32, bytes: usize) -> Row {
+    let policy: Vec<u8> = (0..bytes).map(|at| (at * 31 % 100) as u8).collect();
+    Row::Revision(Revision {
+        name: RevisionName { programme: programme_name(), number },
+        policy: policy.into(),
+        create_time: at(0),
+        caller: "t".into(),
+        note: "".into(),
+        checksum: "".into(),
+    })
+}
+
+/// A payout's hold on a meter.
+pub fn hold(rule: &str, shape: Shape, payout: &str, quantity: &str) -> Change {
+    Change::Meter(MeterChange {
+        key: meter_key(rule),
+        shape,
+        payout: id(payout),
+        at: at(1),
+        amount: amount(quantity),
+        before: None,
+        after: Some((Phase::Held, amount(quantity))),
+        forget_until: None,
+    })
+}
+
+pub fn credit(quantity: &str) -> Change {
+    Change::Balance(BalanceChange {
+        account: account_name(),
+        credit: amount(quantity),
+        movement: true,
+        before: None,
+        after: None,
+    })
+}
+
+/// Makes commits, one after the other.
+#[derive(Clone, Default)]
+pub struct Writer {
+    pub sequence: u64,
+    pub rows: BTreeMap<Key, Arc<Row>>,
+}
+
+impl Writer {
+    /// A commit of one record per list of changes.
+    pub fn commit(&mut self, records: Vec<Vec<Change>>) -> Commit {
+        let mut commit = Commit::default();
+        let mut keys = Vec::new();
+        for changes in records {
+            self.sequence += 1;
+            for change in &changes {
+                let key = change.key();
+                match change.apply(self.rows.remove(&key)) {
+                    Some(row) => self.rows.insert(key.clone(), row),
+                    None => None,
+                };
+                keys.push(key);
+            }
+            commit.records.push(Record {
+                sequence: self.sequence,
+                at: at(i64::try_from(self.sequence).expect("small")),
+                author: Author { caller: "t".into(), actor: None },
+                operation: "Test".into(),
+                changes,
+                events: Vec::new(),
+            });
+        }
+        commit.rows = keys.into_iter().map(|k| (k.clone(), self.rows.get(&k).cloned())).collect();
+        commit
+    }
+
+    /// Commits one record with these rows.
+    pub fn put(&mut self, store: &mut impl Store, rows: Vec<Row>) {
+        let changes = rows.into_iter().map(Change::Put).collect();
+        store.commit(self.commit(vec![changes])).expect("a commit");
+    }
+
+    /// Commits one record with this change.
+    pub fn change(&mut self, store: &mut impl Store, change: Change) {
+        store.commit(self.commit(vec![vec![change]])).expect("a commit");
+    }
+
+    /// That a store has exactly these rows and records, however it is asked.
+    pub fn agrees(&self, store: &mut impl Store) {
+        let tip = store.begin().expect("a tip");
+        assert_eq!(tip.sequence, self.sequence);
+        let listed = store.scan(&everything()).expect("a listing");
+        assert_eq!(listed, self.rows.values().cloned().collect::<Vec<_>>());
+        let keys: Vec<Key> = self.rows.keys().cloned().collect();
+        let loaded = store.load(&keys).expect("rows");
+        for (key, row) in &self.rows {
+            assert_eq!(loaded.get(key), Some(&Some(row.clone())), "{key:?}");
+        }
+        let records = store.records(0, usize::MAX).expect("records");
+        assert!(records.iter().map(|r| r.sequence).eq(1..=self.sequence));
+    }
+}
+
+/// Every key.
+pub fn everything() -> Scan {
+    let first = Key::Platform(bursar::domain::name::PlatformName { platform: Id::before_all() });
+    let last = Key::Meter(MeterKey {
+        programme: ProgrammeName { platform: Id::after_all(), programme: Id::after_all() },
+        rule: "".into(),
+        scope: Vec::new(),
+        window_start: None,
+    });
+    Scan { from: first, to: last, reverse: false, limit: usize::MAX }
+}
+
+/// The message of a fatal error.
+pub fn fatal<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
+    match result.expect_err("an error") {
+        StoreError::Fatal(why) => why,
+        StoreError::Conflict => panic!("a conflict"),
+    }
+}

@@ -1,0 +1,280 @@
+//! What a reply waits for, and what happens when it fails.
+
+use std::{
+    fs::File,
+    io,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use bursar::{
+    domain::change::Change,
+    store::{
+        Store,
+        sled::sync::{Disk, Stage},
+    },
+};
+
+use crate::{
+    make::{Writer, fatal, order},
+    places::{Place, Sled},
+};
+
+/// Notes what is asked of it, and fails what it is told to fail.
+#[derive(Debug, Default)]
+struct TestDisk {
+    calls: Mutex<Vec<(&'static str, Stage)>>,
+    failing: Mutex<Option<(&'static str, Stage, i32)>>,
+    killed: AtomicBool,
+}
+
+impl TestDisk {
+    fn note(&self, call: &'static str, stage: Stage) -> io::Result<()> {
+        self.calls.lock().expect("calls").push((call, stage));
+        match *self.failing.lock().expect("failing") {
+            Some((what, when, code)) if (what, when) == (call, stage) => {
+                Err(io::Error::from_raw_os_error(code))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn taken(&self) -> Vec<(&'static str, Stage)> {
+        std::mem::take(&mut self.calls.lock().expect("calls"))
+    }
+}
+
+impl Disk for TestDisk {
+    fn flush(&self, stage: Stage, db: &sled::Db) -> io::Result<()> {
+        self.note("flush", stage)?;
+        db.flush().map(|_| ()).map_err(io::Error::from)
+    }
+
+    fn sync(&self, stage: Stage, file: &File) -> io::Result<()> {
+        self.note("sync", stage)?;
+        if self.killed.load(Ordering::Relaxed) { Ok(()) } else { file.sync_data() }
+    }
+}
+
+fn place() -> (Sled, Arc<TestDisk>) {
+    let disk = Arc::new(TestDisk::default());
+    (Sled::with_disk(disk.clone()), disk)
+}
+
+const ENOSPC: i32 = 28;
+const EIO: i32 = 5;
+
+#[test]
+fn a_commit_is_flushed_and_then_synced() {
+    let (place, disk) = place();
+    let (mut store, mut writer) = (place.open(), Writer::default());
+    writer.put(&mut store, vec![order("a", "c")]);
+    disk.taken();
+    writer.put(&mut store, vec![order("b", "c")]);
+    assert_eq!(disk.taken(), [("flush", Stage::Journal), ("sync", Stage::Journal)]);
+}
+
+#[test]
+fn the_fence_moves_only_after_the_sync() {
+    let (mut place, disk) = place();
+    place.options.fence_every = std::time::Duration::ZERO;
+    let (mut store, mut writer) = (place.open(), Writer::default());
+    disk.taken();
+    writer.put(&mut store, vec![order("b", "c")]);
+    let calls = disk.taken();
+    assert_eq!(calls.last(), Some(&("sync", Stage::Fence)));
+    assert_eq!(calls.len(), 3);
+}
+
+#[test]
+fn the_fence_catches_up_when_nothing_is_committed() {
+    let (mut place, disk) = place();
+    place.options.fence_every = std::time::Duration::from_millis(200);
+    let (mut store, mut writer) = (place.open(), Writer::default());
+    writer.put(&mut store, vec![order("a", "c")]);
+    writer.put(&mut store, vec![order("b", "c")]);
+    std::thread::sleep(place.options.fence_every);
+    disk.taken();
+    store.begin().expect("a tip");
+    assert_eq!(disk.taken(), [("sync", Stage::Fence)]);
+    store.begin().expect("a tip");
+    assert_eq!(disk.taken(), []);
+}
+
+#[test]
+fn a_checkpoint_syncs_blocks_before_its_head() {
+    let (place, disk) = place();
+    let (mut store, mut writer) = (place.open(), Writer::default());
+    writer.put(&mut store, vec![order("a", "c")]);
+    disk.taken();
+    store.tidy().expect("tidy");
+    let calls = disk.taken();
+    let of = |stage| calls.iter().rposition(|call| *call == ("sync", stage)).expect("a sync");
+    assert!(of(Stage::Fence) < of(Stage::Blocks) && of(Stage::Blocks) < of(Stage::Head));
+    store.tidy().expect("tidy");
+    assert_eq!(disk.taken(), [], "nothing changed, nothing is written");
+}
+
+#[test]
+fn tidying_after_little_moves_only_the_fence() {
+    let (mut place, disk) = place();
+    place.options.tidy_records = 2;
+    let (mut store, mut writer) = (place.open(), Writer::default());
+    writer.put(&mut store, vec![order("a", "c")]);
+    disk.taken();
+    store.tidy().expect("tidy");
+    assert_eq!(disk.taken(), [("sync", Stage::Fence)]);
+    writer.put(&mut store, vec![order("b", "c")]);
+    store.tidy().expect("tidy");
+    assert_eq!(disk.taken().last(), Some(&("sync", Stage::Head)));
+}
+
+#[test]
+fn what_was_replayed_counts_towards_the_next_checkpoint() {
+    let (mut place, disk) = place();
+    place.options.tidy_records = 3;
+    let mut writer = Writer::default();
+    for round in 1..=3 {
+        let mut store = place.open();
+        assert_eq!(store.start().replayed, writer.sequence);
+        writer.put(&mut store, vec![order("a", "c")]);
+        disk.taken();
+        store.tidy().expect("tidy");
+        assert_eq!(disk.taken().contains(&("sync", Stage::Head)), round == 3);
+    }
+    assert_eq!(place.open().start().replayed, 0);
+}
+
+#[test]
+fn rows_are_synced_in_their_new_block_before_the_old_one_lets_go() {
+    let (mut place, disk) = place();
+    place.options.checkpoint_records = 1000;
+    let (mut store, mut writer) = (place.open(), Writer::default());
+    let mut blocks_synced = |names: std::ops::Range<usize>| {
+        let rows = names.map(|n| order(&format!("o{n:03}"), &"c".repeat(100))).collect();
+        writer.put(&mut store, rows);
+        disk.taken();
+        store.tidy().expect("tidy");
+        disk.taken().iter().filter(|call| **call == ("sync", Stage::Blocks)).count()
+    };
+    assert_eq!(blocks_synced(0..10), 1, "one block");
+    assert_eq!(blocks_synced(10..15), 1, "the same block, fuller");
+    assert_eq!(blocks_synced(15..60), 2, "cut");
+}
+
+#[test]
+fn a_failed_sync_poisons_the_store() {
+    for (what, code) in [("flush", EIO), ("sync", EIO), ("flush", ENOSPC), ("sync", ENOSPC)] {
+        let (place, disk) = place();
+        let (mut store, mut writer) = (place.open(), Writer::default());
+        writer.put(&mut store, vec![order("a", "c")]);
+        let answered = writer.clone();
+        *disk.failing.lock().expect("failing") = Some((what, Stage::Journal, code));
+        let commit = writer.commit(vec![vec![Change::Put(order("b", "c"))]]);
+        let why = fatal(store.commit(commit));
+        assert!(why.contains(&format!("os error {code}")), "{why}");
+
+        // Also when the disk is well again: what it dropped it does not say.
+        *disk.failing.lock().expect("failing") = None;
+        assert_eq!(fatal(store.begin()), why);
+        assert_eq!(fatal(store.load(&[])), why);
+        assert_eq!(fatal(store.scan(&crate::make::everything())), why);
+        assert_eq!(fatal(store.records(0, 1)), why);
+        assert_eq!(fatal(store.open_payouts()), why);
+        assert_eq!(fatal(store.tidy()), why);
+        assert_eq!(fatal(store.commit(answered.clone().commit(vec![vec![]]))), why);
+        drop(store);
+
+        // The commit may be there or not; what was answered is.
+        let mut store = place.open();
+        let tip = store.begin().expect("a tip").sequence;
+        if tip == 1 { answered } else { writer }.agrees(&mut store);
+    }
+}
+
+#[test]
+fn a_checkpoint_that_fails_poisons_and_is_made_again() {
+    for stage in [Stage::Blocks, Stage::Head, Stage::Fence] {
+        let (place, disk) = place();
+        let (mut store, mut writer) = (place.open(), Writer::default());
+        for round in 0..3 {
+            let rows = |n: usize| vec![Change::Put(order(&format!("o{n:03}-{round}"), "c"))];
+            store.commit(writer.commit((0..40).map(rows).collect())).expect("a commit");
+            if round == 0 {
+                store.tidy().expect("tidy");
+            }
+            if round == 1 {
+                *disk.failing.lock().expect("failing") = Some(("sync", stage, EIO));
+                fatal(store.tidy());
+                *disk.failing.lock().expect("failing") = None;
+                drop(store);
+                store = place.open();
+                assert!(!store.start().rebuilt);
+            }
+            writer.agrees(&mut store);
+        }
+    }
+}
+
+#[test]
+fn a_kill_at_every_sync_of_a_checkpoint_loses_nothing() {
+    // A copy of the files at each sync, as a kill would leave them.
+    #[derive(Debug)]
+    struct Copying {
+        from: std::path::PathBuf,
+        to: tempfile::TempDir,
+        count: Mutex<u32>,
+        on: AtomicBool,
+    }
+    impl Disk for Copying {
+        fn sync(&self, _: Stage, file: &File) -> io::Result<()> {
+            if self.on.load(Ordering::Relaxed) {
+                let mut count = self.count.lock().expect("count");
+                let target = self.to.path().join(count.to_string());
+                crate::places::copy_files(&self.from, &target);
+                *count += 1;
+            }
+            file.sync_data()
+        }
+    }
+    let mut place = Sled::new();
+    let disk = Arc::new(Copying {
+        from: place.path().to_owned(),
+        to: tempfile::TempDir::new().expect("a directory"),
+        count: Mutex::new(0),
+        on: AtomicBool::new(false),
+    });
+    place.options.disk = disk.clone();
+    place.options.checkpoint_records = 1000;
+    let (mut store, mut writer) = (place.open(), Writer::default());
+    for round in 0..3 {
+        let rows = |n: usize| {
+            let name = format!("o{n:03}-{round}");
+            let size = if n == 0 { 9000 * (round + 1) } else { 10 };
+            vec![
+                Change::Put(order(&name, "c")),
+                Change::Put(crate::make::revision(u32::from(n > 0), size)),
+                crate::make::credit("1"),
+            ]
+        };
+        store.commit(writer.commit((0..60).map(rows).collect())).expect("a commit");
+        disk.on.store(true, Ordering::Relaxed);
+        store.tidy().expect("tidy");
+        disk.on.store(false, Ordering::Relaxed);
+        let copies = std::mem::take(&mut *disk.count.lock().expect("count"));
+        assert!(copies >= 3, "{copies}");
+        for copy in 0..copies {
+            let killed = Sled::new();
+            crate::places::copy_files(&disk.to.path().join(copy.to_string()), killed.path());
+            let mut store = killed.open();
+            assert!(!store.start().rebuilt, "round {round}, sync {copy}");
+            writer.agrees(&mut store);
+            store.tidy().expect("tidy");
+            drop(store);
+            writer.agrees(&mut killed.open());
+        }
+        std::fs::remove_dir_all(disk.to.path()).expect("removed");
+    }
+}
