@@ -67,7 +67,7 @@ fn call_under_way(channel: Channel) -> (oneshot::Sender<()>, tokio::task::JoinHa
         let path = PathAndQuery::from_static("/bursar.v1.ShopService/GetShop");
         let codec = ProstCodec::<GetShopRequest, Shop>::default();
         let answer = client.client_streaming(Request::new(message), path, codec).await;
-        answer.map(|_| Code::Ok).unwrap_or_else(|status| status.code())
+        answer.map_or_else(|status| status.code(), |_| Code::Ok)
     });
     (send, call)
 }
