@@ -2,11 +2,26 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::local::{LocalFactory, Opener};
+use super::local::{LocalFactory, Opener, ScratchDir};
 use crate::{
     engine::Options,
-    store::{Store, memory::MemoryStore},
+    store::{
+        Store, StoreError,
+        memory::MemoryStore,
+        sled::{Options as SledOptions, SledStore},
+    },
 };
+
+fn unknown(kind: &str) -> String {
+    format!("there is no store {kind:?}; stores are: memory, sled")
+}
+
+fn sled(data: &Path) -> Result<Box<dyn Store>, String> {
+    let store = SledStore::open(data, SledOptions::default());
+    store
+        .map(|store| Box::new(store) as Box<dyn Store>)
+        .map_err(|damage| StoreError::from(damage).to_string())
+}
 
 /// Opens the store that `--store` and `--data` name.
 ///
@@ -15,32 +30,27 @@ use crate::{
 pub fn open(kind: &str, data: &Path) -> Result<Box<dyn Store>, String> {
     match kind {
         "memory" => Ok(Box::new(MemoryStore::new())),
-        other => Err(unknown(other, data)),
+        "sled" => sled(data),
+        other => Err(unknown(other)),
     }
 }
 
-fn unknown(kind: &str, _data: &Path) -> String {
-    format!("there is no store {kind:?}; stores are: memory, sled")
-}
-
-/// Starts scenario services on fresh stores of a kind.
+/// Starts services on fresh stores of a kind, each removed with its service.
 ///
 /// # Errors
 /// If there is no such store.
 pub fn factory(kind: &str) -> Result<LocalFactory, String> {
     match kind {
         "memory" => Ok(LocalFactory::memory()),
-        other => Err(unknown(other, Path::new(""))),
+        "sled" => Ok(LocalFactory::new(
+            Arc::new(|| {
+                let scratch = ScratchDir::new("scenario")?;
+                let path = scratch.0.join("data");
+                let opener: Opener = Arc::new(move || sled(&path));
+                Ok((opener, Some(Box::new(scratch) as Box<dyn Send + Sync>)))
+            }),
+            Options::default(),
+        )),
+        other => Err(unknown(other)),
     }
-}
-
-/// The same store each time, in memory.
-pub fn memory_opener() -> Opener {
-    let store = MemoryStore::new();
-    Arc::new(move || Ok(Box::new(store.clone())))
-}
-
-/// How scenario services run.
-pub fn options() -> Options {
-    Options::default()
 }

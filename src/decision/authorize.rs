@@ -25,6 +25,7 @@ use crate::domain::{
     limit::{Counting, Counts, Quantity, Stage},
     meter::MeterKey,
     name::{Id, OperatorName, OrderName, ProgrammeName, RevisionName, ShopName},
+    operator::Operator,
     order::Order,
     payout::{CountsWhile, Drawn, Holding, Payout, State},
     policy::{Field, Origin, Policy},
@@ -108,7 +109,7 @@ impl Spec {
             keys.push(Key::Balance(name.clone()));
             keys.push(Key::Freezes(Target::Account(name)));
         }
-        let facts = self.scope_facts(&policy, loaded);
+        let facts = self.scope_facts(&policy, loaded, context);
         keys.extend(self.meters(&policy, &facts, context.now).into_iter().map(Key::Meter));
         keys
     }
@@ -123,48 +124,37 @@ impl Spec {
         Some((revision, policy))
     }
 
-    /// The values that scopes are made of, before anything is checked: enough
-    /// to know which meters to load. Judging uses the same values or refuses.
-    fn scope_facts(&self, policy: &Policy, loaded: &Loaded<'_>) -> Vec<Option<Value>> {
-        let order = self.the_order(loaded);
-        let of = |origin: &Origin| match origin {
-            Origin::Request(key) => self.facts.get(key).cloned(),
-            Origin::Order(key) => order.and_then(|o| Some(o.facts.get(key)?.value.clone())),
-            Origin::Shop(key) => {
-                loaded.shop(&self.shop).and_then(|s| Some(s.facts.get(key)?.value.clone()))
-            }
-            Origin::Operator(key) => {
-                let operator = self.operator.as_ref().and_then(|o| loaded.operator(o));
-                operator.and_then(|o| Some(o.facts.get(key)?.value.clone()))
-            }
-            Origin::Platform(key) => loaded
-                .platform(&self.shop.platform())
-                .and_then(|p| Some(p.facts.get(key)?.value.clone())),
-            Origin::Field(Field::ShopId) => Some(Value::text(self.shop.shop.as_str())),
-            Origin::Field(Field::OrderId) => {
-                self.order.as_ref().map(|o| Value::text(o.order.as_str()))
-            }
-            Origin::Field(Field::OperatorId) => {
-                self.operator.as_ref().map(|o| Value::text(o.operator.as_str()))
-            }
-            Origin::Field(Field::OperatorKind) => {
-                let operator = self.operator.as_ref().and_then(|o| loaded.operator(o));
-                operator.map(|o| Value::text(o.kind.as_str()))
-            }
-            Origin::Field(Field::GrantTier) => {
-                let grant = self.operator.as_ref().map(|o| o.grant(&self.programme.programme));
-                let tier = grant.and_then(|g| loaded.grant(&g)).map(|g| g.tier.clone());
-                tier.filter(|t| !t.is_empty()).map(Value::Text)
-            }
-            Origin::Field(Field::Payee) => {
-                (!self.payee.is_empty()).then(|| Value::Text(self.payee.clone()))
-            }
-            Origin::Field(Field::Purpose) => {
-                (!self.purpose.is_empty()).then(|| Value::Text(self.purpose.clone()))
-            }
-            Origin::Account(..) | Origin::Field(_) => None,
-        };
-        policy.facts.iter().map(|fact| of(&fact.origin)).collect()
+    /// The values that scopes are made of: the same that the decision will be
+    /// judged with, so that the meters it needs are the meters that are loaded.
+    fn scope_facts(
+        &self,
+        policy: &Policy,
+        loaded: &Loaded<'_>,
+        context: &Context<'_>,
+    ) -> Vec<Option<Value>> {
+        let operator = self.operator.as_ref().and_then(|name| loaded.operator(name));
+        facts::of_scopes(policy, &self.sources(policy, loaded, context, operator))
+    }
+
+    /// Where its facts are looked up.
+    pub fn sources<'a>(
+        &'a self,
+        policy: &Policy,
+        loaded: &Loaded<'a>,
+        context: &Context<'_>,
+        operator: Option<&'a Operator>,
+    ) -> Sources<'a> {
+        let grant = operator.map(|o| o.name.grant(&self.programme.programme));
+        Sources {
+            spec: self,
+            loaded: *loaded,
+            order: self.the_order(loaded),
+            operator,
+            grant: grant.and_then(|name| loaded.grant(&name)),
+            roles: context.roles,
+            currency: policy.currency,
+            now: context.now,
+        }
     }
 
     /// The order that counts: of the registered and the inline one the newer.
@@ -199,17 +189,7 @@ impl Spec {
             self.governing(loaded, context).ok_or_else(|| not_active(programme))?;
         self.check_amount(&policy)?;
         let newer = self.check_order(loaded)?;
-        let grant = operator.map(|o| o.name.grant(&self.programme.programme));
-        let sources = Sources {
-            spec: self,
-            loaded: *loaded,
-            order: self.the_order(loaded),
-            operator,
-            grant: grant.as_ref().and_then(|name| loaded.grant(name)),
-            roles: context.roles,
-            currency: policy.currency,
-            now: context.now,
-        };
+        let sources = self.sources(&policy, loaded, context, operator);
         let gathered = facts::gather(&policy, &sources)?;
         let inputs = self.inputs(&policy, gathered, loaded, context);
         let order = newer.then(|| self.inline_order.as_deref().cloned()).flatten();

@@ -76,6 +76,25 @@ pub fn known(policy: &Policy, sources: &Sources<'_>) -> Vec<Option<Value>> {
     policy.facts.iter().map(|fact| value(fact, sources, false, &mut ignored)).collect()
 }
 
+/// The values of facts that something is counted over, and of no others.
+/// Accounts are not needed for them: a policy cannot count over their facts.
+pub fn of_scopes(policy: &Policy, sources: &Sources<'_>) -> Vec<Option<Value>> {
+    let mut scoped = vec![false; policy.facts.len()];
+    let limits = policy.limits.iter().map(|l| &l.counting);
+    for counting in limits.chain(policy.measures.iter().map(|m| &m.counting)) {
+        for index in &counting.scope {
+            if let Some(slot) = scoped.get_mut(*index) {
+                *slot = true;
+            }
+        }
+    }
+    let mut ignored = Problems::default();
+    let facts = policy.facts.iter().zip(scoped);
+    facts
+        .map(|(fact, scoped)| if scoped { value(fact, sources, false, &mut ignored) } else { None })
+        .collect()
+}
+
 /// Visits the facts a condition looks at.
 pub fn each_fact(predicate: &Predicate, visit: &mut impl FnMut(usize)) {
     match predicate {

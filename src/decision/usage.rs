@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     authorize::{Spec, not_active, the_programme},
     command::{Context, Reply},
-    facts::{self, Sources},
+    facts,
     loaded::Loaded,
     out::Judgement,
     reading,
@@ -85,17 +85,7 @@ impl ReadUsage {
         let programme = the_programme(loaded, &spec.programme)?;
         let revision = programme.active(context.now).ok_or_else(|| not_active(programme))?;
         let policy = context.policy(&revision);
-        let grant = operator.map(|o| o.name.grant(&spec.programme.programme));
-        let sources = Sources {
-            spec,
-            loaded: *loaded,
-            order: spec.order.as_ref().and_then(|name| loaded.order(name)),
-            operator,
-            grant: grant.as_ref().and_then(|name| loaded.grant(name)),
-            roles: context.roles,
-            currency: policy.currency,
-            now: context.now,
-        };
+        let sources = spec.sources(&policy, loaded, context, operator);
         let facts = facts::known(&policy, &sources);
         let inputs = Inputs {
             now: context.now,

@@ -1,37 +1,27 @@
-//! Ids for payouts and decisions: UUIDs of version 7, in the order they were
-//! made, by the engine's time. The one place that draws random numbers.
+//! Ids for payouts and decisions: UUIDs of version 7 that sort in the order in
+//! which they were made, also across restarts within one instant. The one
+//! place that draws random numbers.
 
 use uuid::{Builder, Uuid};
 
 use crate::domain::{instant::Instant, name::Id};
 
-/// Makes ids.
-#[derive(Debug, Default)]
-pub struct IdSource {
-    last: (u64, u16),
-}
-
-impl IdSource {
-    /// An id that sorts after every one made before.
-    #[allow(clippy::disallowed_methods, reason = "this is the one place that draws random numbers")]
-    pub fn fresh(&mut self, now: Instant) -> Id {
-        let millis = u64::try_from(now.0.as_millisecond()).unwrap_or(0);
-        let (last, count) = self.last;
-        self.last = match (millis > last, count) {
-            (true, _) => (millis, 0),
-            // Twelve bits number the ids of a millisecond; after them borrow the next.
-            (false, 0xfff) => (last + 1, 0),
-            (false, count) => (last, count + 1),
-        };
-        let (millis, count) = self.last;
-        let mut random = [0; 10];
-        random.copy_from_slice(&Uuid::new_v4().as_bytes()[..10]);
-        let [high, low] = count.to_be_bytes();
-        random[0] = high;
-        random[1] = low;
-        let id = Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
-        Id::parse(&id.to_string()).expect("a UUID's text is a well-formed id")
-    }
+/// An id for what record `sequence`, written at `now`, makes. The journal's
+/// sequence stands behind the milliseconds: time never decreases and sequences
+/// grow, so ids do too.
+#[allow(clippy::disallowed_methods, reason = "this is the one place that draws random numbers")]
+pub fn fresh(now: Instant, sequence: u64) -> Id {
+    let millis = u64::try_from(now.0.as_millisecond()).unwrap_or(0);
+    // 12 bits before the variant and 30 behind it: 4 × 10¹² records.
+    let high = u16::try_from(sequence >> 30 & 0xfff).unwrap_or(0);
+    let low = u32::try_from(sequence & 0x3fff_ffff).unwrap_or(0);
+    let random = Uuid::new_v4().into_bytes();
+    let [h0, h1] = high.to_be_bytes();
+    let [l0, l1, l2, l3] = low.to_be_bytes();
+    let [.., r0, r1, r2, r3] = random;
+    let tail = [h0, h1, l0, l1, l2, l3, r0, r1, r2, r3];
+    let id = Builder::from_unix_timestamp_millis(millis, &tail).into_uuid();
+    Id::parse(&id.to_string()).expect("a UUID's text is a well-formed id")
 }
 
 #[cfg(test)]
@@ -39,10 +29,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_of_one_instant_are_in_order_and_differ() {
-        let mut source = IdSource::default();
+    fn ids_of_one_instant_are_in_the_order_of_their_records() {
         let now = Instant::from_parts(1_700_000_000, 0).expect("in range");
-        let ids: Vec<Id> = (0..10_000).map(|_| source.fresh(now)).collect();
-        assert!(ids.is_sorted_by(|a, b| a < b));
+        let around = [1, 2, 0x3fff_ffff, 0x4000_0000, 0x4000_0001, 0xff_ffff_ffff];
+        let ids: Vec<Id> = around.into_iter().map(|sequence| fresh(now, sequence)).collect();
+        assert!(ids.is_sorted_by(|a, b| a < b), "{ids:?}");
+    }
+
+    #[test]
+    fn later_instants_have_later_ids() {
+        let early = Instant::from_parts(1_700_000_000, 0).expect("in range");
+        let late = Instant::from_parts(1_700_000_000, 1_000_000).expect("in range");
+        assert!(fresh(early, 9) < fresh(late, 1));
     }
 }

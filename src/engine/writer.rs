@@ -9,7 +9,7 @@ use super::{
     clock::Clock,
     due::DueIndex,
     handle::{Answer, Handle, Job, Reader, View},
-    ids::IdSource,
+    ids,
     timekeeper::{Notice, Timekeeper},
     working::Working,
 };
@@ -74,7 +74,6 @@ struct Writer {
     compiler: Compiler,
     policies: Compiled,
     time: Timekeeper,
-    ids: IdSource,
     due: DueIndex,
     options: Options,
     /// Set when the store failed: nothing is answered from then on.
@@ -110,7 +109,6 @@ pub fn start(
         compiler,
         policies: Compiled::default(),
         time: Timekeeper::new(clock),
-        ids: IdSource::default(),
         due: DueIndex::default(),
         options,
         broken: false,
@@ -315,7 +313,7 @@ impl Writer {
             .collect();
         working.load(&second, self.store.as_mut())?;
         for pending in pending.iter() {
-            let fresh = self.ids.fresh(now);
+            let fresh = ids::fresh(now, sequence + 1);
             let context = self.context(pending, now, fresh.clone());
             // A command before it in the batch may have changed what it needs.
             let further = pending.command.second(&working.view(), &context);

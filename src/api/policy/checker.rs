@@ -237,6 +237,24 @@ impl Checker {
         }
     }
 
+    /// Whether a fact is registered on, or known of, an account.
+    pub fn is_of_account(&self, fact: usize) -> bool {
+        let declaration = self.facts.get(fact).and_then(|f| f.declaration.as_ref());
+        declaration.is_some_and(|d| {
+            matches!(
+                d.origin,
+                Origin::Account(..)
+                    | Origin::Field(
+                        Field::AccountExists(_)
+                            | Field::AccountBalance(_)
+                            | Field::AccountHeld(_)
+                            | Field::AccountAvailable(_)
+                            | Field::AccountFrozen(_)
+                    )
+            )
+        })
+    }
+
     /// A fact's type.
     pub fn kind(&self, fact: usize) -> Option<ValueType> {
         self.facts.get(fact)?.kind

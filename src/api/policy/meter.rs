@@ -85,6 +85,9 @@ fn scope(c: &mut Checker, at: &Path, wire: &[String]) -> Option<(Vec<usize>, boo
             c.problem(&at, Unreachable, format!("`{name}` is part of the scope already"));
         } else if c.kind(fact) == Some(ValueType::List) {
             c.problem(&at, WrongType, format!("`{name}` is a list, and no single thing"));
+        } else if c.is_of_account(fact) {
+            // Which meters a decision needs has to be known before its accounts are.
+            c.unsupported(true, &at, "counting over a fact of an account is");
         } else if c.field(fact) == Some(&Field::Time) {
             c.problem(&at, Unreachable, "every decision has a time of its own");
         } else if amount {

@@ -187,8 +187,14 @@ impl Configure {
             Ok(reply) => {
                 if let Some(identity) = &self.identity {
                     let forget = Some(context.now.plus(context.remember));
-                    let request =
-                        replay::remember(identity, Answered::Resource, context.now, forget);
+                    let answered = match &reply {
+                        Reply::Row(row) => match row.as_ref() {
+                            Row::Revision(revision) => Answered::Revision(revision.name.number),
+                            _ => Answered::Resource,
+                        },
+                        _ => Answered::Resource,
+                    };
+                    let request = replay::remember(identity, answered, context.now, forget);
                     out.changes.push(Change::Put(Row::Request(request)));
                 }
                 out.answer(Ok(reply))
