@@ -74,6 +74,7 @@ impl Context<'_> {
 }
 
 /// What a command is answered with.
+#[expect(clippy::large_enum_variant, reason = "moved once, from the judge to the caller")]
 #[derive(Clone, PartialEq, Debug)]
 pub enum Reply {
     /// A decision that was recorded.

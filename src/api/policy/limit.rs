@@ -221,12 +221,9 @@ fn entries(
     counting: &Counting,
     bound: &Operand,
 ) -> Option<usize> {
-    let stated = match usize::try_from(wire) {
-        Ok(stated @ 0..=MAX_ENTRIES) => stated,
-        _ => {
-            let text = format!("must be from 1 to {MAX_ENTRIES}, or 0 for {ENTRIES}");
-            return c.refuse(&at.field("max_entries"), InvalidValue, text);
-        }
+    let Ok(stated @ 0..=MAX_ENTRIES) = usize::try_from(wire) else {
+        let text = format!("must be from 1 to {MAX_ENTRIES}, or 0 for {ENTRIES}");
+        return c.refuse(&at.field("max_entries"), InvalidValue, text);
     };
     let Window::Rolling(_) = counting.window else {
         if stated != 0 {

@@ -37,7 +37,7 @@ pub struct Parts<'a> {
 }
 
 /// What is counted.
-pub fn counting(c: &mut Checker, at: &Path, parts: &Parts) -> Option<Counting> {
+pub fn counting(c: &mut Checker, at: &Path, parts: &Parts<'_>) -> Option<Counting> {
     let quantity = quantity(c, &at.field("quantity"), parts.quantity);
     let scope = scope(c, &at.field("scope"), parts.scope);
     let window = time::window(c, &at.field("window"), parts.window);
@@ -99,7 +99,7 @@ fn scope(c: &mut Checker, at: &Path, wire: &[String]) -> Option<(Vec<usize>, boo
     (c.problems.len() == before).then_some((scope, by_amount))
 }
 
-fn counts(c: &mut Checker, at: &Path, parts: &Parts) -> Option<Counts> {
+fn counts(c: &mut Checker, at: &Path, parts: &Parts<'_>) -> Option<Counts> {
     let states = states(c, &at.field("states"), parts.states);
     let counts: v1::Counts = c.known(&at.field("counts"), parts.counts)?;
     let at = at.field("states");
@@ -151,7 +151,7 @@ pub fn state(c: &mut Checker, at: &Path, wire: i32) -> Option<State> {
 }
 
 /// One payout by itself needs no meter, so nothing about a meter has effect.
-fn without_meter(c: &mut Checker, at: &Path, parts: &Parts, quantity: Quantity) -> Option<()> {
+fn without_meter(c: &mut Checker, at: &Path, parts: &Parts<'_>, quantity: Quantity) -> Option<()> {
     let before = c.problems.len();
     let mut stray = |there: bool, name: &str| {
         if there {

@@ -76,8 +76,7 @@ impl NewRevision {
         context: &Context<'_>,
         out: &mut Out,
     ) -> Result<Reply, Refusal> {
-        let platform =
-            crate::domain::name::PlatformName { platform: self.programme.platform.clone() };
+        let platform = PlatformName { platform: self.programme.platform.clone() };
         loaded.the_platform(&platform)?;
         let old = loaded.programme(&self.programme);
         let revisions = old.map_or(0, |p| p.revisions);
