@@ -12,13 +12,35 @@ use serde_json::Value;
 const NAMES: [&str; 6] = ["title", "text", "remedy", "reason", "id", "name"];
 /// The numbers that a variant may look at.
 const NUMBERS: [&str; 9] = [
-    "limit", "used", "held", "requested", "remaining", "balance", "unfrozen", "available", "short_by",
+    "limit",
+    "used",
+    "held",
+    "requested",
+    "remaining",
+    "balance",
+    "unfrozen",
+    "available",
+    "short_by",
 ];
 /// The typed fields of fact sources.
 const FIELDS: [&str; 17] = [
-    "amount", "payee", "purpose", "time", "id", "paid_amount", "place_time", "exists", "frozen",
-    "proceeds_withdrawal_frozen", "kind", "enabled", "per_payout_amount", "daily_amount",
-    "monthly_amount", "balance", "available",
+    "amount",
+    "payee",
+    "purpose",
+    "time",
+    "id",
+    "paid_amount",
+    "place_time",
+    "exists",
+    "frozen",
+    "proceeds_withdrawal_frozen",
+    "kind",
+    "enabled",
+    "per_payout_amount",
+    "daily_amount",
+    "monthly_amount",
+    "balance",
+    "available",
 ];
 
 /// One policy with one thing changed.
@@ -170,9 +192,7 @@ impl Walk<'_> {
             ("sources", _) => words(&["DY-99"]),
             ("alert", _) => self.known.alerts.iter().cloned().collect(),
             ("scope", _) => self.known.scope.iter().cloned().collect(),
-            ("key", _) => {
-                self.known.keys.iter().cloned().chain(["another".to_owned()]).collect()
-            }
+            ("key", _) => self.known.keys.iter().cloned().chain(["another".to_owned()]).collect(),
             // Of the same type: others are refused for that alone.
             ("fact", now) if !matches!(path.first(), Some(Step::Key(k)) if k == "facts") => {
                 let kind = self.known.facts.get(now);
