@@ -27,7 +27,7 @@ use crate::domain::{
     name::{Id, OperatorName, OrderName, ProgrammeName, RevisionName, ShopName},
     order::Order,
     payout::{CountsWhile, Drawn, Holding, Payout, State},
-    policy::{Field, Origin, Policy},
+    policy::Policy,
     refusal::{Reason, Refusal},
     request::{Answered, RequestIdentity},
     row::{Programme, Row},
@@ -108,7 +108,7 @@ impl Spec {
             keys.push(Key::Balance(name.clone()));
             keys.push(Key::Freezes(Target::Account(name)));
         }
-        let facts = self.scope_facts(&policy, loaded);
+        let facts = self.scope_facts(&policy, loaded, context);
         keys.extend(self.meters(&policy, &facts, context.now).into_iter().map(Key::Meter));
         keys
     }
@@ -125,46 +125,25 @@ impl Spec {
 
     /// The values that scopes are made of, before anything is checked: enough
     /// to know which meters to load. Judging uses the same values or refuses.
-    fn scope_facts(&self, policy: &Policy, loaded: &Loaded<'_>) -> Vec<Option<Value>> {
-        let order = self.the_order(loaded);
-        let of = |origin: &Origin| match origin {
-            Origin::Request(key) => self.facts.get(key).cloned(),
-            Origin::Order(key) => order.and_then(|o| Some(o.facts.get(key)?.value.clone())),
-            Origin::Shop(key) => {
-                loaded.shop(&self.shop).and_then(|s| Some(s.facts.get(key)?.value.clone()))
-            }
-            Origin::Operator(key) => {
-                let operator = self.operator.as_ref().and_then(|o| loaded.operator(o));
-                operator.and_then(|o| Some(o.facts.get(key)?.value.clone()))
-            }
-            Origin::Platform(key) => loaded
-                .platform(&self.shop.platform())
-                .and_then(|p| Some(p.facts.get(key)?.value.clone())),
-            Origin::Field(Field::ShopId) => Some(Value::text(self.shop.shop.as_str())),
-            Origin::Field(Field::OrderId) => {
-                self.order.as_ref().map(|o| Value::text(o.order.as_str()))
-            }
-            Origin::Field(Field::OperatorId) => {
-                self.operator.as_ref().map(|o| Value::text(o.operator.as_str()))
-            }
-            Origin::Field(Field::OperatorKind) => {
-                let operator = self.operator.as_ref().and_then(|o| loaded.operator(o));
-                operator.map(|o| Value::text(o.kind.as_str()))
-            }
-            Origin::Field(Field::GrantTier) => {
-                let grant = self.operator.as_ref().map(|o| o.grant(&self.programme.programme));
-                let tier = grant.and_then(|g| loaded.grant(&g)).map(|g| g.tier.clone());
-                tier.filter(|t| !t.is_empty()).map(Value::Text)
-            }
-            Origin::Field(Field::Payee) => {
-                (!self.payee.is_empty()).then(|| Value::Text(self.payee.clone()))
-            }
-            Origin::Field(Field::Purpose) => {
-                (!self.purpose.is_empty()).then(|| Value::Text(self.purpose.clone()))
-            }
-            Origin::Account(..) | Origin::Field(_) => None,
+    fn scope_facts(
+        &self,
+        policy: &Policy,
+        loaded: &Loaded<'_>,
+        context: &Context<'_>,
+    ) -> Vec<Option<Value>> {
+        let operator = self.operator.as_ref().and_then(|name| loaded.operator(name));
+        let grant = operator.map(|o| o.name.grant(&self.programme.programme));
+        let sources = Sources {
+            spec: self,
+            loaded: *loaded,
+            order: self.the_order(loaded),
+            operator,
+            grant: grant.as_ref().and_then(|name| loaded.grant(name)),
+            roles: context.roles,
+            currency: policy.currency,
+            now: context.now,
         };
-        policy.facts.iter().map(|fact| of(&fact.origin)).collect()
+        facts::countable(policy, &sources)
     }
 
     /// The order that counts: of the registered and the inline one the newer.
@@ -527,17 +506,7 @@ fn draws(spec: &Spec, policy: &Policy, inputs: &Inputs) -> Vec<Drawn> {
 /// Accounts a policy draws from or looks at.
 pub fn accounts(policy: &Policy) -> Vec<Id> {
     let mut ids: Vec<Id> = policy.draws.iter().map(|d| d.account.clone()).collect();
-    ids.extend(policy.facts.iter().filter_map(|fact| match &fact.origin {
-        Origin::Account(id, _)
-        | Origin::Field(
-            Field::AccountExists(id)
-            | Field::AccountBalance(id)
-            | Field::AccountHeld(id)
-            | Field::AccountAvailable(id)
-            | Field::AccountFrozen(id),
-        ) => Some(id.clone()),
-        _ => None,
-    }));
+    ids.extend(policy.facts.iter().filter_map(|fact| fact.origin.account().cloned()));
     ids.sort_unstable();
     ids.dedup();
     ids

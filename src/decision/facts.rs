@@ -76,6 +76,17 @@ pub fn known(policy: &Policy, sources: &Sources<'_>) -> Vec<Option<Value>> {
     policy.facts.iter().map(|fact| value(fact, sources, false, &mut ignored)).collect()
 }
 
+/// The values that something may be counted over, as [`gather`] gives them,
+/// before accounts are loaded: nothing is counted over facts of those.
+pub fn countable(policy: &Policy, sources: &Sources<'_>) -> Vec<Option<Value>> {
+    let mut ignored = Problems::default();
+    let mut value = |fact: &FactDeclaration| {
+        let known = fact.origin.account().is_none();
+        known.then(|| value(fact, sources, false, &mut ignored)).flatten()
+    };
+    policy.facts.iter().map(&mut value).collect()
+}
+
 /// Visits the facts a condition looks at.
 pub fn each_fact(predicate: &Predicate, visit: &mut impl FnMut(usize)) {
     match predicate {

@@ -3,7 +3,11 @@
 //! how cases are run: the same ones every time, unless PROPTEST_CASES asks for
 //! others.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    cell::Cell,
+    panic::{self, AssertUnwindSafe, catch_unwind},
+    sync::Once,
+};
 
 use proptest::{
     collection::vec,
@@ -43,6 +47,27 @@ impl Choices {
 /// What a case did, for when it fails.
 pub type Story = Vec<String>;
 
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A case that panics is told about once it is small, not each time it is tried.
+fn quietly<T>(run: impl FnOnce() -> T) -> std::thread::Result<T> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                usual(info);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let ran = catch_unwind(AssertUnwindSafe(run));
+    QUIET.set(false);
+    ran
+}
+
 /// Runs cases of a property. Each gets its choices and tells its story.
 pub fn check(
     cases: u32,
@@ -53,7 +78,7 @@ pub fn check(
     let config = Config {
         cases: more.unwrap_or(cases),
         failure_persistence: None,
-        max_shrink_iters: 3000,
+        max_shrink_iters: 1500,
         ..Config::default()
     };
     let mut runner = match more {
@@ -67,7 +92,7 @@ pub fn check(
     let result = runner.run(&numbers, |numbers| {
         let mut story = Story::new();
         let mut choices = Choices::new(numbers);
-        let ran = catch_unwind(AssertUnwindSafe(|| property(&mut choices, &mut story)));
+        let ran = quietly(|| property(&mut choices, &mut story));
         let problem = match ran {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(problem)) => problem,

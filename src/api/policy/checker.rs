@@ -237,6 +237,12 @@ impl Checker {
         }
     }
 
+    /// Whether a fact is one of an account.
+    pub fn is_of_account(&self, fact: usize) -> bool {
+        let declaration = self.facts.get(fact).and_then(|f| f.declaration.as_ref());
+        declaration.is_some_and(|d| d.origin.account().is_some())
+    }
+
     /// A fact's type.
     pub fn kind(&self, fact: usize) -> Option<ValueType> {
         self.facts.get(fact)?.kind
