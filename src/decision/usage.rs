@@ -150,7 +150,7 @@ impl ReadUsage {
             limit.max_entries,
             policy,
             inputs.now,
-            true,
+            Some(situation.amount),
         );
         let (unit, decimals) = match counting.quantity {
             Quantity::Amount => (Unit::Money, policy.currency.decimals()),

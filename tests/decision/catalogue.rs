@@ -80,7 +80,7 @@ pub const FACTS: &[Known] = &[
     keyed(known("points", Decimal, Who, "points", &["2", "8"])),
     always(known("grant", Bool, Grant, "exists", FLAGS)),
     known("grant-enabled", Bool, Grant, "enabled", FLAGS),
-    known("grant-each", Decimal, Grant, "per_payout_amount", &["5", "8"])  ,
+    known("grant-each", Decimal, Grant, "per_payout_amount", &["5", "8"]),
     known("grant-day", Decimal, Grant, "daily_amount", &["15"]),
     known("grant-month", Decimal, Grant, "monthly_amount", &["40"]),
     known("grant-times", Decimal, Grant, "daily_count", &["2", "3"]),
@@ -100,10 +100,8 @@ pub fn fact(name: &str) -> &'static Known {
 
 impl Known {
     pub fn declaration(&self) -> FactDeclaration {
-        let mut declaration = FactDeclaration {
-            name: self.name.to_owned(),
-            ..FactDeclaration::default()
-        };
+        let mut declaration =
+            FactDeclaration { name: self.name.to_owned(), ..FactDeclaration::default() };
         declaration.set_type(self.kind);
         declaration.set_source(self.source);
         if self.keyed {

@@ -83,10 +83,7 @@ pub fn check(
     };
     let mut runner = match more {
         Some(_) => TestRunner::new(config),
-        None => TestRunner::new_with_rng(
-            config,
-            TestRng::deterministic_rng(RngAlgorithm::ChaCha),
-        ),
+        None => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
     };
     let numbers = vec(any::<u16>(), choices / 2..=choices);
     let result = runner.run(&numbers, |numbers| {

@@ -55,6 +55,7 @@ pub struct Asked {
     pub decision: Decision,
 }
 
+#[derive(Clone)]
 pub struct Play {
     pub policy: v1::Policy,
     pub world: World,
@@ -273,9 +274,8 @@ impl Play {
         let policy = self.world.policy(&decision.revision);
         expect("a record recomputes", recompute(decision, &policy) == decision.verdict)?;
         for bytes in [rmp_serde::to_vec(decision), rmp_serde::to_vec_named(decision)] {
-            let back: Decision =
-                rmp_serde::from_slice(&bytes.map_err(|e| e.to_string())?)
-                    .map_err(|e| format!("the record does not read back: {e}"))?;
+            let back: Decision = rmp_serde::from_slice(&bytes.map_err(|e| e.to_string())?)
+                .map_err(|e| format!("the record does not read back: {e}"))?;
             expect("a record reads back as it was", back == *decision)?;
             expect("and recomputes", recompute(&back, &policy) == decision.verdict)?;
         }
@@ -284,7 +284,8 @@ impl Play {
 
     fn again(&mut self, n: usize, field: Option<u32>) -> Result<(), String> {
         let Asked { mut command, roles, decision } = self.asked[n].clone();
-        let forgotten = self.now().duration_since(decision.inputs.now.0) >= SignedDuration::from_hours(720);
+        let forgotten =
+            self.now().duration_since(decision.inputs.now.0) >= SignedDuration::from_hours(720);
         if decision.payout.is_none() && forgotten {
             return Ok(());
         }
@@ -476,8 +477,7 @@ impl Play {
 
     fn money(&self, balance: &Balance) -> Result<(), String> {
         let now = self.now();
-        let position =
-            balance.position(self.world.now, self.books.asked_to_freeze(now).map(money));
+        let position = balance.position(self.world.now, self.books.asked_to_freeze(now).map(money));
         let came = (
             decimal(position.balance),
             decimal(position.held),
@@ -515,7 +515,11 @@ pub fn expect(promise: &str, kept: bool) -> Result<(), String> {
 }
 
 pub fn same<T: PartialEq + std::fmt::Debug>(came: &T, expected: &T) -> Result<(), String> {
-    if came == expected { Ok(()) } else { Err(format!("it came\n{came:#?}\nexpected\n{expected:#?}")) }
+    if came == expected {
+        Ok(())
+    } else {
+        Err(format!("it came\n{came:#?}\nexpected\n{expected:#?}"))
+    }
 }
 
 /// A denial leaves a record of itself and of the order that came along.

@@ -82,8 +82,20 @@ fn second_is_denied(play: &mut Play) -> bool {
 #[test]
 fn every_kind_of_fact_can_be_counted_over() {
     for name in [
-        "paid", "grant-day", "grant-enabled", "shop-frozen", "operator-frozen", "order-known",
-        "placed", "points", "score", "ratio", "level", "grant-tier", "operator-kind", "rank",
+        "paid",
+        "grant-day",
+        "grant-enabled",
+        "shop-frozen",
+        "operator-frozen",
+        "order-known",
+        "placed",
+        "points",
+        "score",
+        "ratio",
+        "level",
+        "grant-tier",
+        "operator-kind",
+        "rank",
     ] {
         assert!(second_is_denied(&mut play(&over(&[name]), |_| {})), "{name}");
     }

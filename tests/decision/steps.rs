@@ -131,8 +131,7 @@ pub fn step(choices: &mut Choices, policy: &v1::Policy, books: &Books) -> Step {
         40..44 => Step::Again(n, choices.chance(40).then(|| 1 + choices.pick(4) as u32)),
         44..52 => Step::Execute(n, if choices.chance(85) { "e1" } else { "e2" }),
         52..62 => {
-            let part =
-                choices.one(&[Part::All, Part::None, Part::Half, Part::More, Part::All]);
+            let part = choices.one(&[Part::All, Part::None, Part::Half, Part::More, Part::All]);
             Step::Settle(n, part, reference)
         }
         62..65 => Step::Cancel(n),

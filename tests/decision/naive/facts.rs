@@ -100,9 +100,8 @@ fn fits(fact: &v1::FactDeclaration, value: &Plain) -> Result<(), String> {
     if kind != fact.r#type() {
         return Err(format!("{} has another type", fact.name));
     }
-    let listed = |value: &Plain| {
-        fact.values.iter().any(|v| literal(value, v).as_ref() == Some(value))
-    };
+    let listed =
+        |value: &Plain| fact.values.iter().any(|v| literal(value, v).as_ref() == Some(value));
     let allowed = match value {
         Plain::List(all) => all.iter().all(|text| listed(&Plain::Text(text.clone()))),
         value => listed(value),
@@ -118,12 +117,7 @@ fn text(text: &str) -> Option<Plain> {
     (!text.is_empty()).then(|| Plain::Text(text.to_owned()))
 }
 
-fn typed(
-    fact: &v1::FactDeclaration,
-    books: &Books,
-    ask: &Ask,
-    now: Timestamp,
-) -> Option<Plain> {
+fn typed(fact: &v1::FactDeclaration, books: &Books, ask: &Ask, now: Timestamp) -> Option<Plain> {
     use Plain::{Bool, Number};
     let operator = ask.operator.as_ref().and_then(|id| books.operators.get(id));
     let grant = operator.and_then(|o| o.grant.as_ref());
