@@ -18,14 +18,8 @@ use crate::domain::{
     who::RoleSet,
 };
 
-/// Values by position in the policy, and how they change by waiting alone.
-#[derive(Debug, Default)]
-pub struct Gathered {
-    /// Values.
-    pub facts: Vec<Option<Value>>,
-    /// At an instant, a fact's new value; by instant.
-    pub changes: Vec<(Instant, usize, Option<Value>)>,
-}
+/// How facts change by waiting alone: at an instant, a fact's new value.
+pub type Changes = Vec<(Instant, usize, Option<Value>)>;
 
 /// Where facts are looked up.
 #[derive(Debug)]
@@ -48,24 +42,31 @@ pub struct Sources<'a> {
     pub now: Instant,
 }
 
-/// Gathers the facts of a policy.
-pub fn gather(policy: &Policy, sources: &Sources<'_>) -> Result<Gathered, Refusal> {
-    let stage = sources.spec.stage;
+/// Gathers the facts of a policy, by position.
+pub fn gather(policy: &Policy, sources: &Sources<'_>) -> Result<Vec<Option<Value>>, Refusal> {
     let mut problems = Problems::default();
     check_sent(policy, sources, &mut problems);
-    let needed = looked_at::needed(policy, stage);
-    let mut gathered = Gathered::default();
+    let needed = looked_at::needed(policy, sources.spec.stage);
+    let mut facts = Vec::with_capacity(policy.facts.len());
     for (index, fact) in policy.facts.iter().enumerate() {
         let looked_at = needed.get(index).copied().unwrap_or(false);
         let value = value(fact, sources, looked_at, &mut problems);
         if value.is_none() && fact.required && looked_at {
             problems.missing(fact, sources);
         }
-        gathered.facts.push(value);
-        fact_changes(index, fact, sources, &mut gathered.changes);
+        facts.push(value);
     }
-    gathered.changes.sort_unstable_by_key(|(at, index, _)| (*at, *index));
-    problems.into_result().map(|()| gathered)
+    problems.into_result().map(|()| facts)
+}
+
+/// How the facts of a policy will change by waiting alone, by instant.
+pub fn changes(policy: &Policy, sources: &Sources<'_>) -> Changes {
+    let mut changes = Changes::new();
+    for (index, fact) in policy.facts.iter().enumerate() {
+        fact_changes(index, fact, sources, &mut changes);
+    }
+    changes.sort_unstable_by_key(|(at, index, _)| (*at, *index));
+    changes
 }
 
 /// The values that are known, without asking for more: for reading usage.
@@ -74,23 +75,15 @@ pub fn known(policy: &Policy, sources: &Sources<'_>) -> Vec<Option<Value>> {
     policy.facts.iter().map(|fact| value(fact, sources, false, &mut ignored)).collect()
 }
 
-/// The values of facts that something is counted over, and of no others.
-/// Accounts are not needed for them: a policy cannot count over their facts.
-pub fn of_scopes(policy: &Policy, sources: &Sources<'_>) -> Vec<Option<Value>> {
-    let mut scoped = vec![false; policy.facts.len()];
-    let limits = policy.limits.iter().map(|l| &l.counting);
-    for counting in limits.chain(policy.measures.iter().map(|m| &m.counting)) {
-        for index in &counting.scope {
-            if let Some(slot) = scoped.get_mut(*index) {
-                *slot = true;
-            }
-        }
-    }
+/// The values that something may be counted over, as [`gather`] gives them,
+/// before accounts are loaded: nothing is counted over facts of those.
+pub fn countable(policy: &Policy, sources: &Sources<'_>) -> Vec<Option<Value>> {
     let mut ignored = Problems::default();
-    let facts = policy.facts.iter().zip(scoped);
-    facts
-        .map(|(fact, scoped)| if scoped { value(fact, sources, false, &mut ignored) } else { None })
-        .collect()
+    let mut value = |fact: &FactDeclaration| {
+        let known = fact.origin.account().is_none();
+        known.then(|| value(fact, sources, false, &mut ignored)).flatten()
+    };
+    policy.facts.iter().map(&mut value).collect()
 }
 
 /// Problems by reason; the gravest kind is answered, with all of its fields.
@@ -407,14 +400,18 @@ fn order_that_counts<'a>(fact: &FactDeclaration, sources: &Sources<'a>) -> Optio
     sources.order.filter(counts)
 }
 
-/// How a fact changes by waiting alone: freezes end.
-fn fact_changes(
-    index: usize,
-    fact: &FactDeclaration,
-    sources: &Sources<'_>,
-    into: &mut Vec<(Instant, usize, Option<Value>)>,
-) {
+/// How a fact changes by waiting alone: freezes end, holds expire.
+fn fact_changes(index: usize, fact: &FactDeclaration, sources: &Sources<'_>, into: &mut Changes) {
     let shop = &sources.spec.shop;
+    if let Origin::Field(Field::AccountHeld(id) | Field::AccountAvailable(id)) = &fact.origin {
+        let available = matches!(fact.origin, Origin::Field(Field::AccountAvailable(_)));
+        let account = shop.account(id.clone());
+        for (at, position) in reading::positions(&sources.loaded, &account, sources.now) {
+            let amount = if available { position.available() } else { position.held };
+            into.push((at, index, Some(Value::Decimal(amount))));
+        }
+        return;
+    }
     let (target, stops): (Target, fn(&Freezes, Instant) -> bool) = match &fact.origin {
         Origin::Field(Field::ShopFrozen) => (Target::Shop(shop.clone()), Freezes::stops_all),
         Origin::Field(Field::ShopProceedsFrozen) => {

@@ -87,7 +87,9 @@ impl Settle {
         let before = payout.clone();
         life::expire_if_due(&mut payout, context.now, &policy, &mut out);
         let paid = self.paid(&payout);
-        let same = payout.settlements.iter().find(|s| s.applied && s.reference == self.reference);
+        // The last word on a reference counts: a success may have corrected a failure.
+        let mut reports = payout.settlements.iter().rev();
+        let same = reports.find(|s| s.applied && s.reference == self.reference);
         if let Some(same) = same {
             if same.result == self.result && same.amount == paid {
                 return keep(&before, payout, out);

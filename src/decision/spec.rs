@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     command::{Check, Context, Reply},
-    facts::{self, Gathered, Sources},
+    facts::{self, Sources},
     judge::{self, Wanted},
     loaded::Loaded,
     out::Judgement,
@@ -23,7 +23,7 @@ use crate::domain::{
     name::{Id, OperatorName, OrderName, ProgrammeName, RevisionName, ShopName},
     operator::Operator,
     order::Order,
-    policy::{Field, Origin, Policy},
+    policy::Policy,
     refusal::{Reason, Refusal},
     row::Programme,
     value::Value,
@@ -117,7 +117,7 @@ impl Spec {
         context: &Context<'_>,
     ) -> Vec<Option<Value>> {
         let operator = self.operator.as_ref().and_then(|name| loaded.operator(name));
-        facts::of_scopes(policy, &self.sources(policy, loaded, context, operator))
+        facts::countable(policy, &self.sources(policy, loaded, context, operator))
     }
 
     /// Where its facts are looked up.
@@ -176,8 +176,8 @@ impl Spec {
         self.check_amount(&policy)?;
         let newer = self.check_order(loaded)?;
         let sources = self.sources(&policy, loaded, context, operator);
-        let gathered = facts::gather(&policy, &sources)?;
-        let inputs = self.inputs(&policy, gathered, loaded, context);
+        let facts = facts::gather(&policy, &sources)?;
+        let inputs = self.inputs(&policy, facts, &sources);
         let order = newer.then(|| self.inline_order.as_deref().cloned()).flatten();
         Ok(Prepared { policy, revision, inputs, order })
     }
@@ -204,70 +204,63 @@ impl Spec {
         }
     }
 
-    fn inputs(
-        &self,
-        policy: &Policy,
-        gathered: Gathered,
-        loaded: &Loaded<'_>,
-        context: &Context<'_>,
-    ) -> Inputs {
-        let Gathered { facts, changes } = gathered;
-        let now = context.now;
+    /// What is judged. The future is read only for what fails now: its reasons
+    /// state when they end.
+    fn inputs(&self, policy: &Policy, facts: Vec<Option<Value>>, sources: &Sources<'_>) -> Inputs {
         let mut inputs = Inputs {
-            now,
+            now: sources.now,
             stage: self.stage,
             amount: self.amount.map(|(amount, _)| amount),
             facts,
-            fact_changes: changes,
+            fact_changes: Vec::new(),
             limits: Vec::new(),
             measures: Vec::new(),
             funds: Vec::new(),
         };
-        let shop = self.shop.shop.as_str();
-        let asked = inputs.amount.unwrap_or_else(|| policy.currency.smallest());
-        let read = |id: &Arc<str>,
-                    counting: &Counting,
-                    most: usize,
-                    facts: &[Option<Value>],
-                    relief: bool| {
-            let key = reading::meter_key(&self.programme, id, counting, policy, facts, shop, now)?;
-            Some(reading::read(loaded.meter(&key), counting, most, policy, now, asked, relief))
-        };
-        let measures: Vec<Option<Reading>> = policy
-            .measures
-            .iter()
-            .map(|m| read(&m.id, &m.counting, usize::MAX, &inputs.facts, true))
-            .collect();
-        inputs.measures = measures;
-        let limits: Vec<Option<Reading>> = policy
-            .limits
-            .iter()
-            .map(|l| read(&l.rule.id, &l.counting, l.max_entries, &inputs.facts, false))
-            .collect();
-        inputs.limits = limits;
-        for draw in &policy.draws {
-            let account = self.shop.account(draw.account.clone());
-            inputs.funds.push(reading::funds(loaded, &account, policy, now, false));
-        }
-        // The future is read only for what fails now: its reasons state when they end.
+        self.read(policy, sources, &mut inputs, |_| false);
         let verdict = judge::judge(policy, &inputs, Wanted { passes: false, largest: false });
-        for finding in &verdict.findings {
-            if let Some(index) = policy.limits.iter().position(|l| l.rule.id == finding.rule)
-                && let Some(limit) = policy.limits.get(index)
-                && let Some(slot) = inputs.limits.get_mut(index)
-            {
-                let facts = &inputs.facts;
-                *slot = read(&limit.rule.id, &limit.counting, limit.max_entries, facts, true);
-            }
-            if let Some(index) = policy.draws.iter().position(|d| d.rule.id == finding.rule)
-                && let Some(draw) = policy.draws.get(index)
-                && let Some(slot) = inputs.funds.get_mut(index)
-            {
-                let account = self.shop.account(draw.account.clone());
-                *slot = reading::funds(loaded, &account, policy, now, true);
-            }
+        if !verdict.findings.is_empty() {
+            inputs.fact_changes = facts::changes(policy, sources);
+            self.read(policy, sources, &mut inputs, |id| match id {
+                Some(rule) => verdict.findings.iter().any(|f| f.rule == *rule),
+                None => true,
+            });
         }
         inputs
+    }
+
+    /// Reads meters and accounts; of which rules also the future, and with no
+    /// rule, whether that of measures.
+    fn read(
+        &self,
+        policy: &Policy,
+        sources: &Sources<'_>,
+        inputs: &mut Inputs,
+        future: impl Fn(Option<&Arc<str>>) -> bool,
+    ) {
+        let (now, loaded) = (sources.now, &sources.loaded);
+        let shop = self.shop.shop.as_str();
+        let asked = inputs.amount.unwrap_or_else(|| policy.currency.smallest());
+        let facts = &inputs.facts;
+        let read = |id: &Arc<str>, counting: &Counting, most: usize, future: bool| {
+            let key = reading::meter_key(&self.programme, id, counting, policy, facts, shop, now)?;
+            let relief = future.then_some(asked);
+            Some(reading::read(loaded.meter(&key), counting, most, policy, now, relief))
+        };
+        let measures = policy.measures.iter();
+        let measures = measures.map(|m| read(&m.id, &m.counting, usize::MAX, future(None)));
+        let measures: Vec<Option<Reading>> = measures.collect();
+        let limits = policy.limits.iter().map(|l| {
+            let id = &l.rule.id;
+            read(id, &l.counting, l.max_entries, future(Some(id)))
+        });
+        let limits: Vec<Option<Reading>> = limits.collect();
+        let funds = policy.draws.iter().map(|draw| {
+            let account = self.shop.account(draw.account.clone());
+            reading::funds(loaded, &account, policy, now, future(Some(&draw.rule.id)))
+        });
+        let funds = funds.collect();
+        (inputs.measures, inputs.limits, inputs.funds) = (measures, limits, funds);
     }
 
     /// Judges a check: the same as an authorization, and nothing is kept.
@@ -291,17 +284,7 @@ impl Spec {
 /// Accounts a policy draws from or looks at.
 pub fn accounts(policy: &Policy) -> Vec<Id> {
     let mut ids: Vec<Id> = policy.draws.iter().map(|d| d.account.clone()).collect();
-    ids.extend(policy.facts.iter().filter_map(|fact| match &fact.origin {
-        Origin::Account(id, _)
-        | Origin::Field(
-            Field::AccountExists(id)
-            | Field::AccountBalance(id)
-            | Field::AccountHeld(id)
-            | Field::AccountAvailable(id)
-            | Field::AccountFrozen(id),
-        ) => Some(id.clone()),
-        _ => None,
-    }));
+    ids.extend(policy.facts.iter().filter_map(|fact| fact.origin.account().cloned()));
     ids.sort_unstable();
     ids.dedup();
     ids

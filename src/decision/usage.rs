@@ -141,8 +141,7 @@ impl ReadUsage {
             limit.max_entries,
             policy,
             inputs.now,
-            Amount::ZERO,
-            true,
+            Some(situation.amount),
         );
         let (unit, decimals) = match counting.quantity {
             Quantity::Amount => (Unit::Money, policy.currency.decimals()),
