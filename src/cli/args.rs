@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{Ink, call, demo, policy, scenario, serve, store};
+use super::{Ink, call, demo, policy, scenario, serve, store, verify};
 
 /// Bursar decides whether money may leave a shop's account, holds the amount,
 /// and can say why.
@@ -28,6 +28,8 @@ enum Command {
     /// Tools for policy authors.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Check a data directory that nothing serves, and recompute every decision.
+    Verify(verify::VerifyArgs),
 }
 
 /// Parses the command line and runs what it says.
@@ -53,6 +55,7 @@ pub fn main() -> ExitCode {
                 Err(problem) => failed(&problem),
             },
             Command::Policy(command) => policy::run(&command),
+            Command::Verify(args) => verify::run(&args),
         }
     })
 }

@@ -12,6 +12,7 @@ pub mod policy;
 pub mod scenario;
 pub mod serve;
 pub mod store;
+pub mod verify;
 
 /// Colours, if whoever reads is a terminal.
 #[derive(Clone, Copy, Debug, Default)]

@@ -24,7 +24,13 @@ pub enum Notice {
 /// Keeps the time.
 pub struct Timekeeper {
     clock: Arc<dyn Clock>,
+    /// What was told when the wall clock was last believed, and when that was.
+    /// Not moved while the wall clock is behind: a clock that was set back and
+    /// then right again has not jumped.
     last: Option<Tick>,
+    /// The latest time that was told to anybody. Readers were answered by it,
+    /// so it is a floor as the last record is.
+    told: Instant,
     stepped_back: bool,
 }
 
@@ -37,30 +43,30 @@ impl std::fmt::Debug for Timekeeper {
 impl Timekeeper {
     /// Believes the first reading: starting the service is believing its clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, last: None, stepped_back: false }
+        Self { clock, last: None, told: Instant::MIN, stepped_back: false }
     }
 
-    /// The time now, at least `floor`. A notice of a step back comes once.
+    /// The time now, at least `floor` and at least what was told before. A
+    /// notice of a step back comes once.
     pub fn now(&mut self, floor: Instant) -> (Instant, Notice) {
         let tick = self.clock.now();
-        let Some(last) = self.last else {
-            self.last = Some(tick);
-            return self.floored(tick.wall, floor, false);
-        };
-        let passed = tick.monotonic.saturating_sub(last.monotonic);
-        if tick.wall > last.wall.plus(passed).plus(TOLERATED_JUMP) {
-            // `last` stays: when the wall clock comes back, it is believed again.
-            return (last.wall.plus(passed).max(floor), Notice::Jumped);
+        let floor = floor.max(self.told);
+        if let Some(last) = self.last {
+            let expected = last.wall.plus(tick.monotonic.saturating_sub(last.monotonic));
+            if tick.wall > expected.plus(TOLERATED_JUMP) {
+                // `last` stays: when the wall clock comes back, it is believed again.
+                self.told = expected.max(floor);
+                return (self.told, Notice::Jumped);
+            }
         }
-        self.last = Some(tick);
-        self.floored(tick.wall, floor, tick.wall < last.wall)
-    }
-
-    fn floored(&mut self, wall: Instant, floor: Instant, stepped: bool) -> (Instant, Notice) {
-        let behind = wall < floor;
-        let news = (stepped || behind) && !self.stepped_back;
+        let behind = tick.wall < floor;
+        let news = behind && !self.stepped_back;
         self.stepped_back = behind;
-        (wall.max(floor), if news { Notice::SteppedBack } else { Notice::Usual })
+        self.told = tick.wall.max(floor);
+        if !behind || self.last.is_none() {
+            self.last = Some(Tick { wall: self.told, ..tick });
+        }
+        (self.told, if news { Notice::SteppedBack } else { Notice::Usual })
     }
 }
 
@@ -107,5 +113,24 @@ mod tests {
         keeper.now(Instant::MIN);
         clock.advance_to(at("2027-01-01T00:00:00Z"));
         assert_eq!(keeper.now(Instant::MIN).1, Notice::Usual);
+    }
+
+    #[test]
+    fn what_was_told_is_a_floor_though_nothing_was_recorded() {
+        let (clock, mut keeper) = keeper("2026-01-01T00:10:00Z");
+        keeper.now(Instant::MIN);
+        clock.set_wall(at("2026-01-01T00:00:00Z"));
+        let told = keeper.now(Instant::MIN);
+        assert_eq!(told, (at("2026-01-01T00:10:00Z"), Notice::SteppedBack));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_and_is_right_again_has_not_jumped() {
+        let (clock, mut keeper) = keeper("2026-01-01T02:00:00Z");
+        keeper.now(Instant::MIN);
+        clock.set_wall(at("2026-01-01T00:00:00Z"));
+        assert_eq!(keeper.now(Instant::MIN).1, Notice::SteppedBack);
+        clock.set_wall(at("2026-01-01T02:00:01Z"));
+        assert_eq!(keeper.now(Instant::MIN), (at("2026-01-01T02:00:01Z"), Notice::Usual));
     }
 }

@@ -76,6 +76,8 @@ struct Writer {
     time: Timekeeper,
     due: DueIndex,
     options: Options,
+    /// Whether a step back of the clock was seen and is not recorded yet.
+    owes_alert: bool,
     /// Set when the store failed: nothing is answered from then on.
     broken: bool,
 }
@@ -111,6 +113,7 @@ pub fn start(
         time: Timekeeper::new(clock),
         due: DueIndex::default(),
         options,
+        owes_alert: false,
         broken: false,
     };
     writer.recover()?;
@@ -213,7 +216,8 @@ impl Writer {
         }
         match self.store.begin() {
             Ok(tip) => {
-                let (now, _) = self.time.now(tip.at);
+                let (now, notice) = self.time.now(tip.at);
+                self.owes_alert |= notice == Notice::SteppedBack;
                 read(Ok(&mut View { now, store: self.store.as_mut(), policies: &self.policies }));
             }
             Err(error) => {
@@ -247,7 +251,8 @@ impl Writer {
             let payouts = changed_payouts(&judged.commit);
             if !judged.commit.records.is_empty() {
                 match self.store.commit(judged.commit) {
-                    Ok(()) => {}
+                    // An alert that was owed is in every commit until one stands.
+                    Ok(()) => self.owes_alert = false,
                     Err(StoreError::Conflict) => continue,
                     Err(error) => {
                         self.fail(&error);
@@ -276,6 +281,7 @@ impl Writer {
     fn judge(&mut self, pending: &mut Vec<Pending>) -> Result<Judged, StoreError> {
         let tip = self.store.begin()?;
         let (now, notice) = self.time.now(tip.at);
+        self.owes_alert |= notice == Notice::SteppedBack;
         if notice == Notice::Jumped {
             let refusal = Refusal::new(
                 Reason::ClockJump,
@@ -298,7 +304,7 @@ impl Writer {
         }
         let mut judged = Judged { answers: Vec::new(), commit: Commit::default() };
         let mut sequence = tip.sequence;
-        if notice == Notice::SteppedBack {
+        if self.owes_alert {
             sequence += 1;
             judged.commit.records.push(stepped_back(sequence, now));
         }

@@ -198,7 +198,7 @@ fn a_missing_fence_refuses_before_sled_is_opened() {
     fs::remove_file(&path).expect("removed");
     let before = fs::metadata(place.path().join("sled/db")).expect("a log").modified();
     let why = place.refusal();
-    assert!(why.contains("durable.fence is missing") && why.contains("rebuild_fence"), "{why}");
+    assert!(why.contains("durable.fence is missing") && why.contains("--rebuild-fence"), "{why}");
     let after = fs::metadata(place.path().join("sled/db")).expect("a log").modified();
     assert_eq!(before.expect("a time"), after.expect("a time"));
 

@@ -1,7 +1,10 @@
 //! Why a data directory is not served, in words an operator can act on. Every
 //! one becomes [`StoreError::Fatal`].
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use thiserror::Error;
 
@@ -45,8 +48,8 @@ pub enum Damage {
     /// There is a journal but no fence.
     #[error(
         "{} is missing, so that nothing says how far the journal beside it was durable. \
-         Put the file back; if it is lost, check the journal with `rebuild_fence`, which writes a \
-         new one only if everything that is there hangs together", .0.display()
+         Put the file back; if it is lost, `bursar verify --data {} --rebuild-fence` writes a new \
+         one, but only if everything that is there hangs together", .0.display(), beside(.0).display()
     )]
     FenceMissing(PathBuf),
     /// Neither slot of the fence can be read.
@@ -123,11 +126,27 @@ pub enum Damage {
 }
 
 impl Damage {
+    /// The first record that is affected, if that is known.
+    pub fn sequence(&self) -> Option<u64> {
+        match self {
+            Self::BelowFence { have, .. } => Some(have + 1),
+            Self::Exchanged { sequence, .. }
+            | Self::Gap { sequence, .. }
+            | Self::Chunk { sequence, .. } => Some(*sequence),
+            _ => None,
+        }
+    }
+
     /// A failed file operation.
     pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |cause| Self::Io { path, cause }
     }
+}
+
+/// The directory that a file is in.
+fn beside(file: &Path) -> &Path {
+    file.parent().unwrap_or(file)
 }
 
 impl From<Damage> for StoreError {

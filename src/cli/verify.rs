@@ -1,0 +1,288 @@
+//! `bursar verify`: checks a data directory that nothing serves. The store
+//! checks chain, checksums, gaps, fence and rows; here every decision is
+//! recomputed from its record and its revision, and the report is written.
+
+use std::{
+    collections::HashMap,
+    io::{IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{Ink, args::failed};
+use crate::{
+    api::policy_service::compile_stored,
+    decision::authorize::recompute,
+    domain::{
+        change::{Change, Record},
+        decision::{DECISION_VERSION, Decision, Verdict},
+        name::RevisionName,
+        policy::Policy,
+        row::Row,
+    },
+    store::sled::{Damage, Options, Report, rebuild_fence, verify},
+};
+
+/// Records between two signs of life.
+const PROGRESS_EVERY: u64 = 2048;
+/// Differing decisions that are listed; more are counted.
+const MOST_LISTED: usize = 20;
+
+/// What to check.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The data directory. No service may have it open.
+    #[arg(long, env = "BURSAR_DATA", default_value = "data", value_name = "DIR")]
+    data: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+    /// Write a new `durable.fence` first, if it was lost. Whether records are
+    /// missing at the journal's end cannot be told any more afterwards.
+    #[arg(long)]
+    rebuild_fence: bool,
+}
+
+/// Checks it. Exit code 1 if anything is wrong.
+pub fn run(args: &VerifyArgs) -> ExitCode {
+    let options = Options::default();
+    if args.rebuild_fence
+        && let Err(problem) = rebuild(&args.data, &options)
+    {
+        return failed(&problem);
+    }
+    let mut recount = Recount::default();
+    let mut progress = Progress::new();
+    let checked = verify(&args.data, &options, |record| {
+        progress.step();
+        recount.take(record);
+        Ok(())
+    });
+    progress.clear();
+    let is_sound = checked.is_ok() && recount.problem_count == 0;
+    if args.json {
+        println!("{}", as_json(&args.data, &checked, &recount));
+    } else {
+        print(&args.data, &checked, &recount);
+    }
+    if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn rebuild(data: &Path, options: &Options) -> Result<(), String> {
+    eprintln!(
+        "{} writes a new durable.fence for what is there now. If records are missing at the \
+         journal's end, nothing will tell any more; the lost file knew. Prefer putting it back.",
+        Ink::on(&std::io::stderr()).bad("--rebuild-fence")
+    );
+    let tip = rebuild_fence(data, options).map_err(|damage| damage.to_string())?;
+    eprintln!("a fence was written; it says record {}", tip.sequence);
+    Ok(())
+}
+
+/// Counts what passes by and recomputes the decisions among it.
+#[derive(Debug, Default)]
+struct Recount {
+    policies: HashMap<RevisionName, Policy>,
+    records: u64,
+    decisions: u64,
+    recomputed: u64,
+    payouts: u64,
+    problems: Vec<Problem>,
+    problem_count: u64,
+}
+
+/// A decision or revision that is not what it should be.
+#[derive(Debug)]
+struct Problem {
+    sequence: u64,
+    name: String,
+    why: String,
+}
+
+impl Recount {
+    fn take(&mut self, record: &Record) {
+        self.records += 1;
+        for change in &record.changes {
+            let (name, checked) = match change {
+                Change::Put(Row::Revision(revision)) => {
+                    let compiled = compile_stored(&revision.policy);
+                    let learnt = compiled.map(|policy| {
+                        self.policies.insert(revision.name.clone(), policy);
+                    });
+                    (revision.name.to_string(), learnt)
+                }
+                Change::Put(Row::Decision(decision)) => {
+                    (decision.name.to_string(), self.check(decision))
+                }
+                _ => continue,
+            };
+            if let Err(why) = checked {
+                self.problem_count += 1;
+                if self.problems.len() < MOST_LISTED {
+                    self.problems.push(Problem { sequence: record.sequence, name, why });
+                }
+            }
+        }
+    }
+
+    fn check(&mut self, decision: &Decision) -> Result<(), String> {
+        self.decisions += 1;
+        self.payouts += u64::from(decision.payout.is_some());
+        if decision.decision_version != DECISION_VERSION {
+            return Err(format!(
+                "it was made by version {} of the procedure; this is version {DECISION_VERSION}",
+                decision.decision_version
+            ));
+        }
+        let policy = self.policies.get(&decision.revision);
+        let policy = policy
+            .ok_or_else(|| format!("its revision {} is not in the journal", decision.revision))?;
+        let made = recompute(decision, policy);
+        self.recomputed += 1;
+        match difference(&decision.verdict, &made) {
+            Some(difference) => Err(difference),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What two verdicts differ in.
+fn difference(recorded: &Verdict, made: &Verdict) -> Option<String> {
+    let differs = |what: &str, recorded: &dyn std::fmt::Debug, made: &dyn std::fmt::Debug| {
+        Some(format!("{what} is recorded as {recorded:?} and recomputed as {made:?}"))
+    };
+    let rules = |verdict: &Verdict| -> Vec<String> {
+        verdict.findings.iter().map(|finding| finding.rule.to_string()).collect()
+    };
+    if recorded.answer != made.answer {
+        return differs("the answer", &recorded.answer, &made.answer);
+    }
+    let (left, right) = (rules(recorded), rules(made));
+    if left != right {
+        return differs("what did not pass", &left, &right);
+    }
+    if let Some((left, right)) =
+        recorded.findings.iter().zip(&made.findings).find(|(left, right)| left != right)
+    {
+        return differs(&format!("the finding of {}", left.rule), left, right);
+    }
+    let largest = |verdict: &Verdict| (verdict.max_amount, verdict.max_amount_unreviewed);
+    if largest(recorded) != largest(made) {
+        return differs("the largest amount", &largest(recorded), &largest(made));
+    }
+    (recorded != made).then(|| "the verdict differs".to_owned())
+}
+
+fn as_json(data: &Path, checked: &Result<Report, Damage>, recount: &Recount) -> Value {
+    let problems = recount.problems.iter().map(
+        |problem| json!({"sequence": problem.sequence, "name": problem.name, "why": problem.why}),
+    );
+    let mut out = json!({
+        "ok": checked.is_ok() && recount.problem_count == 0,
+        "data": data.display().to_string(),
+        "records": recount.records,
+        "revisions": recount.policies.len(),
+        "decisions": recount.decisions,
+        "decisions_recomputed": recount.recomputed,
+        "payouts": recount.payouts,
+        "problem_count": recount.problem_count,
+        "problems": problems.collect::<Vec<_>>(),
+    });
+    match checked {
+        Ok(report) => {
+            out["last_time"] = json!(last_time(report));
+            out["chunks"] = json!(report.chunks);
+            out["rows"] = json!(report.rows);
+            out["fence"] = json!(report.fence);
+            out["checkpoint"] = json!(report.checkpoint);
+            out["torn_chunks"] = json!(report.torn_chunks);
+        }
+        Err(damage) => {
+            out["error"] = json!(damage.to_string());
+            out["sequence"] = json!(damage.sequence());
+        }
+    }
+    out
+}
+
+fn last_time(report: &Report) -> Option<String> {
+    (report.tip.sequence > 0).then(|| report.tip.at.to_string())
+}
+
+fn print(data: &Path, checked: &Result<Report, Damage>, recount: &Recount) {
+    let ink = Ink::on(&std::io::stdout());
+    let report = match checked {
+        Ok(report) => report,
+        Err(damage) => {
+            println!("{} {}: {damage}", ink.bad("DAMAGED"), data.display());
+            return list(recount, ink);
+        }
+    };
+    if recount.problem_count == 0 {
+        println!("{} {}", ink.good("ok"), data.display());
+    } else {
+        println!("{} {}", ink.bad("DIFFERS"), data.display());
+    }
+    let line = |label: &str, text: String| println!("  {label:<11} {text}");
+    let last = last_time(report).map(|at| format!(", the last at {at}")).unwrap_or_default();
+    line("records", format!("{} in {} chunks{last}", recount.records, report.chunks));
+    line("decisions", format!("{}, recomputed {}", recount.decisions, recount.recomputed));
+    line("payouts", recount.payouts.to_string());
+    line("revisions", recount.policies.len().to_string());
+    line("rows", format!("{}, as the journal makes them", report.rows));
+    let behind = match report.tip.sequence.saturating_sub(report.fence) {
+        0 => ", the journal's end".to_owned(),
+        behind => format!(", {behind} before the journal's end"),
+    };
+    line("fence", format!("record {}{behind}", report.fence));
+    line("checkpoint", format!("record {}", report.checkpoint));
+    if report.torn_chunks > 0 {
+        let chunks = report.torn_chunks;
+        line(
+            "torn tail",
+            format!("{chunks} chunks of a commit that was never answered; the next start drops it"),
+        );
+    }
+    list(recount, ink);
+}
+
+fn list(recount: &Recount, ink: Ink) {
+    for Problem { sequence, name, why } in &recount.problems {
+        println!("{} record {sequence}: {name}: {why}", ink.bad("differs"));
+    }
+    let more = recount.problem_count.saturating_sub(recount.problems.len() as u64);
+    if more > 0 {
+        println!("and {more} more");
+    }
+}
+
+/// Signs of life on a terminal.
+#[derive(Debug)]
+struct Progress {
+    on: bool,
+    records: u64,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self { on: std::io::stderr().is_terminal(), records: 0 }
+    }
+
+    fn step(&mut self) {
+        self.records += 1;
+        if self.on && self.records.is_multiple_of(PROGRESS_EVERY) {
+            eprint!("\r{} records", self.records);
+            // A sign of life that does not show is no reason to stop.
+            let _ = std::io::stderr().flush();
+        }
+    }
+
+    fn clear(&self) {
+        if self.on && self.records >= PROGRESS_EVERY {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
