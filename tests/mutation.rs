@@ -15,7 +15,7 @@ use std::{
 };
 
 use bursar::{
-    api::policy_service,
+    api::policy_reading,
     cli::{
         scenario::{Action, Failure, Options, Scenario},
         store,
@@ -90,12 +90,12 @@ fn with(text: String) -> Options {
 
 /// All that a policy comes to when it is loaded, or why it is not.
 fn loaded(text: &str) -> Result<String, String> {
-    let read = policy_service::read(None, text);
+    let read = policy_reading::read(None, text);
     if let Some(problem) = read.problems.first() {
         return Err(format!("{}: {}", problem.field, problem.reason));
     }
     let bytes = read.policy.map(|policy| policy.encode_to_vec()).unwrap_or_default();
-    policy_service::compile_stored(&bytes).map(|policy| format!("{policy:?}"))
+    policy_reading::compile_stored(&bytes).map(|policy| format!("{policy:?}"))
 }
 
 struct Hunt<'a> {

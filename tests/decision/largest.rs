@@ -2,9 +2,7 @@
 //! where a larger one passes and a smaller one does not.
 
 use bursar::{
-    decision::{
-        Command, Reply, authorize::Spec, command::Check, evaluate::Situation, judge::answer,
-    },
+    decision::{Command, Reply, command::Check, evaluate::Situation, judge::answer, spec::Spec},
     domain::{
         amount::Amount,
         decision::{Answer, Inputs},

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use bursar::{
     decision::{
         Command, Judgement,
-        authorize::{Authorize, Spec, recompute},
+        authorize::{Authorize, recompute},
         command::Reply,
         configure::{Edit, FactEdit, Lift, NewFreeze, What},
         due::Due,
         life::{Cancel, Execute},
         settle::{GiveBack, Settle},
+        spec::Spec,
     },
     domain::{
         account::Balance,

@@ -1,7 +1,7 @@
 //! When a reason would be gone by waiting alone: at that instant it is, and at
 //! none before; without such an instant it stays however long one waits.
 
-use bursar::{decision::authorize::Spec, domain::instant::Instant};
+use bursar::{decision::spec::Spec, domain::instant::Instant};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bursar::{
     api::policy::compile,
-    decision::{Command, authorize::Spec},
+    decision::{Command, spec::Spec},
     domain::{limit::Stage, who::RoleSet},
     proto::v1,
 };
