@@ -14,10 +14,10 @@ use crate::{
 fn every_decision_under_a_made_up_policy_agrees_with_a_second_opinion() {
     let (made, refused) = (Cell::new(0_u32), Cell::new(0_u32));
     let (allowed, denied) = (Cell::new(0), Cell::new(0));
-    check(250, 700, |choices, story| {
+    check(200, 700, |choices, story| {
         let begin = begin(choices);
         let policy = make(choices, For::Playing, begin);
-        story.push(print(&policy));
+        story.tell(|| print(&policy));
         made.set(made.get() + 1);
         let Some(mut play) = play(&policy, begin) else {
             refused.set(refused.get() + 1);
@@ -25,7 +25,7 @@ fn every_decision_under_a_made_up_policy_agrees_with_a_second_opinion() {
         };
         for _ in 0..choices.pick(50) {
             let next = step(choices, &policy, &play.books);
-            story.push(format!("{} {next:?}", play.now()));
+            story.tell(|| format!("{} {next:?}", play.now()));
             play.step(&next)?;
         }
         let held = play.asked.iter().filter(|a| a.decision.payout.is_some()).count();

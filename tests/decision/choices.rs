@@ -44,8 +44,19 @@ impl Choices {
     }
 }
 
-/// What a case did, for when it fails.
-pub type Story = Vec<String>;
+/// What a case did. Told only of a case that failed, which is run again for it.
+#[derive(Default)]
+pub struct Story {
+    lines: Option<Vec<String>>,
+}
+
+impl Story {
+    pub fn tell(&mut self, line: impl FnOnce() -> String) {
+        if let Some(lines) = &mut self.lines {
+            lines.push(line());
+        }
+    }
+}
 
 thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
@@ -87,15 +98,20 @@ pub fn check(
     };
     let numbers = vec(any::<u16>(), choices / 2..=choices);
     let result = runner.run(&numbers, |numbers| {
-        let mut story = Story::new();
-        let mut choices = Choices::new(numbers);
-        let ran = quietly(|| property(&mut choices, &mut story));
-        let problem = match ran {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(problem)) => problem,
-            Err(panic) => format!("panicked: {}", message(&*panic)),
+        let run = |story: &mut Story| {
+            let mut choices = Choices::new(numbers.clone());
+            match quietly(|| property(&mut choices, story)) {
+                Ok(result) => result,
+                Err(panic) => Err(format!("panicked: {}", message(&*panic))),
+            }
         };
-        Err(TestCaseError::fail(format!("{}\n=> {problem}", story.join("\n"))))
+        if run(&mut Story::default()).is_ok() {
+            return Ok(());
+        }
+        let mut story = Story { lines: Some(Vec::new()) };
+        let problem = run(&mut story).err().unwrap_or_else(|| "not the second time".to_owned());
+        let lines = story.lines.unwrap_or_default().join("\n");
+        Err(TestCaseError::fail(format!("{lines}\n=> {problem}")))
     });
     if let Err(error) = result {
         let text = error.to_string();

@@ -50,7 +50,7 @@ pub fn play(policy: &v1::Policy, begin: Timestamp) -> Option<Play> {
 }
 
 fn go_on(play: &mut Play, step: &Step, story: &mut Story) -> Result<(), String> {
-    story.push(format!("{} {step:?}", play.now()));
+    story.tell(|| format!("{} {step:?}", play.now()));
     play.step(step)
 }
 
@@ -63,7 +63,7 @@ fn twice(
 ) -> Result<(), String> {
     let begin = begin(choices);
     let policy = policy(choices, begin);
-    story.push(policies::print(&policy));
+    story.tell(|| policies::print(&policy));
     let (Some(mut one), Some(mut two)) = (play(&policy, begin), play(&policy, begin)) else {
         return Ok(());
     };

@@ -41,7 +41,7 @@ fn waits(choices: &mut Choices, story: &mut Story) -> Result<(), String> {
             }
             continue;
         };
-        story.push(format!("{} {rule} resets at {reset}", now));
+        story.tell(|| format!("{} {rule} resets at {reset}", now));
         if fails(reset)? {
             return Err(format!("{rule} is still there at its reset {reset}"));
         }
@@ -87,7 +87,7 @@ fn moments(now: Timestamp) -> Vec<Timestamp> {
 
 #[test]
 fn a_reason_is_gone_at_its_reset_and_not_before() {
-    check(250, 500, waits);
+    check(200, 500, waits);
 }
 
 const HEAD: &str = r#"
