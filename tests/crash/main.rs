@@ -1,0 +1,10 @@
+//! The real binary in another process: killed, on disks that wait or fail, on
+//! directories that are damaged or in use. Nothing answered may be lost.
+
+mod disk;
+mod kill;
+mod refused;
+mod server;
+mod sums;
+#[path = "../trial/mod.rs"]
+mod trial;
