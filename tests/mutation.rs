@@ -3,6 +3,13 @@
 //! `target/mutation-report.txt`. `MUTATE=order-total,draws` looks only at
 //! mutants whose element or place has one of those in it.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests look at clocks, and a panic is how they fail"
+)]
+
 mod mutants;
 mod scenario_suite;
 

@@ -197,7 +197,7 @@ impl Names {
             "yaml" => {
                 *text = Self::words(text, |word| {
                     self.facts.get(word).or(self.ids.get(word)).filter(|_| word.contains('-'))
-                })
+                });
             }
             "value" | "values" => Self::whole(text, &self.values),
             "key" => Self::whole(text, &self.keys),

@@ -191,19 +191,22 @@ fn as_json(data: &Path, checked: &Result<Report, Damage>, recount: &Recount) -> 
         "problem_count": recount.problem_count,
         "problems": problems.collect::<Vec<_>>(),
     });
-    match checked {
-        Ok(report) => {
-            out["last_time"] = json!(last_time(report));
-            out["chunks"] = json!(report.chunks);
-            out["rows"] = json!(report.rows);
-            out["fence"] = json!(report.fence);
-            out["checkpoint"] = json!(report.checkpoint);
-            out["torn_chunks"] = json!(report.torn_chunks);
-        }
-        Err(damage) => {
-            out["error"] = json!(damage.to_string());
-            out["sequence"] = json!(damage.sequence());
-        }
+    let more = match checked {
+        Ok(report) => json!({
+            "last_time": last_time(report),
+            "chunks": report.chunks,
+            "rows": report.rows,
+            "fence": report.fence,
+            "checkpoint": report.checkpoint,
+            "torn_chunks": report.torn_chunks,
+        }),
+        Err(damage) => json!({
+            "error": damage.to_string(),
+            "sequence": damage.sequence(),
+        }),
+    };
+    if let (Some(out), serde_json::Value::Object(more)) = (out.as_object_mut(), more) {
+        out.extend(more);
     }
     out
 }

@@ -19,7 +19,7 @@ pub fn each_fact(predicate: &Predicate, visit: &mut impl FnMut(usize)) {
             match &test.check {
                 Check::OneOfFact(_, index)
                 | Check::Compare(_, Right::Operand(Operand { of: Source::Fact(index), .. })) => {
-                    visit(*index)
+                    visit(*index);
                 }
                 _ => {}
             }

@@ -2,6 +2,15 @@
 //! a second opinion on every decision. PROPTEST_CASES=N runs N other cases of
 //! each property.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "small numbers that the tests choose, and a panic is how they fail"
+)]
+
 mod agreement;
 mod catalogue;
 mod choices;

@@ -41,7 +41,7 @@ fn waits(choices: &mut Choices, story: &mut Story) -> Result<(), String> {
             }
             continue;
         };
-        story.tell(|| format!("{} {rule} resets at {reset}", now));
+        story.tell(|| format!("{now} {rule} resets at {reset}"));
         if fails(reset)? {
             return Err(format!("{rule} is still there at its reset {reset}"));
         }
