@@ -14,6 +14,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(|entry| entry.map(|e| e.path()))
         .collect::<Result<_, _>>()?;
     files.sort();
+    // Callers decode statuses by reflection.
+    files.push("proto/google/rpc/error_details.proto".into());
 
     let mut compiler = protox::Compiler::new(["proto"])?;
     compiler.include_source_info(true).include_imports(true);

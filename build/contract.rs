@@ -265,7 +265,7 @@ impl Generator {
     /// The name of the static with this content.
     fn shared(&mut self, prefix: &str, of: &str, source: String) -> String {
         let number = self.statics.len();
-        let (name, _) = self.statics.entry(source.clone()).or_insert_with(|| {
+        let (name, _) = self.statics.entry(source).or_insert_with_key(|source| {
             let name = format!("{prefix}_{number}");
             let source = format!("static {name}: {of} = {source};\n");
             (name, source)

@@ -176,7 +176,7 @@ fn of_enum(element: &str, rules: &DynamicMessage, kind: &EnumDescriptor) -> Resu
         match (name.as_str(), value) {
             ("defined_only", Value::Bool(value)) => defined_only = value,
             ("not_in", Value::List(values)) => {
-                not_in.extend(values.iter().filter_map(Value::as_i32))
+                not_in.extend(values.iter().filter_map(Value::as_i32));
             }
             _ => return unsupported(element, &format!("enum.{name}")),
         }

@@ -105,7 +105,7 @@ pub fn violations_at<M: Contract>(message: &M, path: &FieldPath<'_>) -> Vec<Viol
 }
 
 /// One `impl Contract` per message of the contract.
-#[allow(unreachable_patterns, clippy::all, clippy::pedantic)]
+#[allow(unreachable_patterns, clippy::all, clippy::pedantic, reason = "generated")]
 mod generated {
     use super::{Contract, FieldPath, Violations, rule, shape};
     use crate::proto::v1;

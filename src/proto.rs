@@ -1,7 +1,8 @@
 //! The generated contract: messages, clients and servers of `proto/`, and the
 //! descriptors that reflection and the command line use. Nothing by hand.
 
-#![allow(missing_docs, clippy::all, clippy::pedantic)]
+#![allow(missing_docs, unused_qualifications, reason = "generated")]
+#![allow(clippy::all, clippy::pedantic, clippy::restriction, reason = "generated")]
 
 /// Google's common types that the contract uses.
 pub mod google {

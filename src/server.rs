@@ -1,7 +1,11 @@
 //! The composition root: store, engine, services and their limits put
 //! together. `run` serves production, tests and the command line alike.
 
-use std::{sync::Arc, thread::JoinHandle, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    thread::JoinHandle,
+    time::Duration,
+};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_stream::Stream;
@@ -11,7 +15,7 @@ use tonic::{
 };
 
 use crate::{
-    api::{auth::Authenticator, policy_service::compiler, service::Api},
+    api::{auth::Authenticator, policy_reading::compiler, service::Api},
     engine::{self, Handle, Options, clock::Clock},
     proto::{
         DESCRIPTORS,
@@ -104,8 +108,7 @@ impl Service {
     {
         let (health, health_service) = tonic_health::server::health_reporter();
         let names = serving(&health).await;
-        let mut routes = Routes::new(health_service);
-        routes = add_services(routes, &self.api);
+        let routes = add_services(REFLECTION.clone().add_service(health_service), &self.api);
         let sweeper = self.api.engine.clone();
         let sweep = tokio::spawn(async move {
             let mut every = tokio::time::interval(SWEEP_EVERY);
@@ -163,6 +166,19 @@ async fn serving(health: &tonic_health::server::HealthReporter) -> Vec<&'static 
     names
 }
 
+/// Reflection, the same in every service: decoding all descriptors takes far
+/// longer than everything else that a start does.
+static REFLECTION: LazyLock<Routes> = LazyLock::new(|| {
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let v1 = reflection().build_v1().expect("the build wrote these descriptors");
+    let v1alpha = reflection().build_v1alpha().expect("the build wrote these descriptors");
+    Routes::new(v1).add_service(v1alpha)
+});
+
 fn add_services(routes: Routes, api: &Api) -> Routes {
     macro_rules! limited {
         ($server:ident) => {
@@ -171,17 +187,6 @@ fn add_services(routes: Routes, api: &Api) -> Routes {
                 .max_encoding_message_size(usize::MAX)
         };
     }
-    let reflection = |builder: tonic_reflection::server::Builder<'static>| {
-        builder
-            .register_encoded_file_descriptor_set(DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-    };
-    let v1 = reflection(tonic_reflection::server::Builder::configure())
-        .build_v1()
-        .expect("the build wrote these descriptors");
-    let v1alpha = reflection(tonic_reflection::server::Builder::configure())
-        .build_v1alpha()
-        .expect("the build wrote these descriptors");
     routes
         .add_service(limited!(ShopServiceServer))
         .add_service(limited!(QuotaServiceServer))
@@ -189,6 +194,4 @@ fn add_services(routes: Routes, api: &Api) -> Routes {
         .add_service(limited!(PayoutServiceServer))
         .add_service(limited!(PolicyServiceServer))
         .add_service(limited!(EventServiceServer))
-        .add_service(v1)
-        .add_service(v1alpha)
 }

@@ -2,11 +2,7 @@
 //! the same violated fields. Needs Python 3.11 and, the first time, its package
 //! index; `BURSAR_WITHOUT_PYTHON=1` leaves this test out, and says so.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{path::Path, process::Command};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bursar::{
@@ -16,6 +12,9 @@ use bursar::{
 use prost::Message as _;
 use prost_reflect::DescriptorPool;
 use serde::Deserialize;
+
+#[path = "clients/python.rs"]
+mod python;
 
 /// A request, and the fields that protovalidate says are violated.
 #[derive(Deserialize)]
@@ -105,11 +104,8 @@ fn every_request_of_the_contract_is_compared() {
 
 #[test]
 fn the_same_fields_are_violated_as_by_protovalidate() {
-    if env::var_os("BURSAR_WITHOUT_PYTHON").is_some() {
-        eprintln!("left out: BURSAR_WITHOUT_PYTHON is set");
-        return;
-    }
-    let cases = cases();
+    let Some(interpreter) = python::interpreter() else { return };
+    let cases = cases(&interpreter);
     assert!(cases.len() >= 300, "{} cases", cases.len());
     let differing: Vec<String> = cases.iter().filter_map(difference).collect();
     assert!(differing.is_empty(), "{} differ:\n{}", differing.len(), differing.join("\n"));
@@ -132,32 +128,12 @@ fn difference(case: &Case) -> Option<String> {
     (!agree).then(|| format!("{message} {request}\n  here: {fields:?}\n  there: {expected:?}"))
 }
 
-fn cases() -> Vec<Case> {
+fn cases(interpreter: &Path) -> Vec<Case> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut python = Command::new(python(root));
+    let mut python = Command::new(interpreter);
     python.arg(root.join("tests/clients/contract_agreement.py")).arg(root.join("proto"));
     let output = run(&mut python);
     output.lines().map(|line| serde_json::from_str(line).expect("a case")).collect()
-}
-
-/// The interpreter of an environment with the pinned packages, made if needed.
-fn python(root: &Path) -> PathBuf {
-    let (environment, pinned) =
-        (root.join("target/py"), root.join("tests/clients/requirements.txt"));
-    let (python, stamp) = (environment.join("bin/python"), environment.join("installed.txt"));
-    fs::create_dir_all(root.join("target")).expect("target/");
-    // Tests run side by side, in this process and in others.
-    let lock = fs::File::create(root.join("target/py.lock")).expect("a lock file");
-    lock.lock().expect("the lock");
-    let wanted = fs::read(&pinned).expect("requirements.txt");
-    if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
-        return python;
-    }
-    run(Command::new("python3").args(["-m", "venv"]).arg(&environment));
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
-    run(Command::new(&python).args(install).arg(&pinned));
-    fs::write(&stamp, wanted).expect("a stamp");
-    python
 }
 
 fn run(command: &mut Command) -> String {

@@ -1,7 +1,7 @@
 //! The scenario format and its runner, held against a small fake service that
 //! is honest or lies where it is told to.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::{collections::BTreeMap, path::Path};
 

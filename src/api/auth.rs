@@ -72,8 +72,7 @@ impl Authenticator {
             Self::Local => local(metadata),
             Self::Tokens(callers) => {
                 let token = text(metadata, "authorization").and_then(|t| t.strip_prefix("Bearer "));
-                let caller =
-                    token.and_then(|t| callers.get(<&[u8; 32]>::from(&Sha256::digest(t).into())));
+                let caller = token.and_then(|t| callers.get(&<[u8; 32]>::from(Sha256::digest(t))));
                 caller.cloned().ok_or_else(|| {
                     Refusal::new(
                         Reason::Unauthenticated,

@@ -10,7 +10,7 @@ use super::{
     service::Language,
 };
 use crate::{
-    decision::authorize::Spec,
+    decision::spec::Spec,
     domain::{
         instant::Instant,
         limit::Stage,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     decision::{
-        authorize::Spec,
+        spec::Spec,
         usage::{LimitUsage, Usage},
     },
     domain::{

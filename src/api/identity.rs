@@ -48,9 +48,8 @@ pub fn fingerprint(message: &impl Message) -> Fingerprint {
     }
     let short = |hash: Sha256| {
         let digest = hash.finalize();
-        let mut first = [0; 8];
-        first.copy_from_slice(&digest[..8]);
-        u64::from_be_bytes(first)
+        let first = digest.first_chunk().expect("SHA-256 gives 32 bytes");
+        u64::from_be_bytes(*first)
     };
     Fingerprint(hashes.into_iter().map(|(number, hash)| (number, short(hash))).collect())
 }

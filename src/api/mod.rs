@@ -21,6 +21,7 @@ pub mod page;
 pub mod payout_reads;
 pub mod payout_service;
 pub mod policy;
+pub mod policy_reading;
 pub mod policy_service;
 pub mod problems;
 pub mod quota_reads;

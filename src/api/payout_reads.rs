@@ -305,7 +305,7 @@ fn declared(
         ));
     };
     let policy = row.active(view.now).and_then(|revision| view.policy(&revision));
-    let Some(policy) = policy else { return Err(crate::decision::authorize::not_active(row)) };
+    let Some(policy) = policy else { return Err(crate::decision::spec::not_active(row)) };
     let declared: Vec<&str> =
         policy.facts.iter().filter(|f| f.dimension).map(|f| &*f.name).collect();
     if declared.contains(&dimension) {

@@ -19,6 +19,7 @@ use crate::{
         limit::{Rule, Stage, Texts},
         payout::{Payout, State},
         policy::Policy,
+        value::Value,
     },
     proto::v1,
 };
@@ -114,6 +115,7 @@ fn finding(
         rule: found.rule.to_string(),
         variant: found.variant.as_ref().map(ToString::to_string).unwrap_or_default(),
         outcome: outcome(found.outcome).into(),
+        window_full: found.window_full,
         reset_time: found.reset_time.map(to_time),
         time_zone: policy.zone_name.to_string(),
         window_start_time: found.window.map(|(start, _)| to_time(start)),
@@ -189,7 +191,14 @@ fn placeholder(
         }
         _ => {
             let index = policy.fact(name.strip_prefix("fact:")?)?;
-            inputs.facts.get(index)?.as_ref().map(ToString::to_string)
+            let value = inputs.facts.get(index)?.as_ref()?;
+            Some(match value {
+                // Merchants read times by their own clocks.
+                Value::Time(at) => {
+                    at.0.to_zoned(policy.zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+                }
+                value => value.to_string(),
+            })
         }
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{Ink, call, policy, scenario, serve, store, verify};
+use super::{Ink, call, demo, policy, scenario, serve, store, verify};
 
 /// Bursar decides whether money may leave a shop's account, holds the amount,
 /// and can say why.
@@ -19,6 +19,8 @@ pub struct Cli {
 enum Command {
     /// Run the service.
     Serve(serve::ServeArgs),
+    /// Play a shop's day, print each receipt, and stay up.
+    Demo(demo::DemoArgs),
     /// Call any method of a running service, JSON in and out.
     Call(call::CallArgs),
     /// Run scenario files against the service in process.
@@ -46,6 +48,7 @@ pub fn main() -> ExitCode {
     runtime.block_on(async {
         match cli.command {
             Command::Serve(args) => serve::run(&args).await,
+            Command::Demo(args) => demo::run(&args).await,
             Command::Call(args) => call::run(&args).await,
             Command::Scenario(args) => match store::factory(&args.store) {
                 Ok(factory) => scenario::run(&args, &factory).await,

@@ -5,7 +5,9 @@ use std::io::IsTerminal;
 
 pub mod args;
 pub mod call;
+pub mod demo;
 pub mod local;
+pub mod paper;
 pub mod policy;
 pub mod scenario;
 pub mod serve;
@@ -35,6 +37,12 @@ impl Ink {
     #[must_use]
     pub fn bad(self, text: &str) -> String {
         self.paint("31;1", text)
+    }
+
+    /// For what is told.
+    #[must_use]
+    pub fn bold(self, text: &str) -> String {
+        self.paint("1", text)
     }
 
     /// For what matters less.

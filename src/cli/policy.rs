@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 
 use super::{Ink, args::failed};
 use crate::{
-    api::{policy, policy_service},
+    api::{policy, policy_reading},
     proto::v1,
 };
 
@@ -57,10 +57,10 @@ pub fn run(command: &PolicyCommand) -> ExitCode {
     }
 }
 
-fn read(path: &Path) -> Result<policy_service::Read, String> {
+fn read(path: &Path) -> Result<policy_reading::Read, String> {
     let text =
         std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let read = policy_service::read(None, &text);
+    let read = policy_reading::read(None, &text);
     if text.is_empty() {
         return Err(format!("{}: the file is empty", path.display()));
     }

@@ -61,7 +61,11 @@ fn authenticator(args: &ServeArgs) -> Result<Authenticator, String> {
     }
 }
 
-async fn serve(args: &ServeArgs) -> Result<(), String> {
+/// Runs the service until it is told to stop, with logging as it is.
+///
+/// # Errors
+/// Why it cannot be run.
+pub async fn serve(args: &ServeArgs) -> Result<(), String> {
     let auth = authenticator(args)?;
     if !args.listen.ip().is_loopback() {
         if !args.insecure {
@@ -88,32 +92,41 @@ async fn serve(args: &ServeArgs) -> Result<(), String> {
         Authenticator::Local => "everybody on this machine, in every role".to_owned(),
         Authenticator::Tokens(callers) => format!("{} known by token", callers.len()),
     };
+    let stop = told_to_stop();
     tracing::info!(%address, store = args.store, data = %args.data.display(), callers, "serving");
     let incoming = TcpListenerStream::new(listener);
-    let served = service.serve(incoming, told_to_stop(), Drain::default()).await;
+    let served = service.serve(incoming, stop, Drain::default()).await;
     tracing::info!("putting the store away");
     service.stop(true).await;
     tracing::info!("stopped");
     served.map_err(|error| error.to_string())
 }
 
-/// Ready when the process is told to stop: Ctrl-C or SIGTERM.
-pub async fn told_to_stop() {
+/// Ready when the process is told to stop: Ctrl-C or SIGTERM. Listens from the
+/// call on, not from the first poll: until then a signal just ends the process.
+pub fn told_to_stop() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let terminate = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "SIGTERM cannot be heard; use Ctrl-C");
-                std::future::pending::<()>().await;
+    let listen = |kind, name| {
+        let heard = signal(kind);
+        async move {
+            match heard {
+                Ok(mut signal) => {
+                    signal.recv().await;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "{name} cannot be heard");
+                    std::future::pending::<()>().await;
+                }
             }
         }
     };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
+    let terminate = listen(SignalKind::terminate(), "SIGTERM");
+    let interrupt = listen(SignalKind::interrupt(), "Ctrl-C");
+    async move {
+        tokio::select! {
+            () = interrupt => {}
+            () = terminate => {}
+        }
+        tracing::info!("told to stop; draining");
     }
-    tracing::info!("told to stop; draining");
 }

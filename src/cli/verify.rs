@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{Ink, args::failed};
 use crate::{
-    api::policy_service::compile_stored,
+    api::policy_reading::compile_stored,
     decision::authorize::recompute,
     domain::{
         change::{Change, Record},

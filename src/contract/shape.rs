@@ -28,6 +28,7 @@ impl Shape {
 
     /// True if this is the shape of that pattern. Runs while compiling, where
     /// `==` on texts does not exist.
+    #[expect(clippy::indexing_slicing, reason = "evaluated when built, and below both lengths")]
     pub(super) const fn is_for(&self, pattern: &str) -> bool {
         let (mine, other) = (self.pattern.as_bytes(), pattern.as_bytes());
         if mine.len() != other.len() {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{authorize, configure, due, life, loaded::Loaded, out::Judgement, settle, usage};
+use super::{authorize, configure, due, life, loaded::Loaded, out::Judgement, settle, spec, usage};
 use crate::domain::{
     account::{Account, Balance, Movement},
     amount::{Amount, Currency},
@@ -22,7 +22,7 @@ pub enum Command {
     /// Decide a payout and hold it.
     Authorize(Box<authorize::Authorize>),
     /// Ask what would be decided.
-    Validate(Box<authorize::Spec>),
+    Validate(Box<spec::Spec>),
     /// Permit moving the money.
     Execute(life::Execute),
     /// Call a payout off.
@@ -74,6 +74,7 @@ impl Context<'_> {
 }
 
 /// What a command is answered with.
+#[expect(clippy::large_enum_variant, reason = "moved once, from the judge to the caller")]
 #[derive(Clone, PartialEq, Debug)]
 pub enum Reply {
     /// A decision that was recorded.
@@ -152,11 +153,11 @@ impl Command {
         match self {
             Self::Authorize(command) => command.second(loaded, context),
             Self::Validate(command) => command.second(loaded, context),
-            Self::Execute(command) => life::footprint(loaded, &command.payout),
-            Self::Cancel(command) => life::footprint(loaded, &command.payout),
-            Self::Settle(command) => life::footprint(loaded, &command.payout),
-            Self::Return(command) => life::footprint(loaded, &command.payout),
-            Self::Due(command) => life::footprint(loaded, &command.payout),
+            Self::Execute(command) => life::footprint(loaded, context, &command.payout),
+            Self::Cancel(command) => life::footprint(loaded, context, &command.payout),
+            Self::Settle(command) => life::footprint(loaded, context, &command.payout),
+            Self::Return(command) => life::footprint(loaded, context, &command.payout),
+            Self::Due(command) => life::footprint(loaded, context, &command.payout),
             Self::Configure(command) => command.second(loaded, context),
             Self::Usage(command) => command.second(loaded, context),
         }

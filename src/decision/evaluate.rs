@@ -92,12 +92,16 @@ impl<'a> Situation<'a> {
 
     /// Use and holds of a reading at the instant and amount asked about.
     pub fn total(&self, reading: &Reading, by_amount: bool) -> Amount {
-        if by_amount {
-            let (used, held) = reading.by_amount.get(&self.amount).copied().unwrap_or_default();
-            return used.plus(held);
+        // Later instants are asked about for the amount of the inputs only.
+        if let Some((_, total)) = reading.relief.iter().rev().find(|(when, _)| *when <= self.at) {
+            return *total;
         }
-        let relieved = reading.relief.iter().rev().find(|(when, _)| *when <= self.at);
-        relieved.map_or_else(|| reading.used.plus(reading.held), |(_, total)| *total)
+        let (used, held) = if by_amount {
+            reading.by_amount.get(&self.amount).copied().unwrap_or_default()
+        } else {
+            (reading.used, reading.held)
+        };
+        used.plus(held)
     }
 
     fn measure(&self, index: usize) -> Option<Amount> {

@@ -4,13 +4,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{authorize::Spec, loaded::Loaded, reading};
+use super::{loaded::Loaded, looked_at, reading, spec::Spec};
 use crate::domain::{
     amount::Currency,
-    condition::{Check, Left, Operand, Predicate, Right, Source, Test},
     freeze::{Freezes, Target},
     instant::Instant,
-    limit::{Rule, Stage},
     name::Id,
     operator::{Grant, Operator},
     order::Order,
@@ -20,14 +18,8 @@ use crate::domain::{
     who::RoleSet,
 };
 
-/// Values by position in the policy, and how they change by waiting alone.
-#[derive(Debug, Default)]
-pub struct Gathered {
-    /// Values.
-    pub facts: Vec<Option<Value>>,
-    /// At an instant, a fact's new value; by instant.
-    pub changes: Vec<(Instant, usize, Option<Value>)>,
-}
+/// How facts change by waiting alone: at an instant, a fact's new value.
+pub type Changes = Vec<(Instant, usize, Option<Value>)>;
 
 /// Where facts are looked up.
 #[derive(Debug)]
@@ -50,24 +42,31 @@ pub struct Sources<'a> {
     pub now: Instant,
 }
 
-/// Gathers the facts of a policy.
-pub fn gather(policy: &Policy, sources: &Sources<'_>) -> Result<Gathered, Refusal> {
-    let stage = sources.spec.stage;
+/// Gathers the facts of a policy, by position.
+pub fn gather(policy: &Policy, sources: &Sources<'_>) -> Result<Vec<Option<Value>>, Refusal> {
     let mut problems = Problems::default();
     check_sent(policy, sources, &mut problems);
-    let needed = needed(policy, stage);
-    let mut gathered = Gathered::default();
+    let needed = looked_at::needed(policy, sources.spec.stage);
+    let mut facts = Vec::with_capacity(policy.facts.len());
     for (index, fact) in policy.facts.iter().enumerate() {
         let looked_at = needed.get(index).copied().unwrap_or(false);
         let value = value(fact, sources, looked_at, &mut problems);
         if value.is_none() && fact.required && looked_at {
             problems.missing(fact, sources);
         }
-        gathered.facts.push(value);
-        fact_changes(index, fact, sources, &mut gathered.changes);
+        facts.push(value);
     }
-    gathered.changes.sort_unstable_by_key(|(at, index, _)| (*at, *index));
-    problems.into_result().map(|()| gathered)
+    problems.into_result().map(|()| facts)
+}
+
+/// How the facts of a policy will change by waiting alone, by instant.
+pub fn changes(policy: &Policy, sources: &Sources<'_>) -> Changes {
+    let mut changes = Changes::new();
+    for (index, fact) in policy.facts.iter().enumerate() {
+        fact_changes(index, fact, sources, &mut changes);
+    }
+    changes.sort_unstable_by_key(|(at, index, _)| (*at, *index));
+    changes
 }
 
 /// The values that are known, without asking for more: for reading usage.
@@ -76,44 +75,15 @@ pub fn known(policy: &Policy, sources: &Sources<'_>) -> Vec<Option<Value>> {
     policy.facts.iter().map(|fact| value(fact, sources, false, &mut ignored)).collect()
 }
 
-/// The values of facts that something is counted over, and of no others.
-/// Accounts are not needed for them: a policy cannot count over their facts.
-pub fn of_scopes(policy: &Policy, sources: &Sources<'_>) -> Vec<Option<Value>> {
-    let mut scoped = vec![false; policy.facts.len()];
-    let limits = policy.limits.iter().map(|l| &l.counting);
-    for counting in limits.chain(policy.measures.iter().map(|m| &m.counting)) {
-        for index in &counting.scope {
-            if let Some(slot) = scoped.get_mut(*index) {
-                *slot = true;
-            }
-        }
-    }
+/// The values that something may be counted over, as [`gather`] gives them,
+/// before accounts are loaded: nothing is counted over facts of those.
+pub fn countable(policy: &Policy, sources: &Sources<'_>) -> Vec<Option<Value>> {
     let mut ignored = Problems::default();
-    let facts = policy.facts.iter().zip(scoped);
-    facts
-        .map(|(fact, scoped)| if scoped { value(fact, sources, false, &mut ignored) } else { None })
-        .collect()
-}
-
-/// Visits the facts a condition looks at.
-pub fn each_fact(predicate: &Predicate, visit: &mut impl FnMut(usize)) {
-    match predicate {
-        Predicate::All(parts) | Predicate::Any(parts) | Predicate::Nothing(parts) => {
-            parts.iter().for_each(|part| each_fact(part, visit));
-        }
-        Predicate::Test(test) => {
-            if let Left::Fact(index) = test.left {
-                visit(index);
-            }
-            match &test.check {
-                Check::OneOfFact(_, index)
-                | Check::Compare(_, Right::Operand(Operand { of: Source::Fact(index), .. })) => {
-                    visit(*index)
-                }
-                _ => {}
-            }
-        }
-    }
+    let mut value = |fact: &FactDeclaration| {
+        let known = fact.origin.account().is_none();
+        known.then(|| value(fact, sources, false, &mut ignored)).flatten()
+    };
+    policy.facts.iter().map(&mut value).collect()
 }
 
 /// Problems by reason; the gravest kind is answered, with all of its fields.
@@ -430,14 +400,18 @@ fn order_that_counts<'a>(fact: &FactDeclaration, sources: &Sources<'a>) -> Optio
     sources.order.filter(counts)
 }
 
-/// How a fact changes by waiting alone: freezes end.
-fn fact_changes(
-    index: usize,
-    fact: &FactDeclaration,
-    sources: &Sources<'_>,
-    into: &mut Vec<(Instant, usize, Option<Value>)>,
-) {
+/// How a fact changes by waiting alone: freezes end, holds expire.
+fn fact_changes(index: usize, fact: &FactDeclaration, sources: &Sources<'_>, into: &mut Changes) {
     let shop = &sources.spec.shop;
+    if let Origin::Field(Field::AccountHeld(id) | Field::AccountAvailable(id)) = &fact.origin {
+        let available = matches!(fact.origin, Origin::Field(Field::AccountAvailable(_)));
+        let account = shop.account(id.clone());
+        for (at, position) in reading::positions(&sources.loaded, &account, sources.now) {
+            let amount = if available { position.available() } else { position.held };
+            into.push((at, index, Some(Value::Decimal(amount))));
+        }
+        return;
+    }
     let (target, stops): (Target, fn(&Freezes, Instant) -> bool) = match &fact.origin {
         Origin::Field(Field::ShopFrozen) => (Target::Shop(shop.clone()), Freezes::stops_all),
         Origin::Field(Field::ShopProceedsFrozen) => {
@@ -455,82 +429,6 @@ fn fact_changes(
     if let Some(freezes) = reading::freezes(&sources.loaded, &target) {
         for end in freezes.ends(sources.now) {
             into.push((end, index, Some(Value::Bool(stops(freezes, end)))));
-        }
-    }
-}
-
-/// Which facts the rules of a stage look at.
-pub fn needed(policy: &Policy, stage: Stage) -> Vec<bool> {
-    let mut needed = vec![false; policy.facts.len()];
-    let mut measures = vec![false; policy.measures.len()];
-    let mut mark = Mark { facts: &mut needed, measures: &mut measures };
-    for condition in policy.conditions.iter().filter(|c| c.rule.stages.has(stage)) {
-        mark.rule(&condition.rule);
-        mark.predicate(&condition.require);
-    }
-    for limit in policy.limits.iter().filter(|l| l.rule.stages.has(stage)) {
-        mark.rule(&limit.rule);
-        mark.source(limit.bound.of);
-        limit.counting.scope.iter().for_each(|index| mark.fact(*index));
-    }
-    for draw in policy.draws.iter().filter(|d| d.rule.stages.has(stage)) {
-        mark.rule(&draw.rule);
-    }
-    for (index, measure) in policy.measures.iter().enumerate() {
-        if mark.measures.get(index).copied().unwrap_or(false) {
-            mark.predicate(&measure.when);
-            measure.counting.scope.iter().for_each(|index| mark.fact(*index));
-        }
-    }
-    needed
-}
-
-struct Mark<'a> {
-    facts: &'a mut Vec<bool>,
-    measures: &'a mut Vec<bool>,
-}
-
-impl Mark<'_> {
-    fn fact(&mut self, index: usize) {
-        if let Some(slot) = self.facts.get_mut(index) {
-            *slot = true;
-        }
-    }
-
-    fn source(&mut self, source: Source) {
-        match source {
-            Source::Fact(index) => self.fact(index),
-            Source::Measure(index) => {
-                if let Some(slot) = self.measures.get_mut(index) {
-                    *slot = true;
-                }
-            }
-            Source::Literal(_) | Source::Number(_) => {}
-        }
-    }
-
-    fn rule(&mut self, rule: &Rule) {
-        self.predicate(&rule.when);
-        rule.variants.iter().for_each(|v| self.predicate(&v.when));
-    }
-
-    fn predicate(&mut self, predicate: &Predicate) {
-        match predicate {
-            Predicate::All(parts) | Predicate::Any(parts) | Predicate::Nothing(parts) => {
-                parts.iter().for_each(|p| self.predicate(p));
-            }
-            Predicate::Test(Test { left, check, .. }) => {
-                match left {
-                    Left::Fact(index) => self.fact(*index),
-                    Left::Measure(index) => self.source(Source::Measure(*index)),
-                    Left::Number(_) => {}
-                }
-                match check {
-                    Check::OneOfFact(_, index) => self.fact(*index),
-                    Check::Compare(_, Right::Operand(Operand { of, .. })) => self.source(*of),
-                    _ => {}
-                }
-            }
         }
     }
 }

@@ -179,7 +179,7 @@ fn of_limit(situation: &Situation<'_>, index: usize, limit: &Limit) -> Ruling {
     let Some(bound) = bound(situation, limit) else { return Ruling::Silent };
     let reading = reading(situation, index, limit);
     let total = reading.map_or(Amount::ZERO, |r| situation.total(r, limit.counting.by_amount));
-    let full = reading.is_some_and(|r| r.full && situation.at == situation.inputs.now);
+    let full = reading.is_some_and(|r| r.full && r.room.is_none_or(|room| situation.at < room));
     if total.plus(requested(situation, limit)) <= bound && !full {
         Ruling::Holds
     } else {

@@ -48,7 +48,7 @@ fn candidates(situation: &Situation<'_>) -> Vec<Amount> {
             places.at(funds.position.available());
         }
     }
-    for reading in situation.inputs.measures.iter() {
+    for reading in &situation.inputs.measures {
         places.by_amount(reading.as_ref());
     }
     let smallest = policy.currency.smallest();

@@ -20,7 +20,7 @@ use crate::domain::{
     key::Key,
     limit::OnReturn,
     meter::{MeterChange, Phase},
-    name::PayoutName,
+    name::{OperatorName, PayoutName, ShopName},
     payout::{CountsWhile, Holding, Payout, State},
     policy::Policy,
     refusal::{Reason, Refusal},
@@ -57,9 +57,10 @@ pub fn rows_of(payout: &PayoutName) -> Vec<Key> {
 }
 
 /// The rows that any change of a payout needs further.
-pub fn footprint(loaded: &Loaded<'_>, payout: &PayoutName) -> Vec<Key> {
-    let Some(payout) = loaded.payout(payout) else { return Vec::new() };
-    let mut keys: Vec<Key> = payout.holdings.iter().map(|h| Key::Meter(h.key.clone())).collect();
+pub fn footprint(loaded: &Loaded<'_>, context: &Context<'_>, payout: &PayoutName) -> Vec<Key> {
+    let mut keys: Vec<Key> = context.author.actor.iter().cloned().map(Key::Operator).collect();
+    let Some(payout) = loaded.payout(payout) else { return keys };
+    keys.extend(payout.holdings.iter().map(|h| Key::Meter(h.key.clone())));
     for drawn in &payout.draws {
         keys.push(Key::Account(drawn.account.clone()));
         keys.push(Key::Balance(drawn.account.clone()));
@@ -67,6 +68,12 @@ pub fn footprint(loaded: &Loaded<'_>, payout: &PayoutName) -> Vec<Key> {
     }
     keys.extend(payout.operator.iter().map(|o| Key::Freezes(Target::Operator(o.clone()))));
     keys
+}
+
+/// That an actor is no operator of the shop it would act in.
+pub fn no_such_actor(actor: &OperatorName, shop: &ShopName) -> Refusal {
+    Refusal::new(Reason::OperatorNotFound, format!("{shop} has no operator {actor}."))
+        .at("actor", "Name an operator of the shop itself.")
 }
 
 /// How a payout in its present state counts in a meter.
@@ -237,6 +244,11 @@ pub fn the_payout(
 ) -> Result<(Payout, Arc<Policy>), Refusal> {
     loaded.the_shop(&name.shop())?;
     let payout = loaded.the_payout(name)?.clone();
+    if let Some(actor) = &context.author.actor
+        && (actor.shop() != name.shop() || loaded.operator(actor).is_none())
+    {
+        return Err(no_such_actor(actor, &name.shop()));
+    }
     let policy = context.policy(&payout.revision);
     Ok((payout, policy))
 }

@@ -17,11 +17,13 @@ pub mod judge;
 pub mod largest;
 pub mod life;
 pub mod loaded;
+pub mod looked_at;
 pub mod out;
 pub mod reading;
 pub mod replay;
 pub mod reset;
 pub mod settle;
+pub mod spec;
 pub mod usage;
 
 pub use command::{Command, Context, Reply};

@@ -5,12 +5,13 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::loaded::Loaded;
 use crate::domain::{
+    account::Position,
     amount::Amount,
     decision::{Funds, Reading},
     freeze::{Freezes, Target},
     instant::Instant,
-    limit::{Counting, Counts},
-    meter::{Entry, Meter, MeterKey, Phase},
+    limit::Counting,
+    meter::{Entry, Meter, MeterKey, Phase, Tally},
     name::{AccountName, ProgrammeName},
     policy::{FactDeclaration, Field, Origin, Policy},
     value::Value,
@@ -59,14 +60,15 @@ fn counts(entry: &Entry, at: Instant, length: std::time::Duration) -> bool {
     !expired && at < entry.at.plus(length)
 }
 
-/// Reads a meter at an instant. With `relief`, also how use falls later.
+/// Reads a meter at an instant. With `relief`, also how use falls later: of a
+/// meter over amounts, the use of that amount.
 pub fn read(
     meter: Option<&Meter>,
     counting: &Counting,
     max_entries: usize,
     policy: &Policy,
     now: Instant,
-    relief: bool,
+    relief: Option<Amount>,
 ) -> Reading {
     let window = counting.window.bounds(now, &policy.zone);
     let mut reading = Reading { window, ..Reading::default() };
@@ -75,13 +77,8 @@ pub fn read(
         (Some(Meter::Fixed(tally)), _) => {
             reading.used = tally.used;
             reading.held = tally.held_at(now);
-            if relief {
-                let mut total = reading.used.plus(reading.held);
-                let after = (std::ops::Bound::Excluded(now), std::ops::Bound::Unbounded);
-                for (at, quantity) in tally.expiring.range(after) {
-                    total = total.minus(*quantity);
-                    reading.relief.push((*at, total));
-                }
+            if relief.is_some() {
+                reading.relief = falls(tally, now);
             }
         }
         (Some(Meter::ByAmount(tallies)), _) => {
@@ -90,6 +87,9 @@ pub fn read(
                 if tally.used.plus(held).is_positive() {
                     reading.by_amount.insert(*amount, (tally.used, held));
                 }
+            }
+            if let Some(tally) = relief.and_then(|amount| tallies.get(&amount)) {
+                reading.relief = falls(tally, now);
             }
         }
         (Some(Meter::Rolling(entries)), Window::Rolling(length)) => {
@@ -101,16 +101,19 @@ pub fn read(
                 }
             }
             reading.full = live.len() >= max_entries;
-            if relief {
+            if relief.is_some() {
                 let leaves = |entry: &Entry| match entry.phase {
                     Phase::Expiring(expiry) => expiry.min(entry.at.plus(*length)),
                     _ => entry.at.plus(*length),
                 };
                 let instants: BTreeSet<Instant> = live.iter().map(|e| leaves(e)).collect();
                 for at in instants {
-                    let left = live.iter().filter(|e| counts(e, at, *length));
-                    let total = left.fold(Amount::ZERO, |sum, e| sum.plus(e.quantity));
+                    let left = || live.iter().filter(|e| counts(e, at, *length));
+                    let total = left().fold(Amount::ZERO, |sum, e| sum.plus(e.quantity));
                     reading.relief.push((at, total));
+                    if reading.full && reading.room.is_none() && left().count() < max_entries {
+                        reading.room = Some(at);
+                    }
                 }
             }
         }
@@ -118,16 +121,24 @@ pub fn read(
             unreachable!("a limit's window does not change under its id")
         }
     }
-    if relief && let Some((_, end)) = window {
+    if relief.is_some()
+        && let Some((_, end)) = window
+    {
         reading.relief.retain(|(at, _)| *at < end);
         reading.relief.push((end, Amount::ZERO));
     }
     reading
 }
 
-/// Whether every attempt counts, so that its entries never expire.
-pub fn always(counting: &Counting) -> bool {
-    counting.counts == Counts::Attempts
+/// How use falls as holds expire.
+fn falls(tally: &Tally, now: Instant) -> Vec<(Instant, Amount)> {
+    let mut total = tally.used.plus(tally.held_at(now));
+    let after = (std::ops::Bound::Excluded(now), std::ops::Bound::Unbounded);
+    let falls = tally.expiring.range(after).map(|(at, quantity)| {
+        total = total.minus(*quantity);
+        (*at, total)
+    });
+    falls.collect()
 }
 
 /// Freezes on a target that was loaded; none if it has none.
@@ -135,7 +146,7 @@ pub fn freezes<'a>(loaded: &Loaded<'a>, target: &Target) -> Option<&'a Freezes> 
     loaded.freezes(target)
 }
 
-/// What freezes ask of an account at an instant, with those on its shop.
+/// What freezes on an account ask of it at an instant. `None`: all of it.
 pub fn freeze_of(loaded: &Loaded<'_>, account: &AccountName, at: Instant) -> Option<Amount> {
     freezes(loaded, &Target::Account(account.clone())).map_or(Some(Amount::ZERO), |f| f.amount(at))
 }
@@ -159,15 +170,25 @@ pub fn funds(
         relief: Vec::new(),
     };
     if relief {
-        let after = (std::ops::Bound::Excluded(now), std::ops::Bound::Unbounded);
-        let mut instants: BTreeSet<Instant> =
-            balance.holds.expiring.range(after).map(|(at, _)| *at).collect();
-        let target = Target::Account(account.clone());
-        instants.extend(freezes(loaded, &target).into_iter().flat_map(|f| f.ends(now)));
-        for at in instants {
-            let position = balance.position(at, freeze_of(loaded, account, at));
-            funds.relief.push((at, position.available()));
-        }
+        let positions = positions(loaded, account, now).into_iter();
+        funds.relief = positions.map(|(at, position)| (at, position.available())).collect();
     }
     funds
+}
+
+/// The numbers of an account at each later instant at which they change by
+/// themselves: holds expire, freezes end.
+pub fn positions(
+    loaded: &Loaded<'_>,
+    account: &AccountName,
+    now: Instant,
+) -> Vec<(Instant, Position)> {
+    let Some(balance) = loaded.balance(account) else { return Vec::new() };
+    let after = (std::ops::Bound::Excluded(now), std::ops::Bound::Unbounded);
+    let mut instants: BTreeSet<Instant> =
+        balance.holds.expiring.range(after).map(|(at, _)| *at).collect();
+    let target = Target::Account(account.clone());
+    instants.extend(freezes(loaded, &target).into_iter().flat_map(|f| f.ends(now)));
+    let position = |at| balance.position(at, freeze_of(loaded, account, at));
+    instants.into_iter().map(|at| (at, position(at))).collect()
 }

@@ -92,6 +92,10 @@ fn of_test(situation: &Situation<'_>, test: &Test, into: &mut Vec<Instant>) {
         measure(index);
     }
     let Left::Fact(index) = test.left else { return };
+    let is_now = |i: usize| {
+        let fact = situation.policy.facts.get(i);
+        fact.is_some_and(|f| f.origin == Origin::Field(Field::Time))
+    };
     match (&test.check, situation.fact(index)) {
         (Check::WithinDays(days), Some(Value::Time(time))) => {
             leaves(time, i64::from(*days).days(), &situation.policy.zone, into);
@@ -99,15 +103,15 @@ fn of_test(situation: &Situation<'_>, test: &Test, into: &mut Vec<Instant>) {
         (Check::WithinMonths(months), Some(Value::Time(time))) => {
             leaves(time, i64::from(*months).months(), &situation.policy.zone, into);
         }
+        (Check::OneOf(_, values), Some(Value::Time(_))) if is_now(index) => {
+            for value in values {
+                if let Value::Time(literal) = value {
+                    around(*literal, into);
+                }
+            }
+        }
         (Check::Compare(_, right), Some(Value::Time(time))) => {
             // One side may be the decision's own time: around the other one it turns.
-            let is_now = |i: usize| {
-                situation
-                    .policy
-                    .facts
-                    .get(i)
-                    .is_some_and(|f| f.origin == Origin::Field(Field::Time))
-            };
             match right {
                 Right::Literal(Value::Time(literal)) if is_now(index) => around(*literal, into),
                 Right::Operand(operand) => {

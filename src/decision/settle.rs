@@ -5,11 +5,11 @@
 use std::sync::Arc;
 
 use super::{
-    authorize::check_amount,
     command::Context,
     life::{self, book, keep, refuse, transition, wrong_state},
     loaded::Loaded,
     out::{Judgement, Out},
+    spec::check_amount,
 };
 use crate::domain::{
     amount::{Amount, Currency},
@@ -87,7 +87,9 @@ impl Settle {
         let before = payout.clone();
         life::expire_if_due(&mut payout, context.now, &policy, &mut out);
         let paid = self.paid(&payout);
-        let same = payout.settlements.iter().find(|s| s.applied && s.reference == self.reference);
+        // The last word on a reference counts: a success may have corrected a failure.
+        let mut reports = payout.settlements.iter().rev();
+        let same = reports.find(|s| s.applied && s.reference == self.reference);
         if let Some(same) = same {
             if same.result == self.result && same.amount == paid {
                 return keep(&before, payout, out);
@@ -231,6 +233,7 @@ impl GiveBack {
         }
         let before = payout.clone();
         let mut out = Out::default();
+        life::expire_if_due(&mut payout, context.now, &policy, &mut out);
         if let Some(same) = payout.returns.iter().find(|r| r.reference == self.reference) {
             if same.amount == amount {
                 return keep(&before, payout, out);
@@ -240,7 +243,8 @@ impl GiveBack {
                 .at("amount", "Send the same amount again, or another channel_reference.")));
         }
         if !matches!(payout.state, State::Succeeded | State::Returned) {
-            return Judgement::only(Err(wrong_state(&payout, "succeeded")));
+            let refusal = wrong_state(&payout, "succeeded");
+            return refuse(&before, payout, out, refusal);
         }
         let settled = payout.settled.unwrap_or_default();
         let returned = payout.returned.unwrap_or_default().plus(amount);

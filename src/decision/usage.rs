@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    authorize::{Spec, not_active, the_programme},
     command::{Context, Reply},
     facts,
     loaded::Loaded,
+    looked_at,
     out::Judgement,
     reading,
+    spec::{Spec, not_active, the_programme},
 };
 use crate::domain::{
     amount::{Amount, Factor},
@@ -140,7 +141,7 @@ impl ReadUsage {
             limit.max_entries,
             policy,
             inputs.now,
-            true,
+            Some(situation.amount),
         );
         let (unit, decimals) = match counting.quantity {
             Quantity::Amount => (Unit::Money, policy.currency.decimals()),
@@ -170,7 +171,7 @@ impl ReadUsage {
 /// payout itself cannot be known here and is taken to hold.
 fn applies(limit: &Limit, policy: &Policy, situation: &super::evaluate::Situation<'_>) -> bool {
     let mut looks_at_payout = false;
-    facts::each_fact(&limit.rule.when, &mut |index| {
+    looked_at::each_fact(&limit.rule.when, &mut |index| {
         let origin = policy.facts.get(index).map(|f| &f.origin);
         looks_at_payout |= matches!(
             origin,

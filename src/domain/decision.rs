@@ -41,6 +41,8 @@ pub struct Reading {
     pub by_amount: BTreeMap<Amount, (Amount, Amount)>,
     /// Whether a rolling window has no room for another entry.
     pub full: bool,
+    /// When a full window has room again. Recorded only with `relief`.
+    pub room: Option<Instant>,
     /// Later instants at which use falls, with what remains then (used + held,
     /// without this request). Recorded only as far as the answer needed them.
     pub relief: Vec<(Instant, Amount)>,
@@ -71,6 +73,7 @@ pub struct Inputs {
     /// Values of the policy's facts, by position. The amount's own is empty.
     pub facts: Vec<Option<Value>>,
     /// How facts will change by waiting alone: at an instant, a fact's new value.
+    /// Recorded only if something does not pass.
     pub fact_changes: Vec<(Instant, usize, Option<Value>)>,
     /// Readings of the policy's limits, by position. `None`: does not apply,
     /// or its window is a single payout.

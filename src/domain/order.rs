@@ -9,7 +9,7 @@ use super::{
     instant::Instant,
     name::OrderName,
     value::Facts,
-    who::RoleSet,
+    who::{Role, RoleSet},
 };
 
 /// The newest version of an order.
@@ -34,6 +34,18 @@ pub struct Order {
 }
 
 impl Order {
+    /// What decides between two versions: the marketplace's word stands above
+    /// anybody else's, so that a shop cannot pre-empt it; then the newer one.
+    pub fn precedence(&self) -> (bool, Instant) {
+        let roles = self.asserted_by;
+        (roles.has(Role::Platform) || roles.has(Role::Admin), self.source_time)
+    }
+
+    /// Whether another version takes this one's place.
+    pub fn yields_to(&self, other: &Self) -> bool {
+        other.precedence() > self.precedence()
+    }
+
     /// The first field in which two versions of the same instant differ.
     pub fn difference(&self, other: &Self) -> Option<&'static str> {
         if self.paid != other.paid {

@@ -88,6 +88,23 @@ pub enum Origin {
     Field(Field),
 }
 
+impl Origin {
+    /// The account it is about.
+    pub fn account(&self) -> Option<&Id> {
+        match self {
+            Self::Account(id, _)
+            | Self::Field(
+                Field::AccountExists(id)
+                | Field::AccountBalance(id)
+                | Field::AccountHeld(id)
+                | Field::AccountAvailable(id)
+                | Field::AccountFrozen(id),
+            ) => Some(id),
+            _ => None,
+        }
+    }
+}
+
 /// A fact known to Bursar itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Field {

@@ -71,7 +71,11 @@ impl View<'_> {
     }
 }
 
+/// Looks at the state between two batches.
+pub(super) type Reader = Box<dyn FnOnce(Result<&mut View<'_>, Refusal>) + Send>;
+
 /// What is sent to the writer.
+#[expect(clippy::large_enum_variant, reason = "nearly every job is a command")]
 pub(super) enum Job {
     /// Judge this.
     Command {
@@ -85,7 +89,7 @@ pub(super) enum Job {
         answer: oneshot::Sender<Result<Answer, Refusal>>,
     },
     /// Read something.
-    Read(Box<dyn FnOnce(Result<&mut View<'_>, Refusal>) + Send>),
+    Read(Reader),
     /// See whether something is due.
     Tick,
     /// Stop; put things away first if told so.

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     clock::Clock,
     due::DueIndex,
-    handle::{Answer, Handle, Job, View},
+    handle::{Answer, Handle, Job, Reader, View},
     ids,
     timekeeper::{Notice, Timekeeper},
     working::Working,
@@ -210,7 +210,7 @@ impl Writer {
         stop
     }
 
-    fn read(&mut self, read: Box<dyn FnOnce(Result<&mut View<'_>, Refusal>) + Send>) {
+    fn read(&mut self, read: Reader) {
         if self.broken {
             return read(Err(unavailable()));
         }

@@ -30,8 +30,10 @@ pub fn parse_duration(text: &str) -> Option<prost_types::Duration> {
     if seconds > MAX_DURATION_SECONDS || (seconds == MAX_DURATION_SECONDS && nanos > 0) {
         return None;
     }
-    let sign = if negative { -1 } else { 1 };
-    Some(prost_types::Duration { seconds: seconds * sign, nanos: nanos * (sign as i32) })
+    Some(match negative {
+        true => prost_types::Duration { seconds: -seconds, nanos: -nanos },
+        false => prost_types::Duration { seconds, nanos },
+    })
 }
 
 /// Reads an instant in RFC 3339 with any offset. None for anything else, also

@@ -274,6 +274,7 @@ fn scalar_value(kind: &Kind, scalar: &Scalar) -> Option<Field> {
         Kind::Uint32 | Kind::Fixed32 => Field::U32(u32::try_from(scalar::integer(text)?).ok()?),
         Kind::Uint64 | Kind::Fixed64 => Field::U64(u64::try_from(scalar::integer(text)?).ok()?),
         Kind::Double => Field::F64(float(text)?),
+        #[expect(clippy::cast_possible_truncation, reason = "a float is the nearest there is")]
         Kind::Float => Field::F32(float(text)? as f32),
         _ => return None,
     })

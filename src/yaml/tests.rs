@@ -1,6 +1,6 @@
 //! What a document may say, and what is said about it when it is wrong.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use super::*;
 use crate::proto::v1;

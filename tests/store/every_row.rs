@@ -69,6 +69,7 @@ fn reading() -> Reading {
         used: amount("1"),
         held: amount("2.50"),
         by_amount: BTreeMap::from([(amount("3"), (amount("4"), amount("5")))]),
+        room: None,
         full: true,
         relief: vec![(at(5), amount("6"))],
         window: Some((at(0), at(9))),

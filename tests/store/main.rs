@@ -1,6 +1,12 @@
 //! One suite for every store, and what only the embedded store has: recovery,
 //! damage, durability.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    reason = "tests wait for the disk, and a panic is how they fail"
+)]
+
 mod damage;
 mod every_row;
 mod key_order;

@@ -147,7 +147,7 @@ pub fn request(request: &str) -> Row {
 
 /// A row of about this many bytes.
 pub fn revision(number: u32, bytes: usize) -> Row {
-    let policy: Vec<u8> = (0..bytes).map(|at| (at * 31 % 100) as u8).collect();
+    let policy: Vec<u8> = (0..bytes).map(|at| u8::try_from(at * 31 % 100).unwrap_or(0)).collect();
     Row::Revision(Revision {
         name: RevisionName { programme: programme_name(), number },
         policy: policy.into(),

@@ -237,22 +237,10 @@ impl Checker {
         }
     }
 
-    /// Whether a fact is registered on, or known of, an account.
+    /// Whether a fact is one of an account.
     pub fn is_of_account(&self, fact: usize) -> bool {
         let declaration = self.facts.get(fact).and_then(|f| f.declaration.as_ref());
-        declaration.is_some_and(|d| {
-            matches!(
-                d.origin,
-                Origin::Account(..)
-                    | Origin::Field(
-                        Field::AccountExists(_)
-                            | Field::AccountBalance(_)
-                            | Field::AccountHeld(_)
-                            | Field::AccountAvailable(_)
-                            | Field::AccountFrozen(_)
-                    )
-            )
-        })
+        declaration.is_some_and(|d| d.origin.account().is_some())
     }
 
     /// A fact's type.

@@ -69,7 +69,7 @@ struct Policies<'a> {
 }
 
 impl Policies<'_> {
-    fn changes(&self, old: &Metered, new: &Metered) -> Vec<(&'static str, &'static str)> {
+    fn changes(&self, old: &Metered<'_>, new: &Metered<'_>) -> Vec<(&'static str, &'static str)> {
         let (a, b) = (old.counting, new.counting);
         if a.window == Window::Payout && b.window == Window::Payout {
             // One payout by itself has no meter.

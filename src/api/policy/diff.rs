@@ -85,7 +85,7 @@ fn message(
                 map(found, &at, old, new);
             }
             (Some(Value::Array(old)), Some(Value::Array(new))) => {
-                list(found, &at, &field, old, new)
+                list(found, &at, &field, old, new);
             }
             (Some(old), Some(new)) => value(found, &at, &field, old, new),
             (old, new) => report(found, &at, old, new),

@@ -147,9 +147,21 @@ pub fn limit(c: &mut Checker, at: &Path, wire: &v1::Limit) -> Option<Limit> {
 /// A limit is judged when a payout is authorized. If a payout could enter its
 /// count later, by being executed or settled, the bound would not hold.
 fn closed(c: &mut Checker, at: &Path, counts: &Counts) {
-    use State::{Authorized, Processing, Succeeded};
+    use State::{
+        Authorized, Cancelled, Expired, Failed, PendingApproval, Processing, Rejected, Returned,
+        Succeeded,
+    };
     let Counts::InStates(states) = counts else { return };
-    for (later, earlier) in [(Processing, Authorized), (Succeeded, Processing)] {
+    let ways = [
+        (Processing, Authorized),
+        (Succeeded, Processing),
+        (Failed, Processing),
+        (Cancelled, Authorized),
+        (Expired, Authorized),
+        (Rejected, PendingApproval),
+        (Returned, Succeeded),
+    ];
+    for (later, earlier) in ways {
         if states.contains(&later) && !states.contains(&earlier) {
             let text = format!(
                 "a payout would enter the count when it is {later:?}, unjudged; list {earlier:?} too, or read a measure in a condition"
@@ -209,12 +221,9 @@ fn entries(
     counting: &Counting,
     bound: &Operand,
 ) -> Option<usize> {
-    let stated = match usize::try_from(wire) {
-        Ok(stated @ 0..=MAX_ENTRIES) => stated,
-        _ => {
-            let text = format!("must be from 1 to {MAX_ENTRIES}, or 0 for {ENTRIES}");
-            return c.refuse(&at.field("max_entries"), InvalidValue, text);
-        }
+    let Ok(stated @ 0..=MAX_ENTRIES) = usize::try_from(wire) else {
+        let text = format!("must be from 1 to {MAX_ENTRIES}, or 0 for {ENTRIES}");
+        return c.refuse(&at.field("max_entries"), InvalidValue, text);
     };
     let Window::Rolling(_) = counting.window else {
         if stated != 0 {

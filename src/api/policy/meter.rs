@@ -37,7 +37,7 @@ pub struct Parts<'a> {
 }
 
 /// What is counted.
-pub fn counting(c: &mut Checker, at: &Path, parts: &Parts) -> Option<Counting> {
+pub fn counting(c: &mut Checker, at: &Path, parts: &Parts<'_>) -> Option<Counting> {
     let quantity = quantity(c, &at.field("quantity"), parts.quantity);
     let scope = scope(c, &at.field("scope"), parts.scope);
     let window = time::window(c, &at.field("window"), parts.window);
@@ -85,11 +85,11 @@ fn scope(c: &mut Checker, at: &Path, wire: &[String]) -> Option<(Vec<usize>, boo
             c.problem(&at, Unreachable, format!("`{name}` is part of the scope already"));
         } else if c.kind(fact) == Some(ValueType::List) {
             c.problem(&at, WrongType, format!("`{name}` is a list, and no single thing"));
-        } else if c.is_of_account(fact) {
-            // Which meters a decision needs has to be known before its accounts are.
-            c.unsupported(true, &at, "counting over a fact of an account is");
         } else if c.field(fact) == Some(&Field::Time) {
             c.problem(&at, Unreachable, "every decision has a time of its own");
+        } else if c.is_of_account(fact) {
+            // Meters are loaded together with accounts, so before these are known.
+            c.unsupported(true, &at, "counting over facts of accounts is");
         } else if amount {
             by_amount = true;
         } else {
@@ -99,7 +99,7 @@ fn scope(c: &mut Checker, at: &Path, wire: &[String]) -> Option<(Vec<usize>, boo
     (c.problems.len() == before).then_some((scope, by_amount))
 }
 
-fn counts(c: &mut Checker, at: &Path, parts: &Parts) -> Option<Counts> {
+fn counts(c: &mut Checker, at: &Path, parts: &Parts<'_>) -> Option<Counts> {
     let states = states(c, &at.field("states"), parts.states);
     let counts: v1::Counts = c.known(&at.field("counts"), parts.counts)?;
     let at = at.field("states");
@@ -111,6 +111,12 @@ fn counts(c: &mut Checker, at: &Path, parts: &Parts) -> Option<Counts> {
         v1::Counts::Attempts => Some(Counts::Attempts),
         v1::Counts::InStates if parts.states.is_empty() => {
             c.refuse(&at, Missing, "needs the states that count")
+        }
+        v1::Counts::InStates if states.as_ref()?.contains(&State::Expired) => {
+            // A hold that expires counts nothing from its instant on, written or
+            // not; one that began to count then would depend on the writing.
+            c.unsupported(true, &at, "counting expired payouts is");
+            None
         }
         v1::Counts::InStates => states.map(Counts::InStates),
     }
@@ -151,7 +157,7 @@ pub fn state(c: &mut Checker, at: &Path, wire: i32) -> Option<State> {
 }
 
 /// One payout by itself needs no meter, so nothing about a meter has effect.
-fn without_meter(c: &mut Checker, at: &Path, parts: &Parts, quantity: Quantity) -> Option<()> {
+fn without_meter(c: &mut Checker, at: &Path, parts: &Parts<'_>, quantity: Quantity) -> Option<()> {
     let before = c.problems.len();
     let mut stray = |there: bool, name: &str| {
         if there {

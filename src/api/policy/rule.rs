@@ -57,7 +57,7 @@ pub struct Parts<'a> {
 
 /// A rule's common parts. Comes after all else that the rule looks at: texts
 /// may name only that.
-pub fn rule(c: &mut Checker, at: &Path, parts: &Parts) -> Option<Rule> {
+pub fn rule(c: &mut Checker, at: &Path, parts: &Parts<'_>) -> Option<Rule> {
     let id = c.id(&at.field("id"), parts.id);
     let sources = sources(c, &at.field("sources"), parts.sources);
     let category = category(c, &at.field("category"), parts.category);
@@ -114,7 +114,7 @@ fn texts(
 
 /// Every variant's condition. All come before any text, which may name facts
 /// that any of them looks at.
-fn variant_conditions(c: &mut Checker, at: &Path, parts: &Parts) -> Vec<Option<Predicate>> {
+fn variant_conditions(c: &mut Checker, at: &Path, parts: &Parts<'_>) -> Vec<Option<Predicate>> {
     let mut earlier: Vec<Option<Predicate>> = Vec::with_capacity(parts.variants.len());
     for (position, wire) in parts.variants.iter().enumerate() {
         let at = at.at(position);
@@ -134,7 +134,7 @@ fn variant_conditions(c: &mut Checker, at: &Path, parts: &Parts) -> Vec<Option<P
 fn variants(
     c: &mut Checker,
     at: &Path,
-    parts: &Parts,
+    parts: &Parts<'_>,
     whens: Vec<Option<Predicate>>,
 ) -> Option<Vec<Variant>> {
     let all: Vec<_> = parts
@@ -150,7 +150,7 @@ fn variants(
 fn variant(
     c: &mut Checker,
     at: &Path,
-    parts: &Parts,
+    parts: &Parts<'_>,
     wire: &v1::Variant,
     when: Option<Predicate>,
 ) -> Option<Variant> {

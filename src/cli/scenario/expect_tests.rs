@@ -1,6 +1,6 @@
 //! What matches an expectation, and how a difference is told.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use super::{came::Came, expect::compare};
 use crate::yaml::{self, located};

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::{
     super::{
-        authorize::check_amount,
         command::{Context, Reply},
         loaded::Loaded,
         out::Out,
         reading,
+        spec::check_amount,
     },
     edit::{Edit, check_etag},
     exists, put, shop_keys,

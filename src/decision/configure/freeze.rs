@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::{
     super::{
-        authorize::check_amount,
         command::{Context, Reply},
         loaded::Loaded,
         out::Out,
+        spec::check_amount,
     },
     exists, shop_keys,
 };

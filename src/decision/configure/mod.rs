@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use super::{
     command::{Context, Reply},
+    life,
     loaded::Loaded,
     out::{Judgement, Out},
     replay::{self, Seen},
@@ -283,6 +284,9 @@ impl Configure {
                 Ok(())
             };
         };
+        if actor.shop() != *shop || loaded.operator(actor).is_none() {
+            return Err(life::no_such_actor(actor, shop));
+        }
         let is_main = actor.shop() == *shop
             && loaded.operator(actor).is_some_and(|o| o.kind == OperatorKind::Main);
         if self.needs_main && !is_main {

@@ -130,7 +130,7 @@ impl SetGrant {
         let shop = self.name.shop();
         loaded.the_shop(&shop)?;
         loaded.the_operator(&self.name.operator())?;
-        super::super::authorize::the_programme(loaded, &self.name.programme())?;
+        super::super::spec::the_programme(loaded, &self.name.programme())?;
         let old = loaded.grant(&self.name);
         let mut row = match old {
             Some(old) => {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::{
     super::{
-        authorize::the_programme,
         command::{Context, Reply},
         loaded::Loaded,
         out::Out,
+        spec::the_programme,
     },
     put,
 };
@@ -76,8 +76,7 @@ impl NewRevision {
         context: &Context<'_>,
         out: &mut Out,
     ) -> Result<Reply, Refusal> {
-        let platform =
-            crate::domain::name::PlatformName { platform: self.programme.platform.clone() };
+        let platform = PlatformName { platform: self.programme.platform.clone() };
         loaded.the_platform(&platform)?;
         let old = loaded.programme(&self.programme);
         let revisions = old.map_or(0, |p| p.revisions);

@@ -2,10 +2,10 @@
 
 use super::{
     super::{
-        authorize::newer_order,
         command::{Context, Reply},
         loaded::Loaded,
         out::Out,
+        spec::newer_order,
     },
     edit::{Edit, check_etag},
     exists, put,

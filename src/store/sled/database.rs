@@ -119,6 +119,7 @@ fn refuse_blobs(path: &Path) -> Result<(), Damage> {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "before serving; nothing else runs yet")]
 fn open_patiently(config: &::sled::Config, path: &Path) -> Result<::sled::Db, Damage> {
     let unopenable = |why: String| Damage::Unopenable { path: path.to_owned(), why };
     for _ in 0..LOCK_TRIES {

@@ -37,9 +37,9 @@ pub(super) fn facts() -> Vec<Fault> {
             "UNREACHABLE",
         ),
         (
-            "/facts/7/asserted_by",
+            "/facts/6/asserted_by",
             json!(["ROLE_PLATFORM"]),
-            "facts[7].asserted_by",
+            "facts[6].asserted_by",
             "UNSUPPORTED_CONSTRUCT",
         ),
         ("/facts/7/values", json!(["1"]), "facts[7].values", "UNSUPPORTED_CONSTRUCT"),

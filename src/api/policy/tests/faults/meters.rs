@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::Fault;
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn meters() -> Vec<Fault> {
     vec![
         (
@@ -128,6 +129,13 @@ pub(super) fn meters() -> Vec<Fault> {
             "measures[0].states[1]",
             "MISSING",
         ),
+        (
+            "/measures/0/states/1",
+            json!("PAYOUT_STATE_EXPIRED"),
+            "measures[0].states",
+            "UNSUPPORTED_CONSTRUCT",
+        ),
+        ("/limits/0/scope/0", json!("bank"), "limits[0].scope[0]", "UNSUPPORTED_CONSTRUCT"),
         ("/limits/4/scope", json!(["shop"]), "limits[4].scope", "UNREACHABLE"),
         ("/limits/4/counts", json!("COUNTS_LIVE"), "limits[4].counts", "UNREACHABLE"),
         ("/limits/4/on_return", json!("ON_RETURN_KEEP"), "limits[4].on_return", "UNREACHABLE"),

@@ -1,0 +1,49 @@
+# `make run` shows what Bursar does; `make test` checks everything.
+# Tools of the tests go to target/: nothing is installed into the checkout.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test machine tools format clippy contract suites
+
+# A line in the log where a phase begins, with the time since the start.
+STARTED := $(shell date +%s)
+PHASE = @printf '\n=== %s (%ss)\n' "$(1)" $$(( $$(date +%s) - $(STARTED) ))
+
+help: ## This list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+run: ## A shop's day, on an embedded store
+	cargo run --locked --release -- demo
+
+test: machine tools format clippy contract suites ## Everything, with what it needs
+	$(call PHASE,all good)
+
+machine: ## What this machine needs for the tests
+	$(call PHASE,machine)
+	@tests/machine.sh
+
+tools: machine ## What the tests need from npm and PyPI
+	$(call PHASE,tools)
+	@tests/lint/setup.sh
+	@tests/clients/setup.sh
+
+format: ## The code is formatted
+	$(call PHASE,format)
+	@if cargo fmt --version >/dev/null 2>&1; then cargo fmt --check; \
+	else echo '!!! NOT CHECKED: this toolchain has no rustfmt (rustup component add rustfmt)'; fi
+
+clippy: ## No lint fires
+	$(call PHASE,clippy)
+	@if cargo clippy --version >/dev/null 2>&1; then cargo clippy --locked --all-targets -- -D warnings; \
+	else echo '!!! NOT CHECKED: this toolchain has no clippy (rustup component add clippy)'; fi
+
+contract: tools ## The contract is linted
+	$(call PHASE,contract)
+	@"$$(tests/lint/setup.sh)" lint && echo 'buf lint: clean'
+
+suites: tools ## All test suites, the Python client among them
+	$(call PHASE,build of the tests)
+	@cargo test --locked --no-run
+	$(call PHASE,tests)
+	@cargo test --locked --no-fail-fast

@@ -1,0 +1,104 @@
+//! Which facts rules look at.
+
+use crate::domain::{
+    condition::{Check, Left, Operand, Predicate, Right, Source, Test},
+    limit::{Rule, Stage},
+    policy::Policy,
+};
+
+/// Visits the facts a condition looks at.
+pub fn each_fact(predicate: &Predicate, visit: &mut impl FnMut(usize)) {
+    match predicate {
+        Predicate::All(parts) | Predicate::Any(parts) | Predicate::Nothing(parts) => {
+            parts.iter().for_each(|part| each_fact(part, visit));
+        }
+        Predicate::Test(test) => {
+            if let Left::Fact(index) = test.left {
+                visit(index);
+            }
+            match &test.check {
+                Check::OneOfFact(_, index)
+                | Check::Compare(_, Right::Operand(Operand { of: Source::Fact(index), .. })) => {
+                    visit(*index)
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Which facts the rules of a stage look at.
+pub fn needed(policy: &Policy, stage: Stage) -> Vec<bool> {
+    let mut needed = vec![false; policy.facts.len()];
+    let mut measures = vec![false; policy.measures.len()];
+    let mut mark = Mark { facts: &mut needed, measures: &mut measures };
+    for condition in policy.conditions.iter().filter(|c| c.rule.stages.has(stage)) {
+        mark.rule(&condition.rule);
+        mark.predicate(&condition.require);
+    }
+    for limit in policy.limits.iter().filter(|l| l.rule.stages.has(stage)) {
+        mark.rule(&limit.rule);
+        mark.source(limit.bound.of);
+        limit.counting.scope.iter().for_each(|index| mark.fact(*index));
+    }
+    for draw in policy.draws.iter().filter(|d| d.rule.stages.has(stage)) {
+        mark.rule(&draw.rule);
+    }
+    for (index, measure) in policy.measures.iter().enumerate() {
+        if mark.measures.get(index).copied().unwrap_or(false) {
+            mark.predicate(&measure.when);
+            measure.counting.scope.iter().for_each(|index| mark.fact(*index));
+        }
+    }
+    needed
+}
+
+struct Mark<'a> {
+    facts: &'a mut Vec<bool>,
+    measures: &'a mut Vec<bool>,
+}
+
+impl Mark<'_> {
+    fn fact(&mut self, index: usize) {
+        if let Some(slot) = self.facts.get_mut(index) {
+            *slot = true;
+        }
+    }
+
+    fn source(&mut self, source: Source) {
+        match source {
+            Source::Fact(index) => self.fact(index),
+            Source::Measure(index) => {
+                if let Some(slot) = self.measures.get_mut(index) {
+                    *slot = true;
+                }
+            }
+            Source::Literal(_) | Source::Number(_) => {}
+        }
+    }
+
+    fn rule(&mut self, rule: &Rule) {
+        self.predicate(&rule.when);
+        rule.variants.iter().for_each(|v| self.predicate(&v.when));
+    }
+
+    fn predicate(&mut self, predicate: &Predicate) {
+        match predicate {
+            Predicate::All(parts) | Predicate::Any(parts) | Predicate::Nothing(parts) => {
+                parts.iter().for_each(|p| self.predicate(p));
+            }
+            Predicate::Test(Test { left, check, .. }) => {
+                match left {
+                    Left::Fact(index) => self.fact(*index),
+                    Left::Measure(index) => self.source(Source::Measure(*index)),
+                    Left::Number(_) => {}
+                }
+                match check {
+                    Check::OneOfFact(_, index) => self.fact(*index),
+                    Check::Compare(_, Right::Operand(Operand { of, .. })) => self.source(*of),
+                    _ => {}
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The largest amount that would pass: compared with trying every amount, also
+//! where a larger one passes and a smaller one does not.
+
+use bursar::{
+    decision::{Command, Reply, command::Check, evaluate::Situation, judge::answer, spec::Spec},
+    domain::{
+        amount::Amount,
+        decision::{Answer, Inputs},
+        policy::Policy,
+    },
+};
+use rust_decimal::Decimal;
+
+use crate::{
+    choices::{Choices, Story, check},
+    naive::{Opinion, View, books::Ask},
+    play::{Play, expect},
+    policies::{For, make, print},
+    promises::{begin, play},
+    setup::{decimal, money, number, roles},
+    steps::{Step, Wait, ask, step},
+};
+
+/// 0.01 to this are tried, in steps of 0.01.
+const MOST: i64 = 2600;
+
+/// What the policy was asked, after some steps. None: it does not compile, or
+/// refuses the request.
+pub fn asked(
+    choices: &mut Choices,
+    story: &mut Story,
+    purpose: For,
+) -> Result<Option<(Play, Ask)>, String> {
+    let begin = begin(choices);
+    let policy = make(choices, purpose, begin);
+    story.tell(|| print(&policy));
+    let Some(mut play) = play(&policy, begin) else { return Ok(None) };
+    for _ in 0..choices.pick(14) {
+        let next = match step(choices, &policy, &play.books) {
+            Step::Wait(Wait::Seconds(seconds)) if seconds > 2000 => Step::Wait(Wait::Nanosecond),
+            next => next,
+        };
+        story.tell(|| format!("{} {next:?}", play.now()));
+        play.step(&next)?;
+    }
+    let ask = ask(choices, &policy, &play.books);
+    story.tell(|| format!("{} asked: {ask:?}", play.now()));
+    Ok(Some((play, ask)))
+}
+
+pub fn checked(play: &Play, ask: &Ask, spec: Spec) -> Option<Check> {
+    let command = Command::Validate(Box::new(spec));
+    match play.world.ask(&command, roles(&ask.roles)).answer {
+        Ok(Reply::Checked(check)) => Some(*check),
+        _ => None,
+    }
+}
+
+fn tried(policy: &Policy, inputs: &Inputs, amount: Amount) -> Answer {
+    answer(&Situation::new(policy, inputs).with_amount(amount))
+}
+
+#[test]
+fn the_largest_amount_is_the_one_that_trying_all_finds() {
+    check(160, 500, |choices, story| {
+        let Some((play, ask)) = asked(choices, story, For::Amounts)? else { return Ok(()) };
+        let Some(check) = checked(&play, &ask, play.spec(&ask)) else { return Ok(()) };
+        let policy = play.world.policy(&check.revision);
+        let came = check.verdict.max_amount.expect("a check states it");
+        let allow = check.verdict.max_amount_unreviewed.expect("a check states it");
+        expect("without reviews the two are one", came == allow)?;
+        let amounts = (1..=MOST).map(|n| money(Decimal::new(n, 2)));
+        let passes = |amount: &Amount| tried(&policy, &check.inputs, *amount) != Answer::Deny;
+        let best = amounts.rev().find(passes).unwrap_or_default();
+        story.tell(|| format!("largest {came}, by trying {best}"));
+        if decimal(came) <= Decimal::new(MOST, 2) {
+            expect("none of those tried is larger", came == best)
+        } else {
+            // Beyond what can be tried one by one: it passes, and few above it do not.
+            expect("the largest passes", passes(&came))?;
+            let above = (1..2000).map(|n| came.plus(money(Decimal::new(n * n, 2))));
+            let bounded = decimal(came) < number("999999999999999");
+            expect("no larger one passes", !bounded || !above.into_iter().any(|a| passes(&a)))
+        }
+    });
+}
+
+#[test]
+fn the_largest_amount_passes_by_a_second_opinion_and_no_larger_one_does() {
+    check(120, 500, |choices, story| {
+        let Some((play, ask)) = asked(choices, story, For::Amounts)? else { return Ok(()) };
+        let Some(check) = checked(&play, &ask, play.spec(&ask)) else { return Ok(()) };
+        let largest = decimal(check.verdict.max_amount.expect("a check states it"));
+        story.tell(|| format!("largest {largest}"));
+        let passes = |amount: Decimal| {
+            let ask = Ask { amount, ..ask.clone() };
+            let view = View::new(&play.policy, &play.books, &ask, play.now())?;
+            Ok::<bool, String>(matches!(view.decide(&ask), Opinion::Decided { denied: false, .. }))
+        };
+        if largest > Decimal::ZERO {
+            expect("the largest passes", passes(largest)?)?;
+        }
+        let near = (1..=3).map(|n| largest + Decimal::new(n, 2));
+        let far = (1..=40).map(|n| largest + Decimal::new(n * 37, 2));
+        let places = ["1", "2.5", "5", "7.77", "8.5", "10", "12", "18.01", "25"].map(number);
+        let around =
+            places.into_iter().flat_map(|p| [p - Decimal::new(1, 2), p, p + Decimal::new(1, 2)]);
+        for amount in near.chain(far).chain(around.filter(|a| *a > largest)) {
+            if largest < number("999999999999999") && passes(amount)? {
+                return Err(format!("{amount} passes too"));
+            }
+        }
+        Ok(())
+    });
+}

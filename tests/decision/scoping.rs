@@ -1,0 +1,138 @@
+//! What meters are counted over: every value of a scope names the same meter
+//! when rows are loaded and when they are judged.
+
+use std::collections::BTreeMap;
+
+use bursar::{
+    api::policy::compile,
+    decision::{Command, spec::Spec},
+    domain::{limit::Stage, who::RoleSet},
+    proto::v1,
+};
+
+use crate::{
+    catalogue::fact,
+    naive::books::{Ask, Books, Plain, Said},
+    play::Play,
+    policies::texts,
+    promises::BEGIN,
+    setup::{at, number, text, usual},
+};
+
+/// A policy with one limit over these facts of the catalogue.
+fn over(scope: &[&str]) -> v1::Policy {
+    let mut window = v1::Window::default();
+    window.set_kind(v1::window::Kind::Day);
+    let limit = v1::Limit {
+        id: "day".to_owned(),
+        quantity: v1::Quantity::Amount as i32,
+        scope: scope.iter().map(|s| (*s).to_owned()).collect(),
+        window: Some(window),
+        bound: Some(v1::Operand { value: "5".to_owned(), ..v1::Operand::default() }),
+        text: texts(),
+        remedy: texts(),
+        ..v1::Limit::default()
+    };
+    v1::Policy {
+        title: texts(),
+        currency: "CNY".to_owned(),
+        time_zone: "Asia/Shanghai".to_owned(),
+        facts: scope.iter().map(|s| fact(s).declaration()).collect(),
+        limits: vec![limit],
+        draws: vec![v1::Draw {
+            id: "money".to_owned(),
+            account: "settlement".to_owned(),
+            text: texts(),
+            remedy: texts(),
+            ..v1::Draw::default()
+        }],
+        ..v1::Policy::default()
+    }
+}
+
+fn asking() -> Ask {
+    Ask {
+        amount: number("3"),
+        order: Some("o1".to_owned()),
+        inline: None,
+        operator: Some("sub1".to_owned()),
+        payee: String::new(),
+        purpose: String::new(),
+        facts: BTreeMap::new(),
+        roles: vec![v1::Role::Platform],
+    }
+}
+
+fn play(policy: &v1::Policy, change: impl FnOnce(&mut Books)) -> Play {
+    let mut books = usual(at(BEGIN));
+    books.movements.push(number("60"));
+    change(&mut books);
+    Play::new(policy, books, at(BEGIN)).expect("a policy that compiles")
+}
+
+/// Two of 3 each do not fit into 5, if they count in the same meter.
+fn second_is_denied(play: &mut Play) -> bool {
+    for _ in 0..2 {
+        let step = crate::steps::Step::Authorize(Box::new(asking()));
+        play.step(&step).unwrap_or_else(|problem| panic!("{problem}"));
+    }
+    play.asked[1].decision.payout.is_none()
+}
+
+#[test]
+fn every_kind_of_fact_can_be_counted_over() {
+    for name in [
+        "paid",
+        "grant-day",
+        "grant-enabled",
+        "shop-frozen",
+        "operator-frozen",
+        "order-known",
+        "placed",
+        "points",
+        "score",
+        "ratio",
+        "level",
+        "grant-tier",
+        "operator-kind",
+        "rank",
+    ] {
+        assert!(second_is_denied(&mut play(&over(&[name]), |_| {})), "{name}");
+    }
+}
+
+#[test]
+fn a_fact_that_was_said_by_somebody_whose_word_does_not_count_is_counted_over_as_absent() {
+    let mut policy = over(&["rank", "level", "paid"]);
+    for fact in &mut policy.facts {
+        fact.asserted_by = vec![v1::Role::Platform as i32];
+    }
+    let mut play = play(&policy, |books| {
+        let by = vec![v1::Role::Merchant];
+        books.shop.insert("rank".to_owned(), Said { value: text("a"), by: by.clone() });
+        let order = books.orders.get_mut("o1").expect("an order");
+        order.by = by.clone();
+        order.facts.insert("level".to_owned(), Said { value: Plain::Number(number("1")), by });
+    });
+    assert!(second_is_denied(&mut play));
+}
+
+#[test]
+fn a_check_of_another_stage_does_not_trip_over_a_scope_that_cannot_be_used() {
+    let play = play(&over(&["rank"]), |books| {
+        let said = Said { value: Plain::Bool(true), by: vec![v1::Role::Platform] };
+        books.shop.insert("rank".to_owned(), said);
+    });
+    let spec = Spec { stage: Stage::Initiate, amount: None, ..play.spec(&asking()) };
+    let judgement = play.world.ask(&Command::Validate(Box::new(spec)), RoleSet::ALL);
+    assert!(judgement.answer.is_ok(), "{judgement:?}");
+}
+
+#[test]
+fn facts_of_accounts_are_known_too_late_to_count_over_them() {
+    for name in ["bank", "account", "account-frozen", "balance"] {
+        let problems = compile(&over(&[name])).expect_err("it cannot be loaded");
+        let found: Vec<_> = problems.iter().map(|p| (&*p.field, p.reason.as_str())).collect();
+        assert_eq!(found, [("limits[0].scope[0]", "UNSUPPORTED_CONSTRUCT")], "{name}");
+    }
+}

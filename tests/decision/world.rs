@@ -1,0 +1,161 @@
+//! Rows in a map and the pure core over them, without engine, store or clock.
+//! A command sees exactly the rows that it names; asking for another panics.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use bursar::{
+    api::policy::compile,
+    decision::{
+        Command, Context, Judgement, Loaded,
+        configure::{Activate, Configure, NewRevision, What},
+    },
+    domain::{
+        change::{Change, Rows},
+        instant::Instant,
+        key::Key,
+        name::{Id, ProgrammeName, RevisionName},
+        policy::{Policies, Policy},
+        row::Row,
+        who::{Author, RoleSet},
+    },
+    proto::v1,
+};
+use prost::Message;
+
+/// Compiled policies, as the engine keeps them.
+#[derive(Clone, Default)]
+pub struct Compiled(HashMap<RevisionName, Arc<Policy>>);
+
+impl Policies for Compiled {
+    fn policy(&self, revision: &RevisionName) -> Option<Arc<Policy>> {
+        self.0.get(revision).cloned()
+    }
+}
+
+/// See the module.
+#[derive(Clone)]
+pub struct World {
+    pub rows: HashMap<Key, Arc<Row>>,
+    pub now: Instant,
+    /// Every change so far, command by command.
+    pub records: Vec<Vec<Change>>,
+    /// Rows are handed over in the opposite order.
+    pub backwards: bool,
+    policies: Compiled,
+    decided: u32,
+}
+
+pub fn id(text: &str) -> Id {
+    Id::parse(text).expect("an id")
+}
+
+impl World {
+    pub fn new(now: Instant) -> Self {
+        Self {
+            rows: HashMap::new(),
+            now,
+            records: Vec::new(),
+            backwards: false,
+            policies: Compiled::default(),
+            decided: 0,
+        }
+    }
+
+    /// Judges a command in these roles and does what it comes to.
+    pub fn run(&mut self, command: &Command, roles: RoleSet) -> Judgement {
+        let judgement = self.ask(command, roles);
+        for change in &judgement.changes {
+            let key = change.key();
+            let before = self.rows.remove(&key);
+            if let Some(row) = change.apply(before) {
+                self.rows.insert(key, row);
+            }
+        }
+        if matches!(command, Command::Authorize(_)) {
+            self.decided += 1;
+        }
+        if !judgement.changes.is_empty() {
+            self.records.push(judgement.changes.clone());
+        }
+        judgement
+    }
+
+    /// Judges a command; nothing changes.
+    pub fn ask(&self, command: &Command, roles: RoleSet) -> Judgement {
+        let context = Context {
+            now: self.now,
+            author: Author { caller: "test".into(), actor: None },
+            roles,
+            policies: &self.policies,
+            fresh: id(&format!("d{}", self.decided)),
+            remember: Duration::from_secs(30 * 24 * 3600),
+        };
+        let mut rows = self.load(command.first(), Rows::new());
+        let second = command.second(&Loaded::new(&rows), &context);
+        rows = self.load(second, rows);
+        let judgement = command.judge(&Loaded::new(&rows), &context);
+        for change in &judgement.changes {
+            let delta = matches!(change, Change::Meter(_) | Change::Balance(_));
+            assert!(
+                !delta || rows.contains_key(&change.key()),
+                "changed a row that was not loaded: {:?}",
+                change.key()
+            );
+        }
+        judgement
+    }
+
+    /// A map of its own for every judgement: each has another seed.
+    fn load(&self, mut keys: Vec<Key>, before: Rows) -> Rows {
+        keys.extend(before.keys().cloned());
+        if self.backwards {
+            keys.reverse();
+        }
+        keys.into_iter().map(|key| (key.clone(), self.rows.get(&key).cloned())).collect()
+    }
+
+    /// Configures something that is expected to be fine.
+    pub fn configure(&mut self, what: What) -> Judgement {
+        let configure = Configure { what, identity: None, needs_main: false };
+        self.run(&Command::Configure(Box::new(configure)), RoleSet::ALL)
+    }
+
+    /// Puts a policy in force now. `Err`: it does not compile.
+    pub fn install(&mut self, programme: &ProgrammeName, wire: &v1::Policy) -> Result<(), String> {
+        let compiled = compile(wire).map_err(|problems| format!("{problems:#?}"))?;
+        let number = match self.rows.get(&Key::Programme(programme.clone())).map(AsRef::as_ref) {
+            Some(Row::Programme(programme)) => programme.revisions + 1,
+            _ => 1,
+        };
+        let revision = RevisionName { programme: programme.clone(), number };
+        let new = NewRevision {
+            programme: programme.clone(),
+            after: number - 1,
+            policy: wire.encode_to_vec().into(),
+            checksum: "".into(),
+            note: "".into(),
+        };
+        self.configure(What::CreateRevision(new)).answer.expect("a revision");
+        self.policies.0.insert(revision.clone(), Arc::new(compiled));
+        let activate = Activate { revision, start_time: None };
+        self.configure(What::ActivateRevision(activate)).answer.expect("in force");
+        Ok(())
+    }
+
+    pub fn policy(&self, revision: &RevisionName) -> Arc<Policy> {
+        self.policies.policy(revision).expect("a policy that was installed")
+    }
+
+    /// All rows again, from nothing but the changes.
+    pub fn rebuilt(&self) -> HashMap<Key, Arc<Row>> {
+        let mut rows: HashMap<Key, Arc<Row>> = HashMap::new();
+        for change in self.records.iter().flatten() {
+            let key = change.key();
+            let before = rows.remove(&key);
+            if let Some(row) = change.apply(before) {
+                rows.insert(key, row);
+            }
+        }
+        rows
+    }
+}

@@ -1,0 +1,73 @@
+//! SIGTERM: says NOT_SERVING, still answers, then closes, lets calls under way
+//! end, and exits with 0.
+
+use std::time::Duration;
+
+use bursar::proto::v1::{GetShopRequest, Shop, shop_service_client::ShopServiceClient};
+use tokio::sync::oneshot;
+use tonic::{Code, Request, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+use tonic_prost::ProstCodec;
+
+use super::{connect, endpoint, process::Server};
+
+fn shop() -> GetShopRequest {
+    GetShopRequest { name: "platforms/p/shops/s".to_owned() }
+}
+
+#[tokio::test]
+async fn a_server_that_is_told_to_stop_drains_and_ends_well() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut server = Server::start("memory", folder.path());
+    let channel = connect(&server).await;
+    let mut watch = HealthClient::new(channel.clone())
+        .watch(HealthCheckRequest::default())
+        .await
+        .expect("a stream")
+        .into_inner();
+    let first = watch.message().await.expect("no error").expect("a status");
+    assert_eq!(first.status(), ServingStatus::Serving);
+    let (send_the_rest, under_way) = call_under_way(connect(&server).await);
+
+    server.tell_to_stop();
+    let next = watch.message().await.expect("no error").expect("a status");
+    assert_eq!(next.status(), ServingStatus::NotServing);
+    drop(watch);
+    // Load balancers need a while to notice: meanwhile calls are answered, also
+    // on new connections.
+    let mut late = ShopServiceClient::new(connect(&server).await);
+    assert_eq!(late.get_shop(shop()).await.expect_err("no shop").code(), Code::NotFound);
+    drop((late, channel));
+
+    while endpoint(&server).connect().await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(!server.has_ended(), "it waits for the call under way");
+    send_the_rest.send(()).expect("the call waits for it");
+    let answer = under_way.await.expect("no panic");
+    assert_eq!(answer, Code::NotFound, "the call under way was answered");
+
+    let status = server.ended();
+    assert_eq!(status.code(), Some(0), "{}", server.log.join("\n"));
+}
+
+/// A unary call whose request has begun, and whose message is sent when told:
+/// on the wire, a stream of one.
+fn call_under_way(channel: Channel) -> (oneshot::Sender<()>, tokio::task::JoinHandle<Code>) {
+    let (send, sent) = oneshot::channel();
+    let call = tokio::spawn(async move {
+        let mut client = Grpc::new(channel);
+        client.ready().await.expect("a connection");
+        let message = futures_util::stream::once(async {
+            sent.await.expect("told to send");
+            shop()
+        });
+        let path = PathAndQuery::from_static("/bursar.v1.ShopService/GetShop");
+        let codec = ProstCodec::<GetShopRequest, Shop>::default();
+        let answer = client.client_streaming(Request::new(message), path, codec).await;
+        answer.map_or_else(|status| status.code(), |_| Code::Ok)
+    });
+    (send, call)
+}
