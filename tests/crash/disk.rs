@@ -140,7 +140,7 @@ async fn fails(file: &str, content: &str, cause: &str) {
     nothing_is_answered(&client, &kept.payout).await;
     assert!(server.log().contains(cause), "{}", server.log());
     drop(client);
-    server.stop();
+    server.stop().await;
 
     let server = Server::start(&place.data());
     let client = server.client().await;
@@ -149,7 +149,7 @@ async fn fails(file: &str, content: &str, cause: &str) {
     assert_eq!(receipt.decision(), Decision::Allow);
     assert_eq!(sums::check(&client, "s1").await.len(), 2);
     drop(client);
-    assert!(server.stop().success());
+    assert!(server.stop().await.success());
     assert_eq!(assert_clean(&place.data()), 2);
 }
 

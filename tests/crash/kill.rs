@@ -239,7 +239,7 @@ async fn after_kill_minus_nine_every_answered_payout_is_there_once_and_limits_ar
     let denied = all.iter().filter(|a| a.receipt.decision() == Decision::Deny).count();
     assert!(0 < denied && denied < all.len(), "{denied} of {} denied", all.len());
     drop(client);
-    assert!(server.stop().success());
+    assert!(server.stop().await.success());
     assert_eq!(assert_clean(data.path()), all.len() as u64, "every decision was answered");
 }
 

@@ -25,7 +25,7 @@ async fn closed() -> TempDir {
         client.authorize_payout(request).await.expect("an answer");
     }
     drop(client);
-    assert!(server.stop().success());
+    assert!(server.stop().await.success());
     data
 }
 

@@ -85,11 +85,19 @@ impl Server {
         self.child.wait().expect("waited for");
     }
 
-    /// SIGTERM, and what it exits with.
-    pub fn stop(mut self) -> ExitStatus {
+    /// SIGTERM, and what it exits with. Asynchronous so that clients hear the
+    /// server's goodbye and hang up.
+    pub async fn stop(mut self) -> ExitStatus {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("a signal").success());
-        exit(&mut self.child).unwrap_or_else(|| panic!("it does not stop: {}", self.log()))
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            if let Some(status) = self.child.try_wait().expect("waited for") {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it does not stop: {}", self.log())
     }
 }
 
