@@ -31,7 +31,7 @@ if [ "${#missing[@]}" -gt 0 ]; then
 fi
 
 if ! command -v cargo >/dev/null; then
-    echo "missing: Rust 1.95 or newer, from https://rustup.rs"
+    echo "missing: Rust 1.95 or newer (rustup installs it)"
     exit 1
 fi
 echo "$(cargo --version), $(python3 --version), Node $(node --version)"
