@@ -42,9 +42,8 @@ fn every_denial_is_true() {
 #[test]
 fn every_row_of_the_catalogue_has_a_scenario() {
     let scenarios = scenarios(&root("tests/scenarios"));
-    let names_it = |row: &String| {
-        scenarios.iter().any(|s| s.name.split(|c: char| c == ' ' || c == ',').any(|w| w == row))
-    };
+    let names_it =
+        |row: &String| scenarios.iter().any(|s| s.name.split([' ', ',']).any(|w| w == row));
     let missing: Vec<String> =
         (1..=26).map(|n| format!("DY-{n:02}")).filter(|row| !names_it(row)).collect();
     assert!(missing.is_empty(), "no scenario names {missing:?}");

@@ -205,7 +205,7 @@ fn as_json(data: &Path, checked: &Result<Report, Damage>, recount: &Recount) -> 
             "sequence": damage.sequence(),
         }),
     };
-    if let (Some(out), serde_json::Value::Object(more)) = (out.as_object_mut(), more) {
+    if let (Some(out), Value::Object(more)) = (out.as_object_mut(), more) {
         out.extend(more);
     }
     out
