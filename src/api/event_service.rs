@@ -201,6 +201,10 @@ fn list(
         looked_at += records.len();
         if records.len() < CHUNK || looked_at >= MOST_RECORDS {
             out.more = looked_at >= MOST_RECORDS;
+            // Records without a wanted event are behind the reader too.
+            if after >= from.sequence {
+                cursor = Cursor { sequence: after, index: usize::MAX };
+            }
             out.next_cursor = cursor.text();
             return Ok(out);
         }

@@ -23,9 +23,8 @@ use crate::{
         settle::{GiveBack, Settle},
     },
     domain::{
-        name::{OperatorName, PayoutName, PlatformName, RevisionName},
+        name::{OperatorName, PayoutName, PlatformName},
         payout::SettlementResult,
-        policy::Policy,
         refusal::{Reason, Refusal},
         request::{RequestIdentity, RequestKey},
         who::{Caller, Role},
@@ -47,20 +46,6 @@ static FIELDS: LazyLock<Arc<std::collections::BTreeMap<u32, String>>> = LazyLock
 });
 
 impl Api {
-    /// The compiled policy of a revision that decided something.
-    pub(super) async fn policy(&self, revision: RevisionName) -> Result<Arc<Policy>, Refusal> {
-        self.engine
-            .read(move |view| {
-                view.policy(&revision).ok_or_else(|| {
-                    Refusal::new(
-                        Reason::Internal,
-                        format!("{revision} decided something and is not there."),
-                    )
-                })
-            })
-            .await
-    }
-
     async fn authorize(
         &self,
         request: &v1::AuthorizePayoutRequest,
@@ -100,19 +85,15 @@ impl Api {
         let Reply::Decided { decision, payout, replayed } = &answer.reply else {
             return Err(unexpected());
         };
-        let policy = self.policy(decision.revision.clone()).await?;
+        let policy = answer.policy.as_ref().ok_or_else(unexpected)?;
         let style = Style { language, full };
-        Ok(receipt::of_decision(decision, payout.as_deref(), *replayed, &policy, style, answer.now))
+        Ok(receipt::of_decision(decision, payout.as_deref(), *replayed, policy, style, answer.now))
     }
 
-    async fn payout_answer(
-        &self,
-        answer: Answer,
-        language: Language,
-    ) -> Result<Response<v1::Payout>, Status> {
+    fn payout_answer(answer: &Answer, language: Language) -> Result<Response<v1::Payout>, Status> {
         let Reply::Payout(payout) = &answer.reply else { return Err(unexpected().into()) };
-        let policy = self.policy(payout.revision.clone()).await?;
-        Ok(Response::new(to_payout(payout, &policy, language, answer.now)))
+        let policy = answer.policy.as_ref().ok_or_else(unexpected)?;
+        Ok(Response::new(to_payout(payout, policy, language, answer.now)))
     }
 }
 
@@ -162,8 +143,8 @@ impl PayoutService for Api {
         let operator = spec.operator.clone();
         let answer = self.command(Command::Validate(Box::new(spec)), &caller, operator).await?;
         let Reply::Checked(check) = &answer.reply else { return Err(unexpected().into()) };
-        let policy = self.policy(check.revision.clone()).await?;
-        Ok(Response::new(receipt::of_check(check, &policy, Style { language, full }, &caller.name)))
+        let policy = answer.policy.as_ref().ok_or_else(unexpected)?;
+        Ok(Response::new(receipt::of_check(check, policy, Style { language, full }, &caller.name)))
     }
 
     async fn authorize_payout(
@@ -222,7 +203,7 @@ impl PayoutService for Api {
         let command =
             Command::Execute(Execute { payout, execution_id: text(&request.execution_id) });
         let answer = self.command(command, &caller, actor).await?;
-        self.payout_answer(answer, language).await
+        Self::payout_answer(&answer, language)
     }
 
     async fn settle_payout(
@@ -257,7 +238,7 @@ impl PayoutService for Api {
             reason: text(&request.reason),
         });
         let answer = self.command(command, &caller, None).await?;
-        self.payout_answer(answer, language).await
+        Self::payout_answer(&answer, language)
     }
 
     async fn cancel_payout(
@@ -272,7 +253,7 @@ impl PayoutService for Api {
         let payout = payout_name(&request.name, &caller, ASK, problems)?;
         let command = Command::Cancel(Cancel { payout, reason: text(&request.reason) });
         let answer = self.command(command, &caller, actor).await?;
-        self.payout_answer(answer, language).await
+        Self::payout_answer(&answer, language)
     }
 
     async fn return_payout(
@@ -295,7 +276,7 @@ impl PayoutService for Api {
             reason: text(&request.reason),
         });
         let answer = self.command(command, &caller, None).await?;
-        self.payout_answer(answer, language).await
+        Self::payout_answer(&answer, language)
     }
 
     async fn get_payout(

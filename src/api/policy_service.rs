@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use tonic::{Request, Response, Status};
 
 use super::{
-    auth::{require_platform, require_role},
+    auth::{require_platform, require_role, require_whole_platform},
     convert::{self, to_time},
     page,
     payout_service::READ,
@@ -80,6 +80,12 @@ fn allow(caller: &Caller, roles: &[Role], programme: &ProgrammeName) -> Result<(
     require_platform(caller, &platform(programme))
 }
 
+/// A policy governs every shop of its platform: changing one takes reaching all.
+fn allow_change(caller: &Caller, programme: &ProgrammeName) -> Result<(), Refusal> {
+    require_role(caller, CHANGE)?;
+    require_whole_platform(caller, &platform(programme))
+}
+
 fn programme_row(view: &mut View<'_>, name: &ProgrammeName) -> Result<Programme, Refusal> {
     match view.row(&Key::Programme(name.clone()))?.as_deref() {
         Some(Row::Programme(row)) => Ok(row.clone()),
@@ -138,7 +144,7 @@ impl PolicyService for Api {
             &mut problems,
         );
         let programme = problems.finish(programme)?;
-        allow(&caller, CHANGE, &programme)?;
+        allow_change(&caller, &programme)?;
         let read = read(request.policy.as_ref(), &request.yaml);
         let policy = match read.policy {
             Some(policy) if read.problems.is_empty() => policy,
@@ -235,7 +241,7 @@ impl PolicyService for Api {
             &mut problems,
         );
         let revision = problems.finish(revision)?;
-        allow(&caller, CHANGE, &revision.programme)?;
+        allow_change(&caller, &revision.programme)?;
         let content = v1::ActivateRevisionRequest { request_id: String::new(), ..request.clone() };
         let identity = identify(
             &content,

@@ -179,10 +179,9 @@ impl QuotaService for Api {
         require_role(&caller, READ)?;
         require_shop(&caller, &spec.shop)?;
         let command = Command::Usage(ReadUsage { spec });
-        let Reply::Usage(usage) = self.command(command, &caller, None).await?.reply else {
-            return Err(unexpected().into());
-        };
-        let policy = self.policy(usage.revision.clone()).await?;
-        Ok(Response::new(convert_usage::to_usage(&usage, &policy, language)))
+        let answer = self.command(command, &caller, None).await?;
+        let Reply::Usage(usage) = &answer.reply else { return Err(unexpected().into()) };
+        let policy = answer.policy.as_ref().ok_or_else(unexpected)?;
+        Ok(Response::new(convert_usage::to_usage(usage, policy, language)))
     }
 }

@@ -50,16 +50,23 @@ impl Due {
         let mut payout = payout.clone();
         let policy = context.policy(&payout.revision);
         let before = payout.clone();
-        while let Some(at) = next(&payout, &policy).filter(|at| *at <= context.now) {
-            fire(&mut payout, &policy, at, &mut out);
-            if payout.has_expired(at) {
-                life::expire_if_due(&mut payout, context.now, &policy, &mut out);
-            }
-        }
+        catch_up(&mut payout, context.now, &policy, &mut out);
         if payout != before {
             out.changes.push(Change::Put(Row::Payout(Box::new(payout))));
         }
         out.answer(Ok(Reply::Done))
+    }
+}
+
+/// Does what is due for a payout by now, in the order of the instants, each
+/// dated at its own: before anything else happens to it, so that nothing is
+/// lost to a call that comes first.
+pub fn catch_up(payout: &mut Payout, now: Instant, policy: &Policy, out: &mut Out) {
+    while let Some(at) = next(payout, policy).filter(|at| *at <= now) {
+        fire(payout, policy, at, out);
+        if payout.has_expired(at) {
+            life::expire_if_due(payout, now, policy, out);
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{
     command::{Context, Reply},
+    due,
     loaded::Loaded,
     out::{Judgement, Out},
     reading,
@@ -296,7 +297,7 @@ impl Execute {
         let now = context.now;
         let before = payout.clone();
         let mut out = Out::default();
-        expire_if_due(&mut payout, now, &policy, &mut out);
+        due::catch_up(&mut payout, now, &policy, &mut out);
         if let Some(first) = &payout.execution_id {
             let refusal = if *first != self.execution_id {
                 Refusal::new(
@@ -354,7 +355,7 @@ impl Cancel {
         let now = context.now;
         let before = payout.clone();
         let mut out = Out::default();
-        expire_if_due(&mut payout, now, &policy, &mut out);
+        due::catch_up(&mut payout, now, &policy, &mut out);
         match payout.state {
             State::Cancelled => keep(&before, payout, out),
             State::PendingApproval | State::Authorized => {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{
     command::Context,
+    due,
     life::{self, book, keep, refuse, transition, wrong_state},
     loaded::Loaded,
     out::{Judgement, Out},
@@ -85,7 +86,7 @@ impl Settle {
         }
         let mut out = Out::default();
         let before = payout.clone();
-        life::expire_if_due(&mut payout, context.now, &policy, &mut out);
+        due::catch_up(&mut payout, context.now, &policy, &mut out);
         let paid = self.paid(&payout);
         // The last word on a reference counts: a success may have corrected a failure.
         let mut reports = payout.settlements.iter().rev();
@@ -233,7 +234,7 @@ impl GiveBack {
         }
         let before = payout.clone();
         let mut out = Out::default();
-        life::expire_if_due(&mut payout, context.now, &policy, &mut out);
+        due::catch_up(&mut payout, context.now, &policy, &mut out);
         if let Some(same) = payout.returns.iter().find(|r| r.reference == self.reference) {
             if same.amount == amount {
                 return keep(&before, payout, out);

@@ -104,9 +104,12 @@ impl Caller {
         Self { name: "bursar".into(), roles: RoleSet::NONE, platforms: None, shops: None }
     }
 
-    /// Whether it may touch this platform at all.
+    /// Whether it may touch this platform at all: one that is listed, or one of
+    /// whose shops is.
     pub fn reaches_platform(&self, platform: &Id) -> bool {
-        self.platforms.as_ref().is_none_or(|all| all.contains(platform))
+        let listed = self.platforms.as_ref().is_none_or(|all| all.contains(platform));
+        let shops = self.shops.as_ref();
+        listed && shops.is_none_or(|all| all.iter().any(|shop| shop.platform == *platform))
     }
 
     /// Whether it may touch this shop.

@@ -21,12 +21,15 @@ use crate::{
 };
 
 /// An answer, with the time it was given at.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Answer {
     /// What was answered.
     pub reply: Reply,
     /// When.
     pub now: Instant,
+    /// The policy it was given under, for writing it down: of decisions,
+    /// payouts and usage.
+    pub policy: Option<Arc<Policy>>,
 }
 
 /// Reads rows on the writer's thread, between batches: only what is durable.

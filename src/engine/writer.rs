@@ -14,7 +14,7 @@ use super::{
     working::Working,
 };
 use crate::{
-    decision::{Command, Context, Judgement, due::Due},
+    decision::{Command, Context, Judgement, Reply, due::Due},
     domain::{
         change::{Change, Record},
         event::{Event, EventKind},
@@ -327,7 +327,9 @@ impl Writer {
             let context = self.context(pending, now, fresh);
             let Judgement { changes, events, answer } =
                 pending.command.judge(&working.view(), &context);
-            judged.answers.push(answer.map(|reply| Answer { reply, now }));
+            let policy =
+                answer.as_ref().ok().and_then(|reply| self.policies.policy(governed(reply)?));
+            judged.answers.push(answer.map(|reply| Answer { reply, now, policy }));
             if changes.is_empty() && events.is_empty() {
                 continue;
             }
@@ -360,6 +362,17 @@ impl Writer {
             fresh,
             remember: self.options.remember,
         }
+    }
+}
+
+/// The revision that a reply was given under.
+fn governed(reply: &Reply) -> Option<&RevisionName> {
+    match reply {
+        Reply::Decided { decision, .. } => Some(&decision.revision),
+        Reply::Checked(check) => Some(&check.revision),
+        Reply::Payout(payout) => Some(&payout.revision),
+        Reply::Usage(usage) => Some(&usage.revision),
+        Reply::Row(_) | Reply::Deleted | Reply::Moved { .. } | Reply::Done => None,
     }
 }
 

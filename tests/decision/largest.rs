@@ -14,11 +14,12 @@ use rust_decimal::Decimal;
 use crate::{
     choices::{Choices, Story, check},
     naive::{Opinion, View, books::Ask},
-    play::{Play, expect},
+    play::Play,
     policies::{For, make, print},
     promises::{begin, play},
     setup::{decimal, money, number, roles},
     steps::{Step, Wait, ask, step},
+    words::expect,
 };
 
 /// 0.01 to this are tried, in steps of 0.01.

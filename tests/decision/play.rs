@@ -17,8 +17,7 @@ use bursar::{
     domain::{
         account::Balance,
         change::Change,
-        decision::{Answer, Decision},
-        finding::Outcome,
+        decision::Decision,
         freeze as frozen,
         instant::Instant,
         key::Key,
@@ -37,7 +36,7 @@ use rust_decimal::Decimal;
 
 use crate::{
     naive::{
-        Found, Numbers, Opinion, View,
+        Opinion, View,
         books::{Ask, Books, Freeze, Payout, Said, Scope, Target},
     },
     setup::{
@@ -45,6 +44,7 @@ use crate::{
         platform, programme, roles, set_grant, shop, value, with_policy,
     },
     steps::{Part, Step, Wait},
+    words::{as_opinion, as_wire, expect, same},
     world::{World, id},
 };
 
@@ -511,54 +511,10 @@ fn edit(key: &str, said: &Said) -> Edit {
     Edit { etag: String::new(), display_name: None, facts: FactEdit::Some(facts.collect()) }
 }
 
-pub fn expect(promise: &str, kept: bool) -> Result<(), String> {
-    if kept { Ok(()) } else { Err(format!("broken: {promise}")) }
-}
-
-pub fn same<T: PartialEq + std::fmt::Debug>(came: &T, expected: &T) -> Result<(), String> {
-    if came == expected {
-        Ok(())
-    } else {
-        Err(format!("it came\n{came:#?}\nexpected\n{expected:#?}"))
-    }
-}
-
 /// A denial leaves a record of itself and of the order that came along.
 fn only_says_no(judgement: &Judgement) -> Result<(), String> {
     let silent = judgement.changes.iter().all(|change| {
         matches!(change, Change::Put(Row::Request(_) | Row::Decision(_) | Row::Order(_)))
     });
     expect("a denial consumes nothing", silent)
-}
-
-/// A decision in the words of the second opinion.
-pub fn as_opinion(decision: &Decision) -> Opinion {
-    let found = |f: &bursar::domain::finding::Finding| Found {
-        rule: f.rule.to_string(),
-        variant: f.variant.as_ref().map(ToString::to_string),
-        warns: f.outcome == Outcome::Warn,
-        numbers: f.numbers.as_ref().map(|n| Numbers {
-            used: n.used.map(decimal),
-            held: decimal(n.held),
-            remaining: decimal(n.remaining),
-        }),
-    };
-    Opinion::Decided {
-        denied: decision.verdict.answer == Answer::Deny,
-        found: decision.verdict.findings.iter().map(found).collect(),
-    }
-}
-
-fn as_wire(state: State) -> PayoutState {
-    match state {
-        State::PendingApproval => PayoutState::PendingApproval,
-        State::Authorized => PayoutState::Authorized,
-        State::Processing => PayoutState::Processing,
-        State::Succeeded => PayoutState::Succeeded,
-        State::Failed => PayoutState::Failed,
-        State::Rejected => PayoutState::Rejected,
-        State::Cancelled => PayoutState::Cancelled,
-        State::Expired => PayoutState::Expired,
-        State::Returned => PayoutState::Returned,
-    }
 }

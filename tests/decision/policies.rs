@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use prost_reflect::DynamicMessage;
 
 use crate::{
-    catalogue::{FACTS, Known, fact},
+    catalogue::{FACTS, Known},
     choices::Choices,
 };
 
@@ -51,14 +51,15 @@ pub enum For {
     Waiting,
 }
 
-struct Maker<'a> {
-    choices: &'a mut Choices,
-    purpose: For,
-    begin: Timestamp,
-    used: BTreeSet<&'static str>,
+/// What is made up so far.
+pub struct Maker<'a> {
+    pub choices: &'a mut Choices,
+    pub purpose: For,
+    pub begin: Timestamp,
+    pub used: BTreeSet<&'static str>,
     /// Ids of measures, whether they count, and whether they follow the amount.
-    measures: Vec<(String, bool, bool)>,
-    read: BTreeSet<String>,
+    pub measures: Vec<(String, bool, bool)>,
+    pub read: BTreeSet<String>,
 }
 
 /// Makes a policy up. `begin`: around when it will be used.
@@ -114,18 +115,22 @@ fn about(measure: &v1::Measure) -> v1::Condition {
 }
 
 impl Maker<'_> {
-    fn several<T>(&mut self, most: usize, mut make: impl FnMut(&mut Self, usize) -> T) -> Vec<T> {
+    pub fn several<T>(
+        &mut self,
+        most: usize,
+        mut make: impl FnMut(&mut Self, usize) -> T,
+    ) -> Vec<T> {
         let count = self.choices.pick(most + 1);
         (0..count).map(|n| make(self, n)).collect()
     }
 
-    fn facts(&mut self) -> Vec<v1::FactDeclaration> {
+    pub fn facts(&mut self) -> Vec<v1::FactDeclaration> {
         let used = std::mem::take(&mut self.used);
         let known = FACTS.iter().filter(|f| used.contains(f.name));
         known.map(|known| self.declare(known)).collect()
     }
 
-    fn declare(&mut self, known: &Known) -> v1::FactDeclaration {
+    pub fn declare(&mut self, known: &Known) -> v1::FactDeclaration {
         let mut declaration = known.declaration();
         let open = known.keyed || ["payee", "purpose", "grant-tier"].contains(&known.name);
         if open && self.choices.chance(15) && known.kind == FactType::String {
@@ -142,224 +147,30 @@ impl Maker<'_> {
     }
 
     /// A fact that will be declared.
-    fn fact(&mut self, wanted: impl Fn(&Known) -> bool) -> &'static Known {
+    pub fn fact(&mut self, wanted: impl Fn(&Known) -> bool) -> &'static Known {
         let all: Vec<&'static Known> = FACTS.iter().filter(|f| wanted(f)).collect();
         let known = self.choices.one(&all);
         self.used.insert(known.name);
         known
     }
 
-    fn sample(&mut self, known: &Known) -> String {
+    pub fn sample(&mut self, known: &Known) -> String {
         self.choices.one(known.samples).to_owned()
     }
 
-    fn factor(&mut self) -> String {
+    pub fn factor(&mut self) -> String {
         self.choices.one(&["", "", "", "1.5", "2", "0.3", "0.8"]).to_owned()
     }
 
-    /// One comparison.
-    fn test(&mut self, measures: bool, numbers: &[&str]) -> v1::Predicate {
-        if !numbers.is_empty() && self.choices.chance(60) {
-            return self.number_test(numbers);
-        }
-        if measures && !self.measures.is_empty() && self.choices.chance(35) {
-            return self.measure_test();
-        }
-        let wish = self.choices.pick(100);
-        let known = match self.purpose {
-            For::Amounts if wish >= 40 => {
-                self.used.insert("amount");
-                fact("amount")
-            }
-            For::Waiting if wish >= 40 => self.fact(|f| {
-                matches!(f.kind, FactType::Time)
-                    || f.name.ends_with("frozen")
-                    || ["held", "available"].contains(&f.name)
-            }),
-            _ => self.fact(|_| true),
-        };
-        let mut test = v1::Predicate { fact: known.name.to_owned(), ..v1::Predicate::default() };
-        if !known.always && self.choices.chance(12) {
-            test.set_op(if self.choices.chance(50) { Op::Present } else { Op::Absent });
-            return test;
-        }
-        match known.kind {
-            FactType::Bool => {
-                test.set_op(self.choices.one(&[Op::Equal, Op::Equal, Op::NotEqual]));
-                test.value = self.sample(known);
-            }
-            FactType::List => {
-                test.set_op(Op::Contains);
-                test.value = self.sample(known);
-            }
-            FactType::String => self.text_test(known, &mut test),
-            FactType::Time => self.time_test(known, &mut test),
-            _ => self.decimal_test(known, &mut test),
-        }
-        test
-    }
-
-    fn text_test(&mut self, known: &'static Known, test: &mut v1::Predicate) {
-        match self.choices.pick(5) {
-            0 | 1 => {
-                test.set_op(self.choices.one(&[Op::Equal, Op::NotEqual]));
-                test.value = self.sample(known);
-            }
-            2 | 3 => {
-                test.set_op(self.choices.one(&[Op::In, Op::NotIn]));
-                let most = known.samples.len();
-                let from = self.choices.pick(most);
-                test.values = known.samples[from..].iter().map(|s| (*s).to_owned()).collect();
-            }
-            _ => {
-                let (op, kind) = self.choices.one(&[
-                    (Op::In, FactType::List),
-                    (Op::NotIn, FactType::List),
-                    (Op::NotEqual, FactType::String),
-                ]);
-                let other = self.fact(|f| f.kind == kind && f.name != known.name);
-                test.set_op(op);
-                test.other = Some(of_fact(other));
-            }
-        }
-    }
-
-    fn time_test(&mut self, known: &'static Known, test: &mut v1::Predicate) {
-        let orders = [Op::Less, Op::AtMost, Op::More, Op::AtLeast, Op::Equal, Op::NotEqual];
-        match self.choices.pick(5) {
-            0 | 1 if known.name != "now" => {
-                let (op, back) = self.choices.one(&[
-                    (Op::WithinDays, "0"),
-                    (Op::WithinDays, "3"),
-                    (Op::WithinMonths, "1"),
-                    (Op::WithinMonths, "12"),
-                ]);
-                test.set_op(op);
-                test.value = back.to_owned();
-            }
-            2 => {
-                test.set_op(self.choices.one(&[Op::In, Op::NotIn]));
-                test.values = vec![self.moment(known)];
-            }
-            3 => {
-                let other = self.fact(|f| f.kind == FactType::Time && f.name != known.name);
-                test.set_op(self.choices.one(&orders));
-                test.other = Some(of_fact(other));
-            }
-            _ => {
-                test.set_op(self.choices.one(&orders));
-                test.value = self.moment(known);
-            }
-        }
-    }
-
-    /// An instant near the beginning, where it makes a difference.
-    fn moment(&mut self, known: &Known) -> String {
-        if known.name == "now" {
-            let seconds = self.choices.one(&[0, 60, 90, 1800, 86_400]);
-            return (self.begin + SignedDuration::from_secs(seconds)).to_string();
-        }
-        self.sample(known)
-    }
-
-    fn decimal_test(&mut self, known: &'static Known, test: &mut v1::Predicate) {
-        let orders = [Op::Less, Op::AtMost, Op::AtMost, Op::More, Op::AtLeast, Op::NotEqual];
-        if self.choices.chance(20) {
-            test.set_op(self.choices.one(&[Op::In, Op::NotIn]));
-            let from = self.choices.pick(known.samples.len());
-            test.values = known.samples[from..].iter().map(|s| (*s).to_owned()).collect();
-            return;
-        }
-        test.set_op(self.choices.one(&orders));
-        test.factor = self.factor();
-        if self.choices.chance(45) {
-            let other = self.operand(known.name == "amount");
-            if other.fact != known.name {
-                test.other = Some(other);
-                return;
-            }
-        }
-        test.value = self.sample(known);
-        if known.samples.contains(&&*test.value) && self.choices.chance(10) {
-            test.value = "3.333".to_owned();
-            test.factor = "3".to_owned();
-        }
-    }
-
-    fn measure_test(&mut self) -> v1::Predicate {
-        let (id, counts, by_amount) = self.choices.one(&self.measures);
-        self.read.insert(id.clone());
-        let mut test = v1::Predicate { measure: id, ..v1::Predicate::default() };
-        let literals: &[&str] = if counts { &["1", "2", "3"] } else { &["2.5", "7.77", "12"] };
-        test.set_op(self.choices.one(&[Op::Less, Op::AtMost, Op::NotEqual, Op::More]));
-        if self.choices.chance(30) {
-            let known =
-                self.fact(|f| f.kind == FactType::Decimal && (f.name != "amount" || !by_amount));
-            test.other = Some(v1::Operand { factor: self.factor(), ..of_fact(known) });
-        } else {
-            test.value = self.choices.one(literals).to_owned();
-        }
-        test
-    }
-
-    fn number_test(&mut self, numbers: &[&str]) -> v1::Predicate {
-        let left = self.choices.one(numbers);
-        let mut test = v1::Predicate { number: left.to_owned(), ..v1::Predicate::default() };
-        test.set_op(self.choices.one(&[Op::Less, Op::AtMost, Op::More, Op::AtLeast, Op::Equal]));
-        let right = self.choices.one(numbers);
-        if right == left || self.choices.chance(40) {
-            test.value = self.choices.one(&["0", "0.01", "3", "5"]).to_owned();
-        } else {
-            let number = right.to_owned();
-            test.other = Some(v1::Operand { number, ..v1::Operand::default() });
-        }
-        test
-    }
-
-    /// A number that is no literal.
-    fn operand(&mut self, beside_amount: bool) -> v1::Operand {
-        let fits = |(_, _, by_amount): &&(String, bool, bool)| !(beside_amount && *by_amount);
-        let measures: Vec<String> =
-            self.measures.iter().filter(fits).map(|(id, _, _)| id.clone()).collect();
-        let factor = self.factor();
-        if !measures.is_empty() && self.choices.chance(20) {
-            let measure = self.choices.one(&measures);
-            self.read.insert(measure.clone());
-            return v1::Operand { measure, factor, ..v1::Operand::default() };
-        }
-        let known =
-            self.fact(|f| f.kind == FactType::Decimal && !(beside_amount && f.name == "amount"));
-        v1::Operand { factor, ..of_fact(known) }
-    }
-
-    fn predicate(&mut self, depth: usize, measures: bool, numbers: &[&str]) -> v1::Predicate {
-        if depth == 0 || self.choices.chance(45) {
-            return self.test(measures, numbers);
-        }
-        let mut parts: Vec<v1::Predicate> = Vec::new();
-        for _ in 0..=self.choices.pick(3) {
-            let part = self.predicate(depth - 1, measures, numbers);
-            // Saying the same thing twice would be refused.
-            if !parts.contains(&part) {
-                parts.push(part);
-            }
-        }
-        match self.choices.pick(3) {
-            0 => v1::Predicate { all: parts, ..v1::Predicate::default() },
-            1 => v1::Predicate { any: parts, ..v1::Predicate::default() },
-            _ => v1::Predicate { none: parts, ..v1::Predicate::default() },
-        }
-    }
-
-    fn when(&mut self) -> Option<v1::Predicate> {
+    pub fn when(&mut self) -> Option<v1::Predicate> {
         self.choices.chance(30).then(|| self.predicate(1, true, &[]))
     }
 
-    fn on_failure(&mut self) -> i32 {
+    pub fn on_failure(&mut self) -> i32 {
         if self.choices.chance(20) { OnFailure::Warn as i32 } else { 0 }
     }
 
-    fn effective(&mut self) -> Option<v1::Effective> {
+    pub fn effective(&mut self) -> Option<v1::Effective> {
         let begin = self.begin;
         let moment = |seconds: i64| {
             let at = begin + SignedDuration::from_secs(seconds);
@@ -373,7 +184,7 @@ impl Maker<'_> {
         Some(v1::Effective { start_time, end_time })
     }
 
-    fn variants(&mut self, rule: &str, numbers: &[&str]) -> Vec<v1::Variant> {
+    pub fn variants(&mut self, rule: &str, numbers: &[&str]) -> Vec<v1::Variant> {
         let mut all: Vec<v1::Variant> = Vec::new();
         for n in 0..self.choices.pick(3) {
             let when = Some(self.predicate(1, true, numbers));
@@ -387,7 +198,7 @@ impl Maker<'_> {
         all
     }
 
-    fn condition(&mut self, n: usize) -> v1::Condition {
+    pub fn condition(&mut self, n: usize) -> v1::Condition {
         let id = format!("condition-{n}");
         v1::Condition {
             require: Some(self.predicate(2, true, &[])),
@@ -403,7 +214,7 @@ impl Maker<'_> {
         }
     }
 
-    fn scope(&mut self, amount: bool) -> Vec<String> {
+    pub fn scope(&mut self, amount: bool) -> Vec<String> {
         let mut scope: Vec<String> = Vec::new();
         for _ in 0..self.choices.pick(3) {
             let known = self.fact(|f| {
@@ -422,7 +233,7 @@ impl Maker<'_> {
         scope
     }
 
-    fn window(&mut self) -> v1::Window {
+    pub fn window(&mut self) -> v1::Window {
         use v1::window::Kind;
         let mut window = v1::Window::default();
         let kind = self.choices.one(&[
@@ -448,7 +259,7 @@ impl Maker<'_> {
     }
 
     /// Which payouts count. A limit's count may not be entered unjudged.
-    fn counts(&mut self, limit: bool) -> (i32, Vec<i32>) {
+    pub fn counts(&mut self, limit: bool) -> (i32, Vec<i32>) {
         use PayoutState::{Authorized, Cancelled, Failed, Processing, Returned, Succeeded};
         let states: &[&[PayoutState]] = if limit {
             &[&[Authorized], &[Authorized, Processing], &[Authorized, Processing, Succeeded]]
@@ -465,7 +276,7 @@ impl Maker<'_> {
         }
     }
 
-    fn measure(&mut self, n: usize) -> v1::Measure {
+    pub fn measure(&mut self, n: usize) -> v1::Measure {
         let id = format!("measure-{n}");
         let window = self.window();
         let rolling = window.kind() == v1::window::Kind::Rolling;
@@ -491,7 +302,7 @@ impl Maker<'_> {
         }
     }
 
-    fn limit(&mut self, n: usize) -> v1::Limit {
+    pub fn limit(&mut self, n: usize) -> v1::Limit {
         let id = format!("limit-{n}");
         let mut limit = v1::Limit {
             when: self.when(),
@@ -531,7 +342,7 @@ impl Maker<'_> {
         limit
     }
 
-    fn bound(&mut self, count: bool) -> v1::Operand {
+    pub fn bound(&mut self, count: bool) -> v1::Operand {
         let literals: &[&str] =
             if count { &["1", "2", "3", "4"] } else { &["5", "8.5", "12", "18.01", "0"] };
         if self.choices.chance(60) {
@@ -556,7 +367,7 @@ impl Maker<'_> {
         v1::Operand { factor, ..of_fact(known) }
     }
 
-    fn draw(&mut self) -> v1::Draw {
+    pub fn draw(&mut self) -> v1::Draw {
         let numbers = ["balance", "held", "unfrozen", "available", "requested"];
         v1::Draw {
             id: "money".to_owned(),
@@ -569,6 +380,6 @@ impl Maker<'_> {
     }
 }
 
-fn of_fact(known: &Known) -> v1::Operand {
+pub fn of_fact(known: &Known) -> v1::Operand {
     v1::Operand { fact: known.name.to_owned(), ..v1::Operand::default() }
 }

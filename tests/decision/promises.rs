@@ -7,10 +7,11 @@ use jiff::Timestamp;
 
 use crate::{
     choices::{Choices, Story, check},
-    play::{Play, expect},
+    play::Play,
     policies::{self, For, make},
     setup::{at, number, usual},
     steps::{Step, step},
+    words::expect,
 };
 
 /// Bounds so tight that a few payouts reach each of them.
