@@ -1,7 +1,7 @@
 //! A server that is killed while clients are at it.
 
 use std::{
-    collections::{HashMap, hash_map::RandomState},
+    collections::{BTreeMap, hash_map::RandomState},
     hash::BuildHasher,
     sync::{Arc, Mutex},
     time::Duration,
@@ -248,7 +248,7 @@ async fn check_sums(client: &Client, all: &[Answered]) {
         let payouts = sums::check(client, shop).await;
         let allowed = all.iter().filter(|a| a.request.parent == shop_name(shop));
         let allowed = allowed.filter(|a| a.receipt.decision() == Decision::Allow);
-        let allowed: HashMap<&String, &String> =
+        let allowed: BTreeMap<&String, &String> =
             allowed.map(|a| (&a.request.request_id, &a.receipt.payout)).collect();
         assert_eq!(payouts.len(), allowed.len(), "{shop} has what was allowed and no more");
         for (request_id, payout) in &payouts {

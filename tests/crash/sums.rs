@@ -38,7 +38,7 @@ impl Taken {
 
 /// Checks a shop's limits and account; gives its payouts by request id, of
 /// which each has one.
-pub async fn check(client: &Client, shop: &str) -> HashMap<String, Payout> {
+pub async fn check(client: &Client, shop: &str) -> BTreeMap<String, Payout> {
     let payouts = client.every_payout(shop).await;
     let all = Taken::of(&payouts);
     let name = format!("{}/accounts/settlement", shop_name(shop));
@@ -72,7 +72,7 @@ pub async fn check(client: &Client, shop: &str) -> HashMap<String, Payout> {
     assert_eq!(numbers(daily, fen_of), [today.used, today.held], "the day of {shop}");
 
     let count = payouts.len();
-    let by_request: HashMap<String, Payout> =
+    let by_request: BTreeMap<String, Payout> =
         payouts.into_iter().map(|payout| (payout.request_id.clone(), payout)).collect();
     assert_eq!(by_request.len(), count, "a request holds once");
     by_request
