@@ -180,7 +180,7 @@ fn as_json(data: &Path, checked: &Result<Report, Damage>, recount: &Recount) -> 
     let problems = recount.problems.iter().map(
         |problem| json!({"sequence": problem.sequence, "name": problem.name, "why": problem.why}),
     );
-    let mut out = json!({
+    let found = json!({
         "ok": checked.is_ok() && recount.problem_count == 0,
         "data": data.display().to_string(),
         "records": recount.records,
@@ -191,21 +191,22 @@ fn as_json(data: &Path, checked: &Result<Report, Damage>, recount: &Recount) -> 
         "problem_count": recount.problem_count,
         "problems": problems.collect::<Vec<_>>(),
     });
-    match checked {
-        Ok(report) => {
-            out["last_time"] = json!(last_time(report));
-            out["chunks"] = json!(report.chunks);
-            out["rows"] = json!(report.rows);
-            out["fence"] = json!(report.fence);
-            out["checkpoint"] = json!(report.checkpoint);
-            out["torn_chunks"] = json!(report.torn_chunks);
-        }
-        Err(damage) => {
-            out["error"] = json!(damage.to_string());
-            out["sequence"] = json!(damage.sequence());
-        }
-    }
-    out
+    let store = match checked {
+        Ok(report) => json!({
+            "last_time": last_time(report),
+            "chunks": report.chunks,
+            "rows": report.rows,
+            "fence": report.fence,
+            "checkpoint": report.checkpoint,
+            "torn_chunks": report.torn_chunks,
+        }),
+        Err(damage) => json!({"error": damage.to_string(), "sequence": damage.sequence()}),
+    };
+    let both = [found, store].into_iter().filter_map(|part| match part {
+        Value::Object(fields) => Some(fields),
+        _ => None,
+    });
+    both.flatten().collect()
 }
 
 fn last_time(report: &Report) -> Option<String> {
