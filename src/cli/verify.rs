@@ -180,7 +180,7 @@ fn as_json(data: &Path, checked: &Result<Report, Damage>, recount: &Recount) -> 
     let problems = recount.problems.iter().map(
         |problem| json!({"sequence": problem.sequence, "name": problem.name, "why": problem.why}),
     );
-    let mut out = json!({
+    let found = json!({
         "ok": checked.is_ok() && recount.problem_count == 0,
         "data": data.display().to_string(),
         "records": recount.records,
@@ -191,7 +191,7 @@ fn as_json(data: &Path, checked: &Result<Report, Damage>, recount: &Recount) -> 
         "problem_count": recount.problem_count,
         "problems": problems.collect::<Vec<_>>(),
     });
-    let more = match checked {
+    let store = match checked {
         Ok(report) => json!({
             "last_time": last_time(report),
             "chunks": report.chunks,
@@ -200,15 +200,13 @@ fn as_json(data: &Path, checked: &Result<Report, Damage>, recount: &Recount) -> 
             "checkpoint": report.checkpoint,
             "torn_chunks": report.torn_chunks,
         }),
-        Err(damage) => json!({
-            "error": damage.to_string(),
-            "sequence": damage.sequence(),
-        }),
+        Err(damage) => json!({"error": damage.to_string(), "sequence": damage.sequence()}),
     };
-    if let (Some(out), Value::Object(more)) = (out.as_object_mut(), more) {
-        out.extend(more);
-    }
-    out
+    let both = [found, store].into_iter().filter_map(|part| match part {
+        Value::Object(fields) => Some(fields),
+        _ => None,
+    });
+    both.flatten().collect()
 }
 
 fn last_time(report: &Report) -> Option<String> {

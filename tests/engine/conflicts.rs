@@ -107,7 +107,7 @@ async fn ask(client: &Client, number: u64) -> Result<Receipt, Status> {
 #[tokio::test]
 async fn everything_is_answered_and_nothing_doubled_though_commits_conflict() {
     let (store, running) = world(|turn| turn % 3 != 2).await;
-    let before = store.with(|store| store.begin()).expect("a tip").sequence;
+    let before = store.with(Store::begin).expect("a tip").sequence;
     let mut asked = JoinSet::new();
     for number in 0..150 {
         let client = running.client.clone();
@@ -129,7 +129,7 @@ async fn everything_is_answered_and_nothing_doubled_though_commits_conflict() {
     };
     let account = running.client.get_account(account).await.expect("an account");
     assert_eq!((fen_of(&account.held), fen_of(&account.balance)), (held, PROCEEDS));
-    let tip = store.with(|store| store.begin()).expect("a tip").sequence;
+    let tip = store.with(Store::begin).expect("a tip").sequence;
     assert_eq!(tip - before, 150, "one record for each");
     assert!(store.with(|store| store.commits()) >= 3, "there were conflicts");
 

@@ -1,6 +1,8 @@
 //! The whole service in process, on clocks that are tampered with and on stores
 //! that conflict; and journals that were tampered with, recomputed.
 
+#![allow(clippy::indexing_slicing, reason = "a panic is how a test fails")]
+
 mod conflicts;
 mod recomputed;
 mod running;
