@@ -23,7 +23,7 @@ use bursar::{
         key::Key,
         limit::Stage,
         name::PayoutName,
-        payout::{SettlementResult, State},
+        payout::SettlementResult,
         refusal::Reason,
         request::{Fingerprint, RequestIdentity, RequestKey},
         row::Row,
