@@ -15,9 +15,9 @@ use crate::{
     choices::{Choices, Story, check},
     naive::{Opinion, View, books::Ask},
     play::Play,
-    policies::{For, make, print},
-    promises::{begin, play},
-    setup::{decimal, money, number, roles},
+    policies::{self, For, make, print},
+    promises::{BEGIN, begin, play},
+    setup::{at, decimal, money, number, plain_ask, roles},
     steps::{Step, Wait, ask, step},
     words::expect,
 };
@@ -113,4 +113,30 @@ fn the_largest_amount_passes_by_a_second_opinion_and_no_larger_one_does() {
         }
         Ok(())
     });
+}
+
+#[test]
+fn amounts_that_are_used_up_one_beside_another_are_all_passed_over() {
+    let policy = policies::read(
+        r#"
+title: {zh-CN: x, en: x}
+currency: CNY
+time_zone: Asia/Shanghai
+facts: [{name: amount, type: DECIMAL, source: REQUEST, field: amount}]
+limits:
+- {id: each, quantity: AMOUNT, window: {kind: PAYOUT}, bound: {value: "5"},
+   text: {zh-CN: x, en: x}, remedy: {zh-CN: x, en: x}}
+- {id: alike, quantity: COUNT, scope: [amount], window: {kind: DAY}, bound: {value: "1"},
+   text: {zh-CN: x, en: x}, remedy: {zh-CN: x, en: x}}
+draws: [{id: money, account: settlement, text: {zh-CN: x, en: x}, remedy: {zh-CN: x, en: x}}]
+"#,
+    );
+    let mut play = play(&policy, at(BEGIN)).expect("a policy that compiles");
+    let ask = |amount: &str| Ask { amount: number(amount), ..plain_ask() };
+    for amount in ["5", "4.99", "4.98"] {
+        let step = Step::Authorize(Box::new(ask(amount)));
+        play.step(&step).unwrap_or_else(|problem| panic!("{problem}"));
+    }
+    let check = checked(&play, &ask("1"), play.spec(&ask("1"))).expect("an answer");
+    assert_eq!(check.verdict.max_amount.map(decimal), Some(number("4.97")));
 }

@@ -11,7 +11,7 @@ use crate::{
     play::Play,
     policies::{self, For},
     promises::{BEGIN, play},
-    setup::{at, number},
+    setup::{at, number, plain_ask},
     steps::{Step, Wait},
 };
 
@@ -99,16 +99,7 @@ draws: [{id: money, account: settlement, text: {zh-CN: x, en: x}, remedy: {zh-CN
 "#;
 
 fn ask(amount: &str) -> Ask {
-    Ask {
-        amount: number(amount),
-        order: None,
-        inline: None,
-        operator: Some("main".to_owned()),
-        payee: String::new(),
-        purpose: String::new(),
-        facts: [].into(),
-        roles: vec![bursar::proto::v1::Role::Platform],
-    }
+    Ask { amount: number(amount), ..plain_ask() }
 }
 
 /// When a rule resets after some steps, asked about 5 at 10:00:00.

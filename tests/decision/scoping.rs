@@ -1,8 +1,6 @@
 //! What meters are counted over: every value of a scope names the same meter
 //! when rows are loaded and when they are judged.
 
-use std::collections::BTreeMap;
-
 use bursar::{
     api::policy::compile,
     decision::{Command, spec::Spec},
@@ -16,7 +14,7 @@ use crate::{
     play::Play,
     policies::texts,
     promises::BEGIN,
-    setup::{at, number, text, usual},
+    setup::{at, number, plain_ask, text, usual},
 };
 
 /// A policy with one limit over these facts of the catalogue.
@@ -54,12 +52,8 @@ fn asking() -> Ask {
     Ask {
         amount: number("3"),
         order: Some("o1".to_owned()),
-        inline: None,
         operator: Some("sub1".to_owned()),
-        payee: String::new(),
-        purpose: String::new(),
-        facts: BTreeMap::new(),
-        roles: vec![v1::Role::Platform],
+        ..plain_ask()
     }
 }
 

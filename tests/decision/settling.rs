@@ -3,21 +3,12 @@
 use crate::{
     naive::books::Ask,
     promises::{BEGIN, play, tight},
-    setup::{at, number},
+    setup::{at, number, plain_ask},
     steps::{Part, Step},
 };
 
 fn ask(amount: &str) -> Ask {
-    Ask {
-        amount: number(amount),
-        order: None,
-        inline: None,
-        operator: Some("main".to_owned()),
-        payee: String::new(),
-        purpose: String::new(),
-        facts: [].into(),
-        roles: vec![bursar::proto::v1::Role::Platform],
-    }
+    Ask { amount: number(amount), ..plain_ask() }
 }
 
 #[test]

@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use crate::{
-    naive::books::{Books, Facts, Grant, Operator, Order, Plain, Said},
+    naive::books::{Ask, Books, Facts, Grant, Operator, Order, Plain, Said},
     world::{World, id},
 };
 
@@ -145,6 +145,20 @@ pub fn movement(reference: usize, amount: Decimal) -> NewMovement {
         amount: (money(amount.abs()), cny()),
         order: None,
         occur_time: None,
+    }
+}
+
+/// A request of the main account about no order.
+pub fn plain_ask() -> Ask {
+    Ask {
+        amount: number("1"),
+        order: None,
+        inline: None,
+        operator: Some("main".to_owned()),
+        payee: String::new(),
+        purpose: String::new(),
+        facts: BTreeMap::new(),
+        roles: vec![Role::Platform],
     }
 }
 
