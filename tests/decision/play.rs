@@ -239,7 +239,7 @@ impl Play {
 
     fn keep_order(&mut self, ask: &Ask) {
         if let (Some(name), Some(new)) = (&ask.order, &ask.inline)
-            && self.books.orders.get(name).is_none_or(|old| old.version < new.version)
+            && self.books.orders.get(name).is_none_or(|old| old.precedence() < new.precedence())
         {
             self.books.orders.insert(name.clone(), new.clone());
         }
@@ -424,7 +424,8 @@ impl Play {
                 What::UpdateShop(shop(), edit(key, said))
             }
             Step::Order(name, order) => {
-                let newer = self.books.orders.get(name).is_none_or(|o| o.version < order.version);
+                let newer =
+                    self.books.orders.get(name).is_none_or(|o| o.precedence() < order.precedence());
                 if newer {
                     self.books.orders.insert(name.clone(), order.clone());
                 }

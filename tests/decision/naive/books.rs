@@ -34,6 +34,14 @@ pub struct Order {
     pub version: i64,
 }
 
+impl Order {
+    /// What decides between two versions: the marketplace's word, then the newer.
+    pub fn precedence(&self) -> (bool, i64) {
+        let above = self.by.iter().any(|role| matches!(role, Role::Platform | Role::Admin));
+        (above, self.version)
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct Grant {
     pub enabled: bool,

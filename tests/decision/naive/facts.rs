@@ -54,7 +54,7 @@ pub fn gather(
 fn order<'a>(books: &'a Books, ask: &'a Ask) -> Option<&'a Order> {
     let old = books.orders.get(ask.order.as_ref()?);
     match (&ask.inline, old) {
-        (Some(new), Some(old)) if new.version <= old.version => Some(old),
+        (Some(new), Some(old)) if new.precedence() <= old.precedence() => Some(old),
         (Some(new), _) => Some(new),
         (None, old) => old,
     }

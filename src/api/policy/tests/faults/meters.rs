@@ -135,7 +135,7 @@ pub(super) fn meters() -> Vec<Fault> {
             "measures[0].states",
             "UNSUPPORTED_CONSTRUCT",
         ),
-        ("/limits/0/scope/0", json!("bank"), "limits[0].scope[0]", "UNSUPPORTED_CONSTRUCT"),
+        ("/limits/1/scope/0", json!("bank"), "limits[1].scope[0]", "UNSUPPORTED_CONSTRUCT"),
         ("/limits/4/scope", json!(["shop"]), "limits[4].scope", "UNREACHABLE"),
         ("/limits/4/counts", json!("COUNTS_LIVE"), "limits[4].counts", "UNREACHABLE"),
         ("/limits/4/on_return", json!("ON_RETURN_KEEP"), "limits[4].on_return", "UNREACHABLE"),
