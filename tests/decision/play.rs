@@ -1,5 +1,4 @@
-//! Plays steps twice at once: in rows, by the core, and on the books, by the
-//! second opinion; after every step the two have to agree.
+//! Plays steps by the core and by the second opinion; the two have to agree.
 
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use bursar::{
         Command, Judgement,
         authorize::{Authorize, recompute},
         command::Reply,
-        configure::{Edit, FactEdit, Lift, NewFreeze, What},
+        configure::{Lift, NewFreeze, What},
         due::Due,
         life::{Cancel, Execute},
         settle::{GiveBack, Settle},
@@ -16,7 +15,6 @@ use bursar::{
     },
     domain::{
         account::Balance,
-        change::Change,
         decision::Decision,
         freeze as frozen,
         instant::Instant,
@@ -37,14 +35,14 @@ use rust_decimal::Decimal;
 use crate::{
     naive::{
         Opinion, View,
-        books::{Ask, Books, Freeze, Payout, Said, Scope, Target},
+        books::{Ask, Books, Freeze, Payout, Scope, Target},
     },
     setup::{
-        account, cny, decimal, fact_rows, money, movement, operator_name, order_name, order_row,
-        platform, programme, roles, set_grant, shop, value, with_policy,
+        account, cny, decimal, money, movement, operator_name, order_name, order_row, platform,
+        programme, roles, set_grant, shop, value, with_policy,
     },
     steps::{Part, Step, Wait},
-    words::{as_opinion, as_wire, expect, same},
+    words::{as_opinion, as_wire, edit, expect, freeze_name, only_says_no, same},
     world::{World, id},
 };
 
@@ -496,26 +494,7 @@ impl Play {
         self.world.rows.get(key).map(AsRef::as_ref)
     }
 
-    /// Rows are nothing but their changes.
     pub fn rebuilds(&self) -> Result<(), String> {
         expect("the records make the same rows again", self.world.rebuilt() == self.world.rows)
     }
-}
-
-fn freeze_name(n: usize) -> bursar::domain::name::FreezeName {
-    bursar::domain::name::FreezeName { platform: id("p1"), freeze: id(&format!("f{n}")) }
-}
-
-fn edit(key: &str, said: &Said) -> Edit {
-    let facts = [(key.to_owned(), said.clone())].into();
-    let facts = fact_rows(&facts).into_iter().map(|(name, fact)| (name, Some(fact)));
-    Edit { etag: String::new(), display_name: None, facts: FactEdit::Some(facts.collect()) }
-}
-
-/// A denial leaves a record of itself and of the order that came along.
-fn only_says_no(judgement: &Judgement) -> Result<(), String> {
-    let silent = judgement.changes.iter().all(|change| {
-        matches!(change, Change::Put(Row::Request(_) | Row::Decision(_) | Row::Order(_)))
-    });
-    expect("a denial consumes nothing", silent)
 }

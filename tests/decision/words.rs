@@ -2,17 +2,24 @@
 //! the second opinion tells them.
 
 use bursar::{
+    decision::{
+        Judgement,
+        configure::{Edit, FactEdit},
+    },
     domain::{
+        change::Change,
         decision::{Answer, Decision},
         finding::Outcome,
         payout::State,
+        row::Row,
     },
     proto::v1::PayoutState,
 };
 
 use crate::{
-    naive::{Found, Numbers, Opinion},
-    setup::decimal,
+    naive::{Found, Numbers, Opinion, books::Said},
+    setup::{decimal, fact_rows},
+    world::id,
 };
 
 pub fn expect(promise: &str, kept: bool) -> Result<(), String> {
@@ -57,4 +64,22 @@ pub fn as_wire(state: State) -> PayoutState {
         State::Expired => PayoutState::Expired,
         State::Returned => PayoutState::Returned,
     }
+}
+
+pub fn freeze_name(n: usize) -> bursar::domain::name::FreezeName {
+    bursar::domain::name::FreezeName { platform: id("p1"), freeze: id(&format!("f{n}")) }
+}
+
+pub fn edit(key: &str, said: &Said) -> Edit {
+    let facts = [(key.to_owned(), said.clone())].into();
+    let facts = fact_rows(&facts).into_iter().map(|(name, fact)| (name, Some(fact)));
+    Edit { etag: String::new(), display_name: None, facts: FactEdit::Some(facts.collect()) }
+}
+
+/// A denial leaves a record of itself and of the order that came along.
+pub fn only_says_no(judgement: &Judgement) -> Result<(), String> {
+    let silent = judgement.changes.iter().all(|change| {
+        matches!(change, Change::Put(Row::Request(_) | Row::Decision(_) | Row::Order(_)))
+    });
+    expect("a denial consumes nothing", silent)
 }
