@@ -2,7 +2,10 @@
 //! together. `run` serves production, tests and the command line alike.
 
 use std::{
-    sync::{Arc, LazyLock},
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::JoinHandle,
     time::Duration,
 };
@@ -13,9 +16,10 @@ use tonic::{
     service::Routes,
     transport::{Server, server::Connected},
 };
+use tower::util::MapResponseLayer;
 
 use crate::{
-    api::{auth::Authenticator, policy_reading::compiler, service::Api},
+    api::{auth::Authenticator, policy_reading::compiler, service::Api, status},
     engine::{self, Handle, Options, clock::Clock},
     proto::{
         DESCRIPTORS,
@@ -95,13 +99,14 @@ impl Service {
     /// it afterwards.
     ///
     /// # Errors
-    /// If the transport fails.
+    /// If the transport or the engine fails. Either way every service is
+    /// reported as NOT_SERVING first and callers are drained.
     pub async fn serve<IO, E>(
         &self,
         incoming: impl Stream<Item = Result<IO, E>>,
         shutdown: impl Future<Output = ()>,
         drain: Drain,
-    ) -> Result<(), tonic::transport::Error>
+    ) -> Result<(), String>
     where
         IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -118,8 +123,12 @@ impl Service {
             }
         });
         let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
+        let failed = AtomicBool::new(false);
         let signal = async {
-            shutdown.await;
+            tokio::select! {
+                () = shutdown => {}
+                () = self.api.engine.failed() => failed.store(true, Ordering::Relaxed),
+            }
             for name in &names {
                 health.set_service_status(name, tonic_health::ServingStatus::NotServing).await;
             }
@@ -135,16 +144,20 @@ impl Service {
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
             .max_concurrent_streams(Some(4096))
             .tcp_nodelay(true)
+            .layer(MapResponseLayer::new(status::explained))
             .add_routes(routes)
             .serve_with_incoming_shutdown(incoming, signal);
         let result = tokio::select! {
-            result = server => result,
+            result = server => result.map_err(|error| error.to_string()),
             () = deadline => {
                 tracing::warn!("calls under way did not end in time; their connections are closed");
                 Ok(())
             }
         };
         sweep.abort();
+        if failed.load(Ordering::Relaxed) {
+            return Err("the engine failed, the log says why; what was answered before is kept. Restart the service".to_owned());
+        }
         result
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tonic::{Code, Status};
+use tonic::{Code, Status, body::Body, codegen::http};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{
@@ -60,7 +60,7 @@ pub fn status(refusal: &Refusal) -> Status {
             }
         }
     }
-    if matches!(kind, Kind::Unavailable | Kind::Exhausted) {
+    if kind == Kind::Unavailable {
         details.set_retry_info(Some(Duration::from_millis(200)));
     }
     let mut message = refusal.message.clone();
@@ -68,6 +68,21 @@ pub fn status(refusal: &Refusal) -> Status {
         message.push_str(&format!(" [{}] {}", detail.field, detail.description));
     }
     Status::with_error_details(code(kind), message, details)
+}
+
+/// Gives the transport's refusal of an oversize message a reason, as every
+/// other refusal has one: it never reaches a service.
+pub fn explained(response: http::Response<Body>) -> http::Response<Body> {
+    let refused = Status::from_header_map(response.headers());
+    match refused {
+        // Ours have details.
+        Some(refused) if refused.code() == Code::OutOfRange && refused.details().is_empty() => {
+            let refusal = Refusal::new(Reason::MessageTooLarge, refused.message())
+                .at("message", "Send less at once: split lists into pages or batches.");
+            status(&refusal).into_http()
+        }
+        _ => response,
+    }
 }
 
 impl From<Refusal> for Status {

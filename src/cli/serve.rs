@@ -99,7 +99,7 @@ pub async fn serve(args: &ServeArgs) -> Result<(), String> {
     tracing::info!("putting the store away");
     service.stop(true).await;
     tracing::info!("stopped");
-    served.map_err(|error| error.to_string())
+    served
 }
 
 /// Ready when the process is told to stop: Ctrl-C or SIGTERM. Listens from the

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::{authorize, configure, due, life, loaded::Loaded, out::Judgement, settle, spec, usage};
 use crate::domain::{
-    account::{Account, Balance, Movement},
-    amount::{Amount, Currency},
+    account::{Account, Movement, Position},
+    amount::Currency,
     decision::{Decision, Inputs, Verdict},
     instant::Instant,
     key::Key,
@@ -74,7 +74,6 @@ impl Context<'_> {
 }
 
 /// What a command is answered with.
-#[expect(clippy::large_enum_variant, reason = "moved once, from the judge to the caller")]
 #[derive(Clone, PartialEq, Debug)]
 pub enum Reply {
     /// A decision that was recorded.
@@ -92,6 +91,13 @@ pub enum Reply {
     Payout(Box<Payout>),
     /// A configured resource as it is now.
     Row(Arc<Row>),
+    /// An account as it is now.
+    Account {
+        /// The account.
+        account: Account,
+        /// Its money.
+        position: Position,
+    },
     /// A resource that is gone.
     Deleted,
     /// A movement and its account after it.
@@ -100,10 +106,8 @@ pub enum Reply {
         movement: Movement,
         /// The account.
         account: Account,
-        /// Its money.
-        balance: Balance,
-        /// What freezes ask for of it. `None`: all.
-        freeze: Option<Amount>,
+        /// Its money after it.
+        position: Position,
         /// Whether it was recorded before.
         replayed: bool,
     },
@@ -176,6 +180,12 @@ impl Command {
             Self::Configure(command) => command.judge(loaded, context),
             Self::Usage(command) => command.judge(loaded, context),
         }
+    }
+
+    /// Whether it decides by the time that money may leave, so that it waits
+    /// until the time can be believed. What has left is recorded all the same.
+    pub fn lets_money_leave(&self) -> bool {
+        matches!(self, Self::Authorize(_) | Self::Validate(_) | Self::Execute(_))
     }
 
     /// What it is called in records and events.

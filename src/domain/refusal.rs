@@ -153,7 +153,9 @@ reasons! {
     /// Only a main account may do this.
     ActorNotMain = "ACTOR_NOT_MAIN", Forbidden;
     /// The service has as much to do as it takes on; try again.
-    Overloaded = "OVERLOADED", Exhausted;
+    Overloaded = "OVERLOADED", Unavailable;
+    /// The message is larger than the service takes.
+    MessageTooLarge = "MESSAGE_TOO_LARGE", Exhausted;
     /// The service is stopping; try another or again.
     Draining = "DRAINING", Unavailable;
     /// The store cannot write; the service has stopped answering.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     decision::{Command, Reply},
@@ -108,6 +108,8 @@ pub(super) enum Job {
 #[derive(Clone)]
 pub struct Handle {
     pub(super) jobs: mpsc::Sender<Job>,
+    /// Turns true when the store fails; closed when the writer is gone.
+    pub(super) fails: watch::Receiver<bool>,
 }
 
 impl std::fmt::Debug for Handle {
@@ -152,7 +154,20 @@ impl Handle {
             // Nobody may be waiting any more; that is their choice.
             let _ = answer.send(view.and_then(read));
         })))?;
-        answered.await.unwrap_or_else(|_| Err(stopped()))
+        answered.await.unwrap_or_else(|_| {
+            if self.jobs.is_closed() {
+                return Err(stopped());
+            }
+            Err(Refusal::new(Reason::Internal, "Showing this ended by a defect; see the log."))
+        })
+    }
+
+    /// Ready when nothing can be answered any more: the store failed, or the
+    /// writer is gone.
+    pub async fn failed(&self) {
+        let mut fails = self.fails.clone();
+        // An error says that the writer is gone.
+        let _ = fails.wait_for(|failed| *failed).await;
     }
 
     /// Has the writer see whether something is due.

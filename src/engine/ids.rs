@@ -24,6 +24,14 @@ pub fn fresh(now: Instant, sequence: u64) -> Id {
     Id::parse(&id.to_string()).expect("a UUID's text is a well-formed id")
 }
 
+/// Below every id that is made at or after an instant, not below those made
+/// more than a millisecond before.
+pub fn earliest(at: Instant) -> Id {
+    let millis = u64::try_from(at.0.as_millisecond()).unwrap_or(0);
+    let id = Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid();
+    Id::parse(&id.to_string()).expect("a UUID's text is a well-formed id")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +42,16 @@ mod tests {
         let around = [1, 2, 0x3fff_ffff, 0x4000_0000, 0x4000_0001, 0xff_ffff_ffff];
         let ids: Vec<Id> = around.into_iter().map(|sequence| fresh(now, sequence)).collect();
         assert!(ids.is_sorted_by(|a, b| a < b), "{ids:?}");
+    }
+
+    #[test]
+    fn ids_are_found_between_the_instants_around_them() {
+        let at = |nanos| Instant::from_parts(1_700_000_000, nanos).expect("in range");
+        for sequence in [0, 1, 0x3fff_ffff, 0xff_ffff_ffff] {
+            let id = fresh(at(5_900_000), sequence);
+            assert!(earliest(at(5_900_000)) <= id && id < earliest(at(6_000_000)), "{id}");
+        }
+        assert!(earliest(Instant::MIN) <= fresh(at(0), 0));
     }
 
     #[test]

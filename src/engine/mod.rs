@@ -10,4 +10,5 @@ mod working;
 mod writer;
 
 pub use handle::{Answer, Handle, View};
+pub use ids::earliest as earliest_id;
 pub use writer::{Compiler, Options, start};

@@ -1,9 +1,15 @@
 //! The writer: takes what is queued as a batch, loads, judges, commits, and
 //! only then answers. One thread of its own; the store belongs to it.
 
-use std::{collections::HashMap, sync::Arc, thread, time::Duration};
+use std::{
+    collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     clock::Clock,
@@ -79,7 +85,7 @@ struct Writer {
     /// Whether a step back of the clock was seen and is not recorded yet.
     owes_alert: bool,
     /// Set when the store failed: nothing is answered from then on.
-    broken: bool,
+    broken: watch::Sender<bool>,
 }
 
 /// A command waiting for its batch.
@@ -106,6 +112,7 @@ pub fn start(
     compiler: Compiler,
     options: Options,
 ) -> Result<(Handle, thread::JoinHandle<()>), String> {
+    let (broken, fails) = watch::channel(false);
     let mut writer = Writer {
         store,
         compiler,
@@ -114,7 +121,7 @@ pub fn start(
         due: DueIndex::default(),
         options,
         owes_alert: false,
-        broken: false,
+        broken,
     };
     writer.recover()?;
     let (jobs, queue) = mpsc::channel(options.queue);
@@ -122,7 +129,7 @@ pub fn start(
         .name("writer".to_owned())
         .spawn(move || writer.run(queue))
         .map_err(|error| format!("the writer's thread could not be started: {error}"))?;
-    Ok((Handle { jobs }, thread))
+    Ok((Handle { jobs, fails }, thread))
 }
 
 fn every_revision() -> Scan {
@@ -177,7 +184,7 @@ impl Writer {
             if let Some((tidy, done)) = stop {
                 queue.close();
                 if tidy
-                    && !self.broken
+                    && !*self.broken.borrow()
                     && let Err(error) = self.store.tidy()
                 {
                     tracing::error!(%error, "the store could not be put away; the next start takes longer");
@@ -211,14 +218,20 @@ impl Writer {
     }
 
     fn read(&mut self, read: Reader) {
-        if self.broken {
+        if *self.broken.borrow() {
             return read(Err(unavailable()));
         }
         match self.store.begin() {
             Ok(tip) => {
                 let (now, notice) = self.time.now(tip.at);
                 self.owes_alert |= notice == Notice::SteppedBack;
-                read(Ok(&mut View { now, store: self.store.as_mut(), policies: &self.policies }));
+                let mut view = View { now, store: self.store.as_mut(), policies: &self.policies };
+                // A defect in showing something must not end the deciding. Readers
+                // change nothing that outlives them.
+                let shown = catch_unwind(AssertUnwindSafe(|| read(Ok(&mut view))));
+                if shown.is_err() {
+                    tracing::error!("a reader ended by a defect; its message is above");
+                }
             }
             Err(error) => {
                 self.fail(&error);
@@ -229,12 +242,12 @@ impl Writer {
 
     fn fail(&mut self, error: &StoreError) {
         tracing::error!(%error, "the store failed; nothing is answered any more. Restart the service");
-        self.broken = true;
+        self.broken.send_replace(true);
     }
 
     /// Judges and commits commands, then answers them.
     fn batch(&mut self, mut pending: Vec<Pending>) {
-        if self.broken {
+        if *self.broken.borrow() {
             return answer_all(&mut pending, &unavailable());
         }
         let asked = pending.len();
@@ -282,15 +295,8 @@ impl Writer {
         let tip = self.store.begin()?;
         let (now, notice) = self.time.now(tip.at);
         self.owes_alert |= notice == Notice::SteppedBack;
-        if notice == Notice::Jumped {
-            let refusal = Refusal::new(
-                Reason::ClockJump,
-                "The wall clock jumped ahead by more than 60 s; holds would expire by it. Set it right, or restart the service to believe it.",
-            );
-            let answers = pending.iter().map(|_| Err(refusal.clone())).collect();
-            return Ok(Judged { answers, commit: Commit::default() });
-        }
-        if self.options.sweep {
+        let jumped = notice == Notice::Jumped;
+        if self.options.sweep && !jumped {
             // Behind what was asked, so that answers stay in the order of the
             // questions; expiry is judged on read, so the order changes nothing.
             for payout in self.due.due(now, self.options.batch) {
@@ -319,6 +325,10 @@ impl Writer {
             .collect();
         working.load(&second, self.store.as_mut())?;
         for pending in pending.iter() {
+            if jumped && pending.command.lets_money_leave() {
+                judged.answers.push(Err(clock_jump()));
+                continue;
+            }
             let fresh = ids::fresh(now, sequence + 1);
             let context = self.context(pending, now, fresh.clone());
             // A command before it in the batch may have changed what it needs.
@@ -372,7 +382,11 @@ fn governed(reply: &Reply) -> Option<&RevisionName> {
         Reply::Checked(check) => Some(&check.revision),
         Reply::Payout(payout) => Some(&payout.revision),
         Reply::Usage(usage) => Some(&usage.revision),
-        Reply::Row(_) | Reply::Deleted | Reply::Moved { .. } | Reply::Done => None,
+        Reply::Row(_)
+        | Reply::Account { .. }
+        | Reply::Moved { .. }
+        | Reply::Deleted
+        | Reply::Done => None,
     }
 }
 
@@ -389,6 +403,13 @@ fn answer_all(pending: &mut [Pending], refusal: &Refusal) {
 
 fn unavailable() -> Refusal {
     Refusal::new(Reason::StoreUnavailable, "The store failed; the service has stopped answering.")
+}
+
+fn clock_jump() -> Refusal {
+    Refusal::new(
+        Reason::ClockJump,
+        "The wall clock jumped ahead by more than 60 s; holds would expire by it. Set it right, or restart the service to believe it.",
+    )
 }
 
 fn stepped_back(sequence: u64, now: Instant) -> Record {

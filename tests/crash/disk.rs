@@ -13,7 +13,10 @@ use std::{
 use bursar::proto::v1::Decision;
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
-use tonic::Code;
+use tonic::{Code, transport::Channel};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 
 use crate::{
     server::{PATIENCE, Server, assert_clean},
@@ -139,8 +142,10 @@ async fn fails(file: &str, content: &str, cause: &str) {
     place.unset(file);
     nothing_is_answered(&client, &kept.payout).await;
     assert!(server.log().contains(cause), "{}", server.log());
+    // Load balancers are told, and whoever keeps it running.
+    assert_eq!(health(server.channel().await).await, ServingStatus::NotServing);
     drop(client);
-    server.stop().await;
+    assert_eq!(server.ends().await.code(), Some(1));
 
     let server = Server::start(&place.data());
     let client = server.client().await;
@@ -151,6 +156,12 @@ async fn fails(file: &str, content: &str, cause: &str) {
     drop(client);
     assert!(server.stop().await.success());
     assert_eq!(assert_clean(&place.data()), 2);
+}
+
+async fn health(channel: Channel) -> ServingStatus {
+    let request = HealthCheckRequest { service: "bursar.v1.PayoutService".to_owned() };
+    let answer = HealthClient::new(channel).check(request).await.expect("a status");
+    answer.into_inner().status()
 }
 
 async fn nothing_is_answered(client: &Client, payout: &str) {

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 
 use crate::trial::Client;
 
@@ -68,10 +68,13 @@ impl Server {
         server
     }
 
-    pub async fn client(&self) -> Client {
+    pub async fn channel(&self) -> Channel {
         let endpoint = Endpoint::from_shared(format!("http://{}", self.address));
-        let channel = endpoint.expect("an address").connect().await;
-        Client::new(channel.expect("a connection"))
+        endpoint.expect("an address").connect().await.expect("a connection")
+    }
+
+    pub async fn client(&self) -> Client {
+        Client::new(self.channel().await)
     }
 
     /// What it logged so far.
@@ -87,9 +90,14 @@ impl Server {
 
     /// SIGTERM, and what it exits with. Asynchronous so that clients hear the
     /// server's goodbye and hang up.
-    pub async fn stop(mut self) -> ExitStatus {
+    pub async fn stop(self) -> ExitStatus {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("a signal").success());
+        self.ends().await
+    }
+
+    /// What it exits with without being told to.
+    pub async fn ends(mut self) -> ExitStatus {
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
             if let Some(status) = self.child.try_wait().expect("waited for") {
@@ -97,7 +105,7 @@ impl Server {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("it does not stop: {}", self.log())
+        panic!("it does not end: {}", self.log())
     }
 }
 

@@ -18,7 +18,7 @@ use tonic::Code;
 
 use crate::{
     running::{Running, at, start},
-    trial::{Client, assert_refused, authorize, execute},
+    trial::{Client, assert_refused, authorize, cancel, execute, money, settle},
 };
 
 const START: &str = "2026-03-02T02:00:00Z";
@@ -128,6 +128,24 @@ async fn a_jump_ahead_decides_nothing_and_expires_nothing_until_a_restart_believ
     assert_eq!(decided(&allowed(client, "c").await), far);
     let state = client.payout(&payout).await.expect("a payout").state();
     assert_eq!(state, PayoutState::Expired, "a restart believes its clock");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn money_that_has_left_is_recorded_also_after_a_jump() {
+    let (_store, clock, running) = world().await;
+    let client = &running.client;
+    let paid = allowed(client, "a").await.payout;
+    let unpaid = allowed(client, "b").await.payout;
+    client.execute_payout(execute(&paid)).await.expect("an answer");
+    clock.set_wall(at("2026-03-02T02:31:00Z"));
+    let settled = client.settle_payout(settle(&paid, money(100))).await.expect("an answer");
+    assert_eq!(settled.state(), PayoutState::Succeeded);
+    // By the time that is believed it has not expired.
+    let cancelled = client.cancel_payout(cancel(&unpaid)).await.expect("an answer");
+    assert_eq!(cancelled.state(), PayoutState::Cancelled);
+    let refused = client.authorize_payout(authorize("s1", "c", "c", 100)).await;
+    assert_refused(refused, Code::Unavailable, "CLOCK_JUMP");
     running.stop().await;
 }
 

@@ -186,6 +186,10 @@ pub fn execute(payout: &str) -> v1::ExecutePayoutRequest {
     }
 }
 
+pub fn cancel(payout: &str) -> v1::CancelPayoutRequest {
+    v1::CancelPayoutRequest { name: payout.to_owned(), ..Default::default() }
+}
+
 /// The channel's report: what the payee got, or that it failed.
 pub fn settle(payout: &str, paid: Option<Money>) -> v1::SettlePayoutRequest {
     let result = match paid {
