@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 use super::{
     auth::{require_platform, require_role, require_shop},
     content::identity,
-    convert_freeze::{self, freeze_name},
+    convert_freeze::{self, freeze_name, to_freeze},
     freeze_reads,
     problems::Problems,
     service::{Api, unexpected},
@@ -21,12 +21,9 @@ const FREEZE: &[Role] = &[Role::Platform, Role::Admin, Role::Reviewer];
 pub const SEE: &[Role] =
     &[Role::Platform, Role::Admin, Role::Reviewer, Role::Auditor, Role::Merchant];
 
-impl Api {
-    /// A freeze as a command left it.
-    async fn freeze(&self, row: &Row) -> Result<Response<v1::Freeze>, Status> {
-        let Row::Freeze(freeze) = row else { return Err(unexpected().into()) };
-        Ok(Response::new(freeze_reads::complete(self, freeze.clone()).await?))
-    }
+fn freeze(row: &Row) -> Result<Response<v1::Freeze>, Status> {
+    let Row::Freeze(freeze) = row else { return Err(unexpected().into()) };
+    Ok(Response::new(to_freeze(freeze)))
 }
 
 #[tonic::async_trait]
@@ -43,7 +40,7 @@ impl CaseService for Api {
         require_shop(&caller, &shop)?;
         let identity = identity(&request, &shop.platform(), &request.parent);
         let (row, _) = self.configure(What::CreateFreeze(new), identity, &caller, None).await?;
-        self.freeze(&row).await
+        freeze(&row)
     }
 
     async fn get_freeze(
@@ -58,7 +55,7 @@ impl CaseService for Api {
         require_role(&caller, SEE)?;
         require_platform(&caller, &PlatformName { platform: name.platform.clone() })?;
         let freeze = freeze_reads::within_reach(self, name, &caller).await?;
-        Ok(Response::new(freeze_reads::complete(self, freeze).await?))
+        Ok(Response::new(to_freeze(&freeze)))
     }
 
     async fn lift_freeze(
@@ -79,7 +76,7 @@ impl CaseService for Api {
         let identity = identity(&request, &platform, &name);
         let what = What::LiftFreeze(Lift { name, reason: request.reason.as_str().into() });
         let (row, _) = self.configure(what, identity, &caller, None).await?;
-        self.freeze(&row).await
+        freeze(&row)
     }
 
     async fn list_freezes(

@@ -67,7 +67,8 @@ pub fn money(money: &Money, field: &str, problems: &mut Problems) -> Option<(Amo
 
 /// An amount as money.
 pub fn to_money(amount: Amount, currency: Currency) -> Money {
-    let (units, nanos) = amount.to_units_nanos().unwrap_or((i64::MAX, 0));
+    let (units, nanos) =
+        amount.to_units_nanos().expect("what is shown as money was sent as money, or is less");
     Money { currency_code: currency.code().to_owned(), units, nanos }
 }
 

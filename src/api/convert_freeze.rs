@@ -107,9 +107,8 @@ pub fn freeze_name(text: &str, problems: &mut Problems) -> Option<FreezeName> {
     convert::name(text, "name", FreezeName::PATTERN, FreezeName::parse, problems)
 }
 
-/// A freeze on the wire. `currency` is that of its target, if that is an
-/// account.
-pub fn to_freeze(freeze: &Freeze, currency: Option<Currency>) -> v1::Freeze {
+/// A freeze on the wire.
+pub fn to_freeze(freeze: &Freeze) -> v1::Freeze {
     let (scope, amount) = match freeze.scope {
         Scope::All => (WireScope::All, None),
         Scope::BalancePart(amount) => (WireScope::BalancePart, Some(amount)),
@@ -119,7 +118,7 @@ pub fn to_freeze(freeze: &Freeze, currency: Option<Currency>) -> v1::Freeze {
         name: freeze.name.to_string(),
         target: freeze.target.to_string(),
         scope: scope.into(),
-        amount: amount.zip(currency).map(|(amount, currency)| to_money(amount, currency)),
+        amount: amount.zip(freeze.currency).map(|(amount, currency)| to_money(amount, currency)),
         reason: freeze.reason.to_string(),
         create_time: Some(to_time(freeze.create_time)),
         end_time: freeze.end_time.map(to_time),

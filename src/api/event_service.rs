@@ -28,8 +28,9 @@ use crate::{
 };
 
 /// Records looked through in one call at the most: a page may come back short,
-/// with `more` set, rather than hold the writer up.
+/// with `more` set.
 const MOST_RECORDS: usize = 20_000;
+/// Records looked through in one go; decisions go on in between.
 const CHUNK: usize = 1000;
 
 /// A place in the journal: behind event `index` of record `sequence`.
@@ -56,6 +57,7 @@ impl Cursor {
 }
 
 /// Whose events are wanted.
+#[derive(Clone)]
 enum Parent {
     Platform(PlatformName),
     Shop(ShopName),
@@ -131,17 +133,21 @@ impl EventService for Api {
         let kinds: Vec<Kind> =
             request.kinds.iter().filter_map(|k| Kind::try_from(*k).ok()).collect();
         let size = page::size(request.page_size);
-        let page = self
-            .engine
-            .read(move |view| {
-                exists(view, &parent)?;
-                let wanted = |event: &Event| {
-                    parent.wants(event) && (kinds.is_empty() || kinds.contains(&kind(&event.kind)))
-                };
-                list(view, cursor, size, wanted, language)
-            })
-            .await?;
-        Ok(Response::new(page))
+        let wanted = Wanted { parent, kinds, language };
+        let mut listing = Listing::after(cursor, size);
+        for _ in 0..MOST_RECORDS / CHUNK {
+            let wanted = wanted.clone();
+            let read = move |view: &mut View<'_>| {
+                exists(view, &wanted.parent)?;
+                listing.read(view, &wanted)?;
+                Ok(listing)
+            };
+            listing = self.engine.read(read).await?;
+            if listing.ended.is_some() {
+                break;
+            }
+        }
+        Ok(Response::new(listing.page()))
     }
 }
 
@@ -164,49 +170,86 @@ fn exists(view: &mut View<'_>, parent: &Parent) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn list(
-    view: &mut View<'_>,
+/// Which events are wanted, and in which language.
+#[derive(Clone)]
+struct Wanted {
+    parent: Parent,
+    kinds: Vec<Kind>,
+    language: Language,
+}
+
+impl Wanted {
+    fn has(&self, event: &Event) -> bool {
+        self.parent.wants(event)
+            && (self.kinds.is_empty() || self.kinds.contains(&kind(&event.kind)))
+    }
+}
+
+/// Why a listing ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum End {
+    /// The page is full, and there is more.
+    Page,
+    /// The journal ends here.
+    Journal,
+}
+
+/// A page that is being read.
+#[derive(Debug)]
+struct Listing {
     from: Cursor,
     size: usize,
-    wanted: impl Fn(&Event) -> bool,
-    language: Language,
-) -> Result<v1::ListEventsResponse, Refusal> {
-    let mut out = v1::ListEventsResponse::default();
-    let mut cursor = from;
-    let mut looked_at = 0;
-    // The cursor's own record may have more events behind it.
-    let mut after = from.sequence.saturating_sub(1);
-    loop {
-        let records = view.records(after, CHUNK)?;
+    events: Vec<v1::Event>,
+    /// Where to go on.
+    cursor: Cursor,
+    /// The last record that was looked at.
+    after: u64,
+    ended: Option<End>,
+}
+
+impl Listing {
+    fn after(from: Cursor, size: usize) -> Self {
+        // The cursor's own record may have more events behind it.
+        let after = from.sequence.saturating_sub(1);
+        Self { from, size, events: Vec::new(), cursor: from, after, ended: None }
+    }
+
+    /// Looks through some records.
+    fn read(&mut self, view: &mut View<'_>, wanted: &Wanted) -> Result<(), Refusal> {
+        let records = view.records(self.after, CHUNK)?;
         for record in &records {
-            after = record.sequence;
+            self.after = record.sequence;
             for (index, event) in record.events.iter().enumerate() {
                 let behind = Cursor { sequence: record.sequence, index };
-                if record.sequence < from.sequence
-                    || (record.sequence == from.sequence && index <= from.index)
-                {
+                let seen = (record.sequence, index) <= (self.from.sequence, self.from.index);
+                if seen {
                     continue;
                 }
-                if wanted(event) {
-                    if out.events.len() == size {
-                        out.next_cursor = cursor.text();
-                        out.more = true;
-                        return Ok(out);
+                if wanted.has(event) {
+                    if self.events.len() == self.size {
+                        self.ended = Some(End::Page);
+                        return Ok(());
                     }
-                    out.events.push(to_event(view, record, event, behind, language)?);
+                    self.events.push(to_event(view, record, event, behind, wanted.language)?);
                 }
-                cursor = behind;
+                self.cursor = behind;
             }
         }
-        looked_at += records.len();
-        if records.len() < CHUNK || looked_at >= MOST_RECORDS {
-            out.more = looked_at >= MOST_RECORDS;
-            // Records without a wanted event are behind the reader too.
-            if after >= from.sequence {
-                cursor = Cursor { sequence: after, index: usize::MAX };
-            }
-            out.next_cursor = cursor.text();
-            return Ok(out);
+        // Records without a wanted event are behind the reader too.
+        if self.after >= self.from.sequence {
+            self.cursor = Cursor { sequence: self.after, index: usize::MAX };
+        }
+        if records.len() < CHUNK {
+            self.ended = Some(End::Journal);
+        }
+        Ok(())
+    }
+
+    fn page(self) -> v1::ListEventsResponse {
+        v1::ListEventsResponse {
+            events: self.events,
+            next_cursor: self.cursor.text(),
+            more: self.ended != Some(End::Journal),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     decision::Loaded,
     domain::{
-        freeze::{Freeze, Scope, Target},
+        freeze::{Freeze, Target},
         key::Key,
         name::{FreezeName, Id, PlatformName},
         refusal::{Reason, Refusal},
@@ -48,24 +48,6 @@ pub async fn within_reach(api: &Api, name: FreezeName, caller: &Caller) -> Resul
         _ => Err(Refusal::new(Reason::FreezeNotFound, format!("There is no freeze {name}."))
             .at(name.to_string(), "List freezes with CaseService.ListFreezes.")),
     }
-}
-
-/// A freeze on the wire: a part of a balance is in its account's currency.
-fn completed(view: &mut View<'_>, freeze: &Freeze) -> Result<v1::Freeze, Refusal> {
-    let account = match (&freeze.target, freeze.scope) {
-        (Target::Account(name), Scope::BalancePart(_)) => view.row(&Key::Account(name.clone()))?,
-        _ => None,
-    };
-    let currency = match account.as_deref() {
-        Some(Row::Account(account)) => Some(account.currency),
-        _ => None,
-    };
-    Ok(to_freeze(freeze, currency))
-}
-
-/// A freeze on the wire.
-pub async fn complete(api: &Api, freeze: Freeze) -> Result<v1::Freeze, Refusal> {
-    api.engine.read(move |view| completed(view, &freeze)).await
 }
 
 /// That the platform is there, and the target, if one was named.
@@ -146,7 +128,7 @@ fn chunk(
         let Row::Freeze(freeze) = row.as_ref() else { continue };
         last = Some(&freeze.name.freeze);
         if target.is_none_or(|target| freeze.target == *target) {
-            found.push((freeze.name.freeze.clone(), completed(view, freeze)?));
+            found.push((freeze.name.freeze.clone(), to_freeze(freeze)));
         }
     }
     let next = last.filter(|_| rows.len() == CHUNK).map(Id::just_after);

@@ -1,6 +1,6 @@
 //! Reading payouts and decisions: only what is durable, as it is now.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     auth::{require_role, require_shop},
@@ -23,7 +23,7 @@ use crate::{
         row::Row,
         who::Caller,
     },
-    engine::View,
+    engine::{View, earliest_id},
     proto::v1,
     store::Scan,
 };
@@ -224,6 +224,11 @@ fn answered(view: &mut View<'_>, shop: &ShopName, request_id: &str) -> Result<Op
 /// Payouts read at once when they are summed up.
 const CHUNK: usize = 1000;
 
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// How many payouts of a value in a state, and how much was authorized.
+type Sums = BTreeMap<(String, State), (i64, Amount)>;
+
 /// Counts and sums of payouts by a dimension.
 pub async fn summarize(
     api: &Api,
@@ -242,53 +247,62 @@ pub async fn summarize(
     );
     let both = problems.finish(shop.zip(programme))?;
     let (shop, programme) = both;
+    let programme_ = programme.clone();
     require_role(caller, READ)?;
     require_shop(caller, &shop)?;
     let from = convert::time(request.start_time.as_ref());
     let until = convert::time(request.end_time.as_ref());
-    api.engine
+    // Ids begin with the time they were made at: what lies outside is not read.
+    let after = from.map_or_else(Id::before_all, earliest_id);
+    let before = until.map_or_else(Id::after_all, |until| earliest_id(until.plus(MILLISECOND)));
+    let counted = move |payout: &Payout| {
+        payout.revision.programme == programme
+            && from.is_none_or(|from| from <= payout.create_time)
+            && until.is_none_or(|until| payout.create_time < until)
+    };
+    let mut sums = Sums::default();
+    let (checked, mut next) = ((shop.clone(), request.dimension.clone()), Some(after));
+    let decimals = api
+        .engine
         .read(move |view| {
+            let (shop, dimension) = checked;
             the_shop(view, &shop)?;
-            let decimals = declared(view, &programme, &request.dimension)?;
-            let mut rows: BTreeMap<(String, State), (i64, Amount)> = BTreeMap::new();
-            let mut after = Id::before_all();
-            loop {
-                let scan = Scan {
-                    from: Key::Payout(shop.payout(after)),
-                    to: Key::Payout(shop.payout(Id::after_all())),
-                    reverse: false,
-                    limit: CHUNK,
-                };
-                let chunk = view.scan(&scan)?;
-                let payouts: Vec<&Payout> = chunk.iter().filter_map(|row| payout_of(row)).collect();
-                for payout in &payouts {
-                    let counted = payout.revision.programme == programme
-                        && from.is_none_or(|from| from <= payout.create_time)
-                        && until.is_none_or(|until| payout.create_time < until);
-                    if counted {
-                        let value = payout.dimensions.get(request.dimension.as_str());
-                        let value = value.map(ToString::to_string).unwrap_or_default();
-                        let row = rows.entry((value, payout.state_at(view.now))).or_default();
-                        row.0 += 1;
-                        row.1 = row.1.plus(payout.amount);
-                    }
-                }
-                match payouts.last() {
-                    Some(last) if chunk.len() == CHUNK => after = last.name.payout.just_after(),
-                    _ => break,
-                }
-            }
-            let rows = rows.into_iter().map(|((value, state), (count, amount))| {
-                v1::summarize_payouts_response::Row {
-                    value,
-                    state: receipt::state(state).into(),
-                    count,
-                    amount: amount.text(decimals),
-                }
-            });
-            Ok(v1::SummarizePayoutsResponse { rows: rows.collect() })
+            declared(view, &programme_, &dimension)
         })
-        .await
+        .await?;
+    // A read for each chunk: decisions go on in between.
+    while let Some(after) = next {
+        let scan = Scan {
+            from: Key::Payout(shop.payout(after)),
+            to: Key::Payout(shop.payout(before.clone())),
+            reverse: false,
+            limit: CHUNK,
+        };
+        let (dimension, counted) = (request.dimension.clone(), counted.clone());
+        let read = move |view: &mut View<'_>| {
+            let rows = view.scan(&scan)?;
+            let last = rows.last().and_then(|row| payout_of(row)).map(|p| p.name.payout.clone());
+            let payouts = rows.iter().filter_map(|row| payout_of(row));
+            for payout in payouts.filter(|payout| counted(payout)) {
+                let value = payout.dimensions.get(dimension.as_str());
+                let value = value.map(ToString::to_string).unwrap_or_default();
+                let (count, amount) = sums.entry((value, payout.state_at(view.now))).or_default();
+                *count += 1;
+                *amount = amount.plus(payout.amount);
+            }
+            Ok((sums, last.filter(|_| rows.len() == CHUNK).map(|last| last.just_after())))
+        };
+        (sums, next) = api.engine.read(read).await?;
+    }
+    let rows = sums.into_iter().map(|((value, state), (count, amount))| {
+        v1::summarize_payouts_response::Row {
+            value,
+            state: receipt::state(state).into(),
+            count,
+            amount: amount.text(decimals),
+        }
+    });
+    Ok(v1::SummarizePayoutsResponse { rows: rows.collect() })
 }
 
 /// That the programme declares the dimension; gives its currency's decimals.

@@ -92,6 +92,21 @@ impl Api {
         self.engine.command(command, auth::author(caller, actor), caller.roles).await
     }
 
+    /// Has a change of configuration judged.
+    ///
+    /// # Errors
+    /// What the core or the engine refuses it with.
+    pub async fn configured(
+        &self,
+        what: What,
+        identity: Option<RequestIdentity>,
+        caller: &Caller,
+        actor: Option<OperatorName>,
+    ) -> Result<Answer, Refusal> {
+        let configure = Configure { what, identity, needs_main: caller.is_only_merchant() };
+        self.command(Command::Configure(Box::new(configure)), caller, actor).await
+    }
+
     /// Has a change of configuration judged, and answers with its row.
     ///
     /// # Errors
@@ -103,8 +118,7 @@ impl Api {
         caller: &Caller,
         actor: Option<OperatorName>,
     ) -> Result<(Arc<Row>, Answer), Refusal> {
-        let configure = Configure { what, identity, needs_main: caller.is_only_merchant() };
-        let answer = self.command(Command::Configure(Box::new(configure)), caller, actor).await?;
+        let answer = self.configured(what, identity, caller, actor).await?;
         match &answer.reply {
             Reply::Row(row) => Ok((row.clone(), answer)),
             _ => Err(unexpected()),

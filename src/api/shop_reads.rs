@@ -75,11 +75,6 @@ pub async fn account(api: &Api, name: AccountName) -> Result<(Account, Position)
         .await
 }
 
-/// The money of an account now.
-pub async fn position(api: &Api, name: AccountName) -> Result<Position, Refusal> {
-    api.engine.read(move |view| lookup::position(view, &name)).await
-}
-
 /// Shops of a platform, by id.
 pub async fn shops(
     api: &Api,

@@ -14,13 +14,10 @@ use super::{
     shop_reads,
 };
 use crate::{
-    decision::{
-        Command, Reply,
-        configure::{Configure, What},
-    },
+    decision::{Reply, configure::What},
     domain::{
-        account::Position,
         refusal::Refusal,
+        request::RequestIdentity,
         row::Row,
         who::{Caller, Role},
     },
@@ -43,11 +40,19 @@ fn shop(row: &Row) -> Result<Response<v1::Shop>, Status> {
 }
 
 impl Api {
-    /// An account as a command left it, with the money that is on it now.
-    async fn account(&self, row: &Row) -> Result<Response<v1::Account>, Status> {
-        let Row::Account(account) = row else { return Err(unexpected().into()) };
-        let position = shop_reads::position(self, account.name.clone()).await?;
-        Ok(Response::new(to_account(account, &position)))
+    /// Opens or changes an account.
+    async fn configure_account(
+        &self,
+        what: What,
+        identity: Option<RequestIdentity>,
+        caller: &Caller,
+    ) -> Result<Response<v1::Account>, Status> {
+        match self.configured(what, identity, caller, None).await?.reply {
+            Reply::Account { account, position } => {
+                Ok(Response::new(to_account(&account, &position)))
+            }
+            _ => Err(unexpected().into()),
+        }
     }
 }
 
@@ -186,8 +191,7 @@ impl ShopService for Api {
         require_role(&caller, REGISTER)?;
         require_shop(&caller, &new.name.shop())?;
         let identity = identity(&request, &new.name.shop().platform(), &request.parent);
-        let (row, _) = self.configure(What::CreateAccount(new), identity, &caller, None).await?;
-        self.account(&row).await
+        self.configure_account(What::CreateAccount(new), identity, &caller).await
     }
 
     async fn get_account(
@@ -219,9 +223,7 @@ impl ShopService for Api {
         let (account, _) = shop_reads::account(self, name.clone()).await?;
         convert_account::keeps_account(&request, &account)?;
         let identity = identity(&request, &name.shop().platform(), &name);
-        let what = What::UpdateAccount(name, edit);
-        let (row, _) = self.configure(what, identity, &caller, None).await?;
-        self.account(&row).await
+        self.configure_account(What::UpdateAccount(name, edit), identity, &caller).await
     }
 
     async fn list_accounts(
@@ -260,12 +262,10 @@ async fn record_movement(
     let shop = new.account.shop();
     require_shop(caller, &shop)?;
     let identity = identity(request, &shop.platform(), &request.parent);
-    let configure = Configure { what: What::RecordMovement(new), identity, needs_main: false };
-    let answer = api.command(Command::Configure(Box::new(configure)), caller, None).await?;
-    let Reply::Moved { movement, account, balance, freeze, replayed } = answer.reply else {
+    let answer = api.configured(What::RecordMovement(new), identity, caller, None).await?;
+    let Reply::Moved { movement, account, position, replayed } = answer.reply else {
         return Err(unexpected());
     };
-    let position: Position = balance.position(answer.now, freeze);
     Ok(v1::RecordMovementResponse {
         movement: Some(to_movement(&movement, account.currency)),
         account: Some(to_account(&account, &position)),

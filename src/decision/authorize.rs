@@ -101,7 +101,9 @@ impl Authorize {
     fn decide(&self, prepared: Prepared, context: &Context<'_>) -> Judgement {
         let Prepared { policy, revision, inputs, order } = prepared;
         let spec = &self.spec;
-        let verdict = judge::judge(&policy, &inputs, Wanted { passes: false, largest: false });
+        let wanted = Wanted { passes: false, largest: false };
+        let verdict = judge::judge(&policy, &inputs, wanted);
+        let inputs = judge::needed(&policy, inputs, &verdict, wanted);
         let held = verdict.answer != Answer::Deny;
         let expire_time = policy.execute_within.filter(|_| held).map(|w| context.now.plus(w));
         let id = context.fresh.clone();

@@ -93,7 +93,8 @@ impl<'a> Situation<'a> {
     /// Use and holds of a reading at the instant and amount asked about.
     pub fn total(&self, reading: &Reading, by_amount: bool) -> Amount {
         // Later instants are asked about for the amount of the inputs only.
-        if let Some((_, total)) = reading.relief.iter().rev().find(|(when, _)| *when <= self.at) {
+        let later = reading.relief.partition_point(|(when, _)| *when <= self.at);
+        if let Some((_, total)) = later.checked_sub(1).and_then(|last| reading.relief.get(last)) {
             return *total;
         }
         let (used, held) = if by_amount {

@@ -1,7 +1,7 @@
 //! Judges inputs against a policy: the column of rules in the policy's order.
 //! Pure; the same inputs give the same verdict, live, replayed or read back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     evaluate::{OwnNumbers, Situation},
@@ -25,6 +25,10 @@ pub struct Wanted {
     /// Work out the largest amount also if the answer is ALLOW.
     pub largest: bool,
 }
+
+/// Later instants that a decision is recorded with in any case: looking which
+/// it rests on costs as much as judging.
+const FUTURE_KEPT_WHOLE: usize = 4;
 
 /// What one rule says about a situation.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +71,33 @@ pub fn judge(policy: &Policy, inputs: &Inputs, wanted: Wanted) -> Verdict {
         (None, None)
     };
     Verdict { answer, findings, max_amount, max_amount_unreviewed }
+}
+
+/// The inputs without those parts of the future that the verdict does not rest
+/// on: of a shop with thousands of holds a decision would carry each one's end.
+pub fn needed(policy: &Policy, inputs: Inputs, verdict: &Verdict, wanted: Wanted) -> Inputs {
+    let readings = inputs.limits.iter().chain(&inputs.measures).flatten().map(|r| r.relief.len());
+    let funds = inputs.funds.iter().map(|f| f.relief.len());
+    if readings.chain(funds).sum::<usize>() <= FUTURE_KEPT_WHOLE {
+        return inputs;
+    }
+    let resets: BTreeSet<Instant> = verdict.findings.iter().filter_map(|f| f.reset_time).collect();
+    let mut less = inputs.clone();
+    let readings = less.limits.iter_mut().chain(&mut less.measures).flatten();
+    readings.for_each(|reading| standing_at(&resets, &mut reading.relief));
+    less.funds.iter_mut().for_each(|funds| standing_at(&resets, &mut funds.relief));
+    // What was dropped may have mattered where a rule does not only get easier.
+    if judge(policy, &less, wanted) == *verdict { less } else { inputs }
+}
+
+/// Keeps of what changes later what stands at one of these instants.
+fn standing_at(instants: &BTreeSet<Instant>, relief: &mut Vec<(Instant, Amount)>) {
+    let standing: BTreeSet<Instant> = instants
+        .iter()
+        .filter_map(|at| relief.partition_point(|(when, _)| when <= at).checked_sub(1))
+        .filter_map(|last| relief.get(last).map(|(when, _)| *when))
+        .collect();
+    relief.retain(|(when, _)| standing.contains(when));
 }
 
 /// The answer for another amount, without findings.
@@ -193,7 +224,8 @@ fn funds<'a>(situation: &Situation<'a>, index: usize) -> Option<&'a Funds> {
 
 /// What an account has available at the instant asked about.
 fn available(situation: &Situation<'_>, funds: &Funds) -> Amount {
-    let relieved = funds.relief.iter().rev().find(|(when, _)| *when <= situation.at);
+    let later = funds.relief.partition_point(|(when, _)| *when <= situation.at);
+    let relieved = later.checked_sub(1).and_then(|last| funds.relief.get(last));
     relieved.map_or_else(|| funds.position.available(), |(_, available)| *available)
 }
 

@@ -1,7 +1,7 @@
 //! Reads meters and accounts at an instant: what a decision is judged on, and
 //! as much of the future as its reasons need.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::loaded::Loaded;
 use crate::domain::{
@@ -102,19 +102,7 @@ pub fn read(
             }
             reading.full = live.len() >= max_entries;
             if relief.is_some() {
-                let leaves = |entry: &Entry| match entry.phase {
-                    Phase::Expiring(expiry) => expiry.min(entry.at.plus(*length)),
-                    _ => entry.at.plus(*length),
-                };
-                let instants: BTreeSet<Instant> = live.iter().map(|e| leaves(e)).collect();
-                for at in instants {
-                    let left = || live.iter().filter(|e| counts(e, at, *length));
-                    let total = left().fold(Amount::ZERO, |sum, e| sum.plus(e.quantity));
-                    reading.relief.push((at, total));
-                    if reading.full && reading.room.is_none() && left().count() < max_entries {
-                        reading.room = Some(at);
-                    }
-                }
+                leave(&live, *length, max_entries, &mut reading);
             }
         }
         (Some(Meter::Rolling(_)), _) => {
@@ -128,6 +116,31 @@ pub fn read(
         reading.relief.push((end, Amount::ZERO));
     }
     reading
+}
+
+/// How use falls, and when there is room, as entries leave a rolling window.
+fn leave(live: &[&Entry], length: std::time::Duration, max_entries: usize, reading: &mut Reading) {
+    let leaves = |entry: &Entry| match entry.phase {
+        Phase::Expiring(expiry) => expiry.min(entry.at.plus(length)),
+        _ => entry.at.plus(length),
+    };
+    let mut leaving: Vec<(Instant, Amount)> =
+        live.iter().map(|entry| (leaves(entry), entry.quantity)).collect();
+    leaving.sort_unstable();
+    let mut total = reading.used.plus(reading.held);
+    let mut entries = leaving.len();
+    for together in leaving.chunk_by(|(a, _), (b, _)| a == b) {
+        for (_, quantity) in together {
+            total = total.minus(*quantity);
+        }
+        entries -= together.len();
+        if let [(at, _), ..] = together {
+            reading.relief.push((*at, total));
+            if reading.full && reading.room.is_none() && entries < max_entries {
+                reading.room = Some(*at);
+            }
+        }
+    }
 }
 
 /// How use falls as holds expire.
@@ -185,10 +198,16 @@ pub fn positions(
 ) -> Vec<(Instant, Position)> {
     let Some(balance) = loaded.balance(account) else { return Vec::new() };
     let after = (std::ops::Bound::Excluded(now), std::ops::Bound::Unbounded);
-    let mut instants: BTreeSet<Instant> =
-        balance.holds.expiring.range(after).map(|(at, _)| *at).collect();
     let target = Target::Account(account.clone());
-    instants.extend(freezes(loaded, &target).into_iter().flat_map(|f| f.ends(now)));
-    let position = |at| balance.position(at, freeze_of(loaded, account, at));
-    instants.into_iter().map(|at| (at, position(at))).collect()
+    let mut falls: BTreeMap<Instant, Amount> = BTreeMap::new();
+    let ends = freezes(loaded, &target).into_iter().flat_map(|f| f.ends(now));
+    falls.extend(ends.map(|at| (at, Amount::ZERO)));
+    falls.extend(balance.holds.expiring.range(after));
+    let mut held = balance.holds.held_at(now);
+    let positions = falls.into_iter().map(|(at, falls)| {
+        held = held.minus(falls);
+        let freeze = freeze_of(loaded, account, at);
+        (at, Position { balance: balance.balance, held, freeze })
+    });
+    positions.collect()
 }

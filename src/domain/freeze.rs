@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    amount::Amount,
+    amount::{Amount, Currency},
     instant::Instant,
     name::{AccountName, FreezeName, OperatorName, ShopName},
 };
@@ -62,6 +62,8 @@ pub struct Freeze {
     pub target: Target,
     /// What it stops.
     pub scope: Scope,
+    /// Currency of its amount, if it has one.
+    pub currency: Option<Currency>,
     /// Why.
     pub reason: Arc<str>,
     /// When it began.

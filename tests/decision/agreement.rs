@@ -14,7 +14,7 @@ use crate::{
 fn every_decision_under_a_made_up_policy_agrees_with_a_second_opinion() {
     let (made, refused) = (Cell::new(0_u32), Cell::new(0_u32));
     let (allowed, denied) = (Cell::new(0), Cell::new(0));
-    check(200, 700, |choices, story| {
+    check(1000, 700, |choices, story| {
         let begin = begin(choices);
         let policy = make(choices, For::Playing, begin);
         story.tell(|| print(&policy));

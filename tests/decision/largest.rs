@@ -63,7 +63,7 @@ fn tried(policy: &Policy, inputs: &Inputs, amount: Amount) -> Answer {
 
 #[test]
 fn the_largest_amount_is_the_one_that_trying_all_finds() {
-    check(160, 500, |choices, story| {
+    check(600, 500, |choices, story| {
         let Some((play, ask)) = asked(choices, story, For::Amounts)? else { return Ok(()) };
         let Some(check) = checked(&play, &ask, play.spec(&ask)) else { return Ok(()) };
         let policy = play.world.policy(&check.revision);
@@ -88,7 +88,7 @@ fn the_largest_amount_is_the_one_that_trying_all_finds() {
 
 #[test]
 fn the_largest_amount_passes_by_a_second_opinion_and_no_larger_one_does() {
-    check(120, 500, |choices, story| {
+    check(500, 500, |choices, story| {
         let Some((play, ask)) = asked(choices, story, For::Amounts)? else { return Ok(()) };
         let Some(check) = checked(&play, &ask, play.spec(&ask)) else { return Ok(()) };
         let largest = decimal(check.verdict.max_amount.expect("a check states it"));

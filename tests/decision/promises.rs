@@ -92,17 +92,17 @@ fn tried(policy: &v1::Policy, cases: u32) {
 
 #[test]
 fn no_sequence_of_steps_breaks_a_promise_under_tight_bounds() {
-    tried(&tight(), 60);
+    tried(&tight(), 300);
 }
 
 #[test]
 fn no_sequence_of_steps_breaks_a_promise_under_the_published_policy() {
-    tried(&published(), 40);
+    tried(&published(), 200);
 }
 
 #[test]
 fn the_order_of_rows_in_memory_changes_nothing() {
-    check(30, 500, |choices, story| {
+    check(150, 500, |choices, story| {
         twice(
             choices,
             story,
@@ -117,7 +117,7 @@ fn the_order_of_rows_in_memory_changes_nothing() {
 
 #[test]
 fn decisions_are_the_same_whether_what_is_due_is_written_or_not() {
-    check(30, 500, |choices, story| {
+    check(150, 500, |choices, story| {
         twice(
             choices,
             story,

@@ -87,7 +87,7 @@ fn moments(now: Timestamp) -> Vec<Timestamp> {
 
 #[test]
 fn a_reason_is_gone_at_its_reset_and_not_before() {
-    check(200, 500, waits);
+    check(1000, 500, waits);
 }
 
 const HEAD: &str = r#"
@@ -116,6 +116,29 @@ fn resets(policy: &str, steps: &[Step], rule: &str) -> Option<Timestamp> {
 
 fn authorized(amount: &str) -> Step {
     Step::Authorize(Box::new(ask(amount)))
+}
+
+#[test]
+fn a_denial_records_only_the_part_of_the_future_that_it_rests_on() {
+    let policy = r#"
+facts: [{name: shop, type: STRING, source: SHOP, field: id}]
+limits:
+- {id: total, quantity: AMOUNT, scope: [shop], window: {kind: LIFETIME}, bound: {value: "40"},
+   text: {zh-CN: x, en: x}, remedy: {zh-CN: x, en: x}}
+- {id: often, quantity: COUNT, scope: [shop], window: {kind: ROLLING, length: 3600s}, bound: {value: "40"},
+   text: {zh-CN: x, en: x}, remedy: {zh-CN: x, en: x}}
+"#;
+    let policy = policies::read(&format!("{HEAD}{policy}"));
+    let mut play = play(&policy, at(BEGIN)).expect("a policy that compiles");
+    let holds = (0..40).flat_map(|_| [authorized("1"), Step::Wait(Wait::Seconds(1))]);
+    for step in holds.chain([authorized("3")]) {
+        // The denial is recomputed from its record too.
+        play.step(&step).unwrap_or_else(|problem| panic!("{step:?}: {problem}"));
+    }
+    let denial = &play.asked.last().expect("a request").decision;
+    assert_eq!(denial.verdict.findings.len(), 2);
+    let later = denial.inputs.limits.iter().flatten().map(|reading| reading.relief.len());
+    assert!(later.sum::<usize>() <= 4, "{:?}", denial.inputs.limits);
 }
 
 #[test]

@@ -183,6 +183,7 @@ fn freezes() -> Vec<Row> {
             name: freeze_name(),
             target: Target::Shop(shop_name()),
             scope: Scope::BalancePart(amount("9.99")),
+            currency: Currency::parse("CNY"),
             reason: "r".into(),
             create_time: at(0),
             end_time: Some(at(1)),

@@ -14,7 +14,9 @@ use super::{
     exists, put, shop_keys,
 };
 use crate::domain::{
-    account::{Account, AccountKind, Balance, BalanceChange, Direction, Movement, MovementKind},
+    account::{
+        Account, AccountKind, Balance, BalanceChange, Direction, Movement, MovementKind, Position,
+    },
     amount::{Amount, Currency},
     change::Change,
     event::EventKind,
@@ -97,7 +99,8 @@ impl NewAccount {
             facts: self.facts.clone(),
             stamp: Stamp::new(context.now),
         };
-        Ok(put(Row::Account(row), Some(shop), &name, context, out))
+        put(Row::Account(row.clone()), Some(shop), &name, context, out);
+        Ok(reply(row, loaded, context))
     }
 }
 
@@ -117,7 +120,8 @@ pub fn update(
         stamp: old.stamp.changed(context.now),
         ..old.clone()
     };
-    Ok(put(Row::Account(row), Some(shop), &name.to_string(), context, out))
+    put(Row::Account(row.clone()), Some(shop), &name.to_string(), context, out);
+    Ok(reply(row, loaded, context))
 }
 
 impl NewMovement {
@@ -155,11 +159,7 @@ impl NewMovement {
         let account = loaded.the_account(&self.account)?;
         let (amount, currency) = self.amount;
         check_amount(amount, currency, account.currency, "movement.amount")?;
-        let balance = loaded
-            .balance(&self.account)
-            .cloned()
-            .unwrap_or_else(|| Balance::new(self.account.clone()));
-        let freeze = reading::freeze_of(loaded, &self.account, context.now);
+        let balance = balance(loaded, &self.account);
         let key = Key::Movement(self.account.clone(), self.reference.clone());
         if let Some(Row::Movement(recorded)) = loaded.row(&key).map(AsRef::as_ref) {
             if let Some(field) = self.difference(recorded) {
@@ -167,7 +167,12 @@ impl NewMovement {
                 return Err(Refusal::new(Reason::ReferenceReused, message)
                     .at(field, "Each credit or debit needs a reference of its own."));
             }
-            return Ok(self.reply(account, balance, freeze, recorded.clone(), true));
+            return Ok(Reply::Moved {
+                movement: recorded.clone(),
+                position: position(&balance, loaded, context),
+                account: account.clone(),
+                replayed: true,
+            });
         }
         let credit = if self.direction == Direction::Debit { amount.negated() } else { amount };
         let change = BalanceChange {
@@ -203,17 +208,25 @@ impl NewMovement {
         if overdrawn {
             out.alert(context.now, &shop, OVERDRAWN, &name);
         }
-        Ok(self.reply(account, after, freeze, movement, false))
+        Ok(Reply::Moved {
+            movement,
+            position: position(&after, loaded, context),
+            account: account.clone(),
+            replayed: false,
+        })
     }
+}
 
-    fn reply(
-        &self,
-        account: &Account,
-        balance: Balance,
-        freeze: Option<Amount>,
-        movement: Movement,
-        replayed: bool,
-    ) -> Reply {
-        Reply::Moved { movement, account: account.clone(), balance, freeze, replayed }
-    }
+fn balance(loaded: &Loaded<'_>, account: &AccountName) -> Balance {
+    loaded.balance(account).cloned().unwrap_or_else(|| Balance::new(account.clone()))
+}
+
+fn position(balance: &Balance, loaded: &Loaded<'_>, context: &Context<'_>) -> Position {
+    balance.position(context.now, reading::freeze_of(loaded, &balance.account, context.now))
+}
+
+/// An account with the money that is on it now.
+pub fn reply(account: Account, loaded: &Loaded<'_>, context: &Context<'_>) -> Reply {
+    let position = position(&balance(loaded, &account.name), loaded, context);
+    Reply::Account { account, position }
 }

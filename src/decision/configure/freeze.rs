@@ -90,6 +90,7 @@ impl NewFreeze {
             name: self.name.clone(),
             target: self.target.clone(),
             scope: self.scope,
+            currency: self.currency,
             reason: self.reason.clone(),
             create_time: context.now,
             end_time: self.end_time,

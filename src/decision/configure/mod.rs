@@ -218,7 +218,10 @@ impl Configure {
             }
             (What::DeleteGrant(..), _) => Ok(Reply::Deleted),
             (_, Some(key)) => match loaded.row(&key) {
-                Some(row) => Ok(Reply::Row(row.clone())),
+                Some(row) => match row.as_ref() {
+                    Row::Account(found) => Ok(account::reply(found.clone(), loaded, context)),
+                    _ => Ok(Reply::Row(row.clone())),
+                },
                 None => Err(Refusal::new(
                     Reason::GrantNotFound,
                     "What this request made is gone since.",
