@@ -19,7 +19,8 @@ use tonic_health::pb::{
 };
 
 use crate::{
-    server::{PATIENCE, Server, assert_clean},
+    connect,
+    process::{PATIENCE, Server, assert_clean},
     sums,
     trial::{Client, assert_refused, authorize, execute},
 };
@@ -95,7 +96,7 @@ impl Place {
 async fn replies_wait_for_the_disk() {
     let place = Place::new();
     let server = place.serve();
-    let client = server.client().await;
+    let client = connect(&server).await;
     client.furnish(&["s1"]).await;
     let before = place.syncs();
     assert!(before.0 > 0, "the log was synced, by us");
@@ -120,15 +121,15 @@ async fn replies_wait_for_the_disk() {
     server.kill();
 
     let server = Server::start(&place.data());
-    let payout = server.client().await.payout(&receipt.payout).await.expect("it is there");
+    let payout = connect(&server).await.payout(&receipt.payout).await.expect("it is there");
     assert_eq!(payout.request_id, "r1");
 }
 
 /// What is answered when nothing can be kept any more, and what is left.
 async fn fails(file: &str, content: &str, cause: &str) {
     let place = Place::new();
-    let server = place.serve();
-    let client = server.client().await;
+    let mut server = place.serve();
+    let client = connect(&server).await;
     client.furnish(&["s1"]).await;
     let kept = client.authorize_payout(authorize("s1", "kept", "o1", 100)).await;
     let kept = kept.expect("an answer");
@@ -145,10 +146,10 @@ async fn fails(file: &str, content: &str, cause: &str) {
     // Load balancers are told, and whoever keeps it running.
     assert_eq!(health(server.channel().await).await, ServingStatus::NotServing);
     drop(client);
-    assert_eq!(server.ends().await.code(), Some(1));
+    assert_eq!(server.ended().await.code(), Some(1));
 
     let server = Server::start(&place.data());
-    let client = server.client().await;
+    let client = connect(&server).await;
     assert_eq!(client.payout(&kept.payout).await.expect("it is there"), executed);
     let receipt = client.authorize_payout(lost).await.expect("an answer");
     assert_eq!(receipt.decision(), Decision::Allow);

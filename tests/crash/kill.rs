@@ -15,7 +15,8 @@ use tokio::task::JoinSet;
 use tonic::Status;
 
 use crate::{
-    server::{PATIENCE, Server, assert_clean},
+    connect,
+    process::{PATIENCE, Server, assert_clean},
     sums,
     trial::{Client, authorize, execute, reason, settle, shop_name},
 };
@@ -209,13 +210,13 @@ async fn after_kill_minus_nine_every_answered_payout_is_there_once_and_limits_ar
 {
     let data = tempfile::TempDir::new().expect("a directory");
     let mut server = Server::start(data.path());
-    server.client().await.furnish(&SHOPS).await;
+    connect(&server).await.furnish(&SHOPS).await;
     let mut all: Vec<Answered> = Vec::new();
     for round in 0..ROUNDS {
         let book = Arc::new(Mutex::new(Book::default()));
         let mut clients = JoinSet::new();
         for number in 0..CLIENTS {
-            clients.spawn(work(server.client().await, book.clone(), round, number));
+            clients.spawn(work(connect(&server).await, book.clone(), round, number));
         }
         answers(&book, ENOUGH).await;
         tokio::time::sleep(Duration::from_micros(random() % 300_000)).await;
@@ -228,13 +229,13 @@ async fn after_kill_minus_nine_every_answered_payout_is_there_once_and_limits_ar
         assert!(answered.len() >= ENOUGH);
 
         server = Server::start(data.path());
-        let client = server.client().await;
+        let client = connect(&server).await;
         check_answered(&client, &answered).await;
         all.extend(answered);
         all.extend(resend(&client, unanswered).await);
         check_sums(&client, &all).await;
     }
-    let client = server.client().await;
+    let client = connect(&server).await;
     check_answered(&client, &all).await;
     let denied = all.iter().filter(|a| a.receipt.decision() == Decision::Deny).count();
     assert!(0 < denied && denied < all.len(), "{denied} of {} denied", all.len());

@@ -10,8 +10,14 @@
 
 mod disk;
 mod kill;
+#[path = "../process/mod.rs"]
+mod process;
 mod refused;
-mod server;
 mod sums;
 #[path = "../trial/mod.rs"]
 mod trial;
+
+/// A client with a connection of its own.
+async fn connect(server: &process::Server) -> trial::Client {
+    trial::Client::new(server.channel().await)
+}

@@ -7,7 +7,8 @@ use tempfile::TempDir;
 use tonic::Code;
 
 use crate::{
-    server::{Server, assert_clean, refusal, verify},
+    connect,
+    process::{Server, assert_clean, refusal, verify},
     sums,
     trial::{PROGRAMME, assert_refused, authorize},
 };
@@ -18,7 +19,7 @@ const PAYOUTS: u64 = 8;
 async fn closed() -> TempDir {
     let data = TempDir::new().expect("a directory");
     let server = Server::start(data.path());
-    let client = server.client().await;
+    let client = connect(&server).await;
     client.furnish(&["s1"]).await;
     for number in 0..PAYOUTS {
         let request = authorize("s1", &format!("request-{number}"), &format!("o{number}"), 100);
@@ -46,10 +47,10 @@ fn copy(from: &Path, to: &Path) {
 async fn a_second_process_on_the_same_data_directory_is_refused_with_a_clear_error() {
     let data = TempDir::new().expect("a directory");
     let server = Server::start(data.path());
-    let client = server.client().await;
+    let client = connect(&server).await;
     client.furnish(&["s1"]).await;
     let expected = "bursar.lock is locked: another Bursar serves this data directory";
-    let said = refusal(data.path());
+    let said = refusal(data.path()).await;
     assert!(said.contains(expected), "{said}");
     let (code, said) = verify(data.path(), &[]);
     assert!(code == 1 && said.contains(expected), "{said}");
@@ -60,7 +61,7 @@ async fn a_second_process_on_the_same_data_directory_is_refused_with_a_clear_err
 async fn a_message_over_the_size_limit_is_refused_and_the_service_goes_on() {
     let data = TempDir::new().expect("a directory");
     let server = Server::start(data.path());
-    let client = server.client().await;
+    let client = connect(&server).await;
     client.furnish(&["s1"]).await;
     let revision = CreateRevisionRequest {
         parent: PROGRAMME.to_owned(),
@@ -79,7 +80,7 @@ async fn a_missing_fence_is_refused_and_the_message_says_what_to_do() {
     let data = closed().await;
     fs::remove_file(data.path().join("durable.fence")).expect("removed");
     let command = format!("bursar verify --data {} --rebuild-fence", data.path().display());
-    let said = refusal(data.path());
+    let said = refusal(data.path()).await;
     assert!(said.contains("durable.fence is missing") && said.contains(&command), "{said}");
     let (code, said) = verify(data.path(), &[]);
     assert!(code == 1 && said.contains(&command), "{said}");
@@ -90,7 +91,7 @@ async fn a_missing_fence_is_refused_and_the_message_says_what_to_do() {
     assert!(code == 1 && said.contains("is there"), "only a lost one is written anew: {said}");
     assert_eq!(assert_clean(data.path()), PAYOUTS);
     let server = Server::start(data.path());
-    let payouts = sums::check(&server.client().await, "s1").await;
+    let payouts = sums::check(&connect(&server).await, "s1").await;
     assert_eq!(payouts.len() as u64, PAYOUTS);
 }
 
@@ -111,7 +112,7 @@ async fn a_flipped_byte_is_refused_and_the_message_names_the_record() {
             log[*place] ^= 1;
             fs::write(damaged.path().join("sled/db"), log).expect("written");
             let said = if is_served {
-                refusal(damaged.path())
+                refusal(damaged.path()).await
             } else {
                 let (code, said) = verify(damaged.path(), &["--json"]);
                 assert_eq!(code, 1, "{said}");

@@ -5,13 +5,12 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use super::{SERVICES, connect, process::Server};
+use super::{SERVICES, process::Server};
 
 #[tokio::test]
 async fn the_server_and_each_service_are_healthy() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let server = Server::start("memory", folder.path());
-    let mut health = HealthClient::new(connect(&server).await);
+    let server = Server::in_memory();
+    let mut health = HealthClient::new(server.channel().await);
     for service in SERVICES.into_iter().chain([""]) {
         let request = HealthCheckRequest { service: service.to_owned() };
         let answer = health.check(request).await.expect(service).into_inner();

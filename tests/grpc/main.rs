@@ -9,8 +9,6 @@ mod log;
 mod reflection;
 mod stop;
 
-use tonic::transport::{Channel, Endpoint};
-
 const SERVICES: [&str; 6] = [
     "bursar.v1.ShopService",
     "bursar.v1.QuotaService",
@@ -19,11 +17,3 @@ const SERVICES: [&str; 6] = [
     "bursar.v1.CaseService",
     "bursar.v1.EventService",
 ];
-
-async fn connect(server: &process::Server) -> Channel {
-    endpoint(server).connect().await.expect("a connection")
-}
-
-fn endpoint(server: &process::Server) -> Endpoint {
-    Endpoint::from_shared(format!("http://{}", server.address)).expect("an address")
-}

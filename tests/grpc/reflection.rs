@@ -1,7 +1,7 @@
 //! Reflection in both of its versions: every service is listed, and what it is
 //! made of can be fetched.
 
-use super::{SERVICES, connect, process::Server};
+use super::{SERVICES, process::Server};
 
 macro_rules! describes_itself {
     ($test:ident, $version:ident) => {
@@ -13,9 +13,8 @@ macro_rules! describes_itself {
                 server_reflection_response::MessageResponse,
             };
 
-            let folder = tempfile::tempdir().expect("a folder");
-            let server = Server::start("memory", folder.path());
-            let mut reflection = ServerReflectionClient::new(connect(&server).await);
+            let server = Server::in_memory();
+            let mut reflection = ServerReflectionClient::new(server.channel().await);
             let asked = [
                 MessageRequest::ListServices(String::new()),
                 MessageRequest::FileContainingSymbol("bursar.v1.PayoutService".to_owned()),

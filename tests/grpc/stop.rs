@@ -11,7 +11,7 @@ use tonic_health::pb::{
 };
 use tonic_prost::ProstCodec;
 
-use super::{connect, endpoint, process::Server};
+use super::process::Server;
 
 fn shop() -> GetShopRequest {
     GetShopRequest { name: "platforms/p/shops/s".to_owned() }
@@ -19,9 +19,8 @@ fn shop() -> GetShopRequest {
 
 #[tokio::test]
 async fn a_server_that_is_told_to_stop_drains_and_ends_well() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut server = Server::start("memory", folder.path());
-    let channel = connect(&server).await;
+    let mut server = Server::in_memory();
+    let channel = server.channel().await;
     let mut watch = HealthClient::new(channel.clone())
         .watch(HealthCheckRequest::default())
         .await
@@ -29,7 +28,7 @@ async fn a_server_that_is_told_to_stop_drains_and_ends_well() {
         .into_inner();
     let first = watch.message().await.expect("no error").expect("a status");
     assert_eq!(first.status(), ServingStatus::Serving);
-    let (send_the_rest, under_way) = call_under_way(connect(&server).await);
+    let (send_the_rest, under_way) = call_under_way(server.channel().await);
 
     server.tell_to_stop();
     let next = watch.message().await.expect("no error").expect("a status");
@@ -37,11 +36,11 @@ async fn a_server_that_is_told_to_stop_drains_and_ends_well() {
     drop(watch);
     // Load balancers need a while to notice: meanwhile calls are answered, also
     // on new connections.
-    let mut late = ShopServiceClient::new(connect(&server).await);
+    let mut late = ShopServiceClient::new(server.channel().await);
     assert_eq!(late.get_shop(shop()).await.expect_err("no shop").code(), Code::NotFound);
     drop((late, channel));
 
-    while endpoint(&server).connect().await.is_ok() {
+    while server.endpoint().connect().await.is_ok() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert!(!server.has_ended(), "it waits for the call under way");
@@ -49,8 +48,8 @@ async fn a_server_that_is_told_to_stop_drains_and_ends_well() {
     let answer = under_way.await.expect("no panic");
     assert_eq!(answer, Code::NotFound, "the call under way was answered");
 
-    let status = server.ended();
-    assert_eq!(status.code(), Some(0), "{}", server.log.join("\n"));
+    let status = server.ended().await;
+    assert_eq!(status.code(), Some(0), "{}", server.log());
 }
 
 /// A unary call whose request has begun, and whose message is sent when told:
