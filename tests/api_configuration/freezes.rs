@@ -1,16 +1,6 @@
-//! Freezes, and what a caller may not reach.
+//! Freezes.
 
-use std::{collections::HashMap, sync::Arc};
-
-use bursar::{
-    api::auth::Authenticator,
-    domain::{
-        name::{Id, ShopName},
-        who::{Caller, Role, RoleSet},
-    },
-    proto::v1::{self, case_service_server::CaseService, shop_service_server::ShopService},
-};
-use sha2::{Digest, Sha256};
+use bursar::proto::v1::{self, case_service_server::CaseService, shop_service_server::ShopService};
 use tonic::{Code, Request};
 
 use super::setup::*;
@@ -63,56 +53,4 @@ async fn a_part_of_a_balance_is_frozen_until_it_is_lifted() {
     let accounts = api.list_accounts(Request::new(list)).await.expect("accounts").into_inner();
     let available: Vec<&str> = accounts.accounts.iter().map(|a| &*a.available).collect();
     assert_eq!(available, ["100.00"]);
-}
-
-#[tokio::test]
-async fn what_is_out_of_reach_is_refused_whether_it_exists_or_not() {
-    let store = installed("0");
-    let all = api_on(store.clone(), Authenticator::Local);
-    furnish(&all).await;
-    for id in ["mine", "other"] {
-        all.create_shop(by("platform", new_shop(id))).await.expect("a shop");
-        let target = format!("platforms/p/shops/{id}");
-        let stop = freeze(&format!("f-{id}"), &target, v1::freeze::Scope::All, None);
-        all.create_freeze(by("platform", stop)).await.expect("a freeze");
-    }
-    all.engine.stop(true).await;
-    let mine = ShopName::parse("platforms/p/shops/mine").expect("a name");
-    let caller = Caller {
-        name: "back-office".into(),
-        roles: RoleSet::NONE.with(Role::Merchant).with(Role::Reviewer),
-        platforms: Id::parse("p").map(|p| vec![p]),
-        shops: Some(vec![mine]),
-    };
-    let callers = HashMap::from([(Sha256::digest("t").into(), caller)]);
-    let api = api_on(store, Authenticator::Tokens(Arc::new(callers)));
-    fn sent<T>(message: T) -> Request<T> {
-        let mut request = Request::new(message);
-        let token = tonic::metadata::MetadataValue::from_static("Bearer t");
-        request.metadata_mut().insert("authorization", token);
-        request
-    }
-    api.get_shop(sent(get_shop("platforms/p/shops/mine"))).await.expect("its own shop");
-    for name in ["platforms/p/shops/other", "platforms/p/shops/none", "platforms/q/shops/mine"] {
-        let answer = api.get_shop(sent(get_shop(name))).await;
-        assert_refused(answer, Code::PermissionDenied, "OUT_OF_REACH", &[]);
-    }
-    let parent = "platforms/p".to_owned();
-    let list = v1::ListShopsRequest { parent: parent.clone(), ..v1::ListShopsRequest::default() };
-    assert_eq!(refused(api.list_shops(sent(list)).await).1, "OUT_OF_REACH");
-    let list = v1::ListFreezesRequest { parent, ..v1::ListFreezesRequest::default() };
-    assert_eq!(refused(api.list_freezes(sent(list)).await).1, "OUT_OF_REACH");
-    for (id, expected) in [("other", "FREEZE_NOT_FOUND"), ("none", "FREEZE_NOT_FOUND")] {
-        let name = format!("platforms/p/freezes/f-{id}");
-        let answer = api.get_freeze(sent(v1::GetFreezeRequest { name: name.clone() })).await;
-        assert_eq!(refused(answer).1, expected);
-        let lift = v1::LiftFreezeRequest { name, ..v1::LiftFreezeRequest::default() };
-        assert_eq!(refused(api.lift_freeze(sent(lift)).await).1, expected);
-    }
-    let name = "platforms/p/freezes/f-mine".to_owned();
-    api.get_freeze(sent(v1::GetFreezeRequest { name })).await.expect("on its own shop");
-    assert_eq!(
-        refused(api.get_shop(Request::new(get_shop("platforms/p/shops/mine"))).await).0,
-        Code::Unauthenticated
-    );
 }

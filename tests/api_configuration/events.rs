@@ -1,0 +1,102 @@
+//! Listing events: page by page, also through records that have none.
+
+use bursar::{
+    api::{auth::Authenticator, service::Api},
+    domain::{
+        change::Record,
+        event::{Event, EventKind},
+        name::ShopName,
+        who::Author,
+    },
+    proto::v1::{self, event_service_server::EventService},
+    store::{Commit, Store, memory::MemoryStore},
+};
+use tonic::Request;
+
+use super::setup::*;
+
+/// Records looked through in one go, and one more.
+const MANY: u64 = 1001;
+
+fn record(sequence: u64, shops: &[&str]) -> Record {
+    let event = |shop: &&str| Event {
+        effect_time: at("2026-01-01T00:00:00Z"),
+        shop: ShopName::parse(&format!("platforms/p/shops/{shop}")),
+        kind: EventKind::Configured(format!("platforms/p/shops/{shop}").into()),
+    };
+    Record {
+        sequence,
+        at: at("2026-01-01T00:00:00Z"),
+        author: Author { caller: "test".into(), actor: None },
+        operation: "Test".into(),
+        changes: Vec::new(),
+        events: shops.iter().map(event).collect(),
+    }
+}
+
+/// A service whose journal has these records behind those of its own start.
+async fn api_with(records: impl Fn(u64) -> Vec<Record>) -> (Api, u64) {
+    let mut store = MemoryStore::new();
+    let before = api_on(store.clone(), Authenticator::Local);
+    furnish(&before).await;
+    before.engine.stop(true).await;
+    let tip = store.begin().expect("a tip").sequence;
+    store.commit(Commit { records: records(tip), rows: Vec::new() }).expect("memory commits");
+    (api_on(store, Authenticator::Local), tip)
+}
+
+async fn list(api: &Api, parent: &str, cursor: &str, size: i32) -> v1::ListEventsResponse {
+    let request = v1::ListEventsRequest {
+        parent: parent.to_owned(),
+        cursor: cursor.to_owned(),
+        page_size: size,
+        ..v1::ListEventsRequest::default()
+    };
+    api.list_events(Request::new(request)).await.expect("events").into_inner()
+}
+
+#[tokio::test]
+async fn the_cursor_gets_behind_records_without_events() {
+    let records = |tip| (1..=MANY).map(|n| record(tip + n, &[])).collect();
+    let (api, tip) = api_with(records).await;
+    let shop = "platforms/p/shops/s";
+    let own = list(&api, shop, "", 1000).await;
+    assert!(!own.more && !own.events.is_empty());
+    assert!(own.next_cursor.starts_with(&format!("c{}.", tip + MANY)), "{}", own.next_cursor);
+    let none = list(&api, shop, &own.next_cursor, 1000).await;
+    assert_eq!((none.events, none.more, none.next_cursor), (Vec::new(), false, own.next_cursor));
+}
+
+#[tokio::test]
+async fn pages_of_any_size_have_every_event_once() {
+    let shops: [&[&str]; 3] = [&["s", "t", "s"], &[], &["t"]];
+    let records = |tip: u64| {
+        let mut records = Vec::new();
+        for (n, shops) in (1..=2 * MANY).zip(shops.iter().cycle()) {
+            records.push(record(tip + n, shops));
+        }
+        records
+    };
+    let (api, _) = api_with(records).await;
+    for parent in ["platforms/p", "platforms/p/shops/s"] {
+        let mut whole = Vec::new();
+        for size in [7, 400, 1000] {
+            let (mut all, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let page = list(&api, parent, &cursor, size).await;
+                assert!(page.events.len() <= usize::try_from(size).expect("a size"));
+                all.extend(page.events.into_iter().map(|event| event.cursor));
+                cursor = page.next_cursor;
+                if !page.more {
+                    break;
+                }
+            }
+            assert!(all.len() as u64 > MANY, "{parent}: {}", all.len());
+            if whole.is_empty() {
+                whole = all;
+            } else {
+                assert_eq!(all, whole, "{parent} by {size}");
+            }
+        }
+    }
+}
