@@ -152,6 +152,14 @@ fn hex(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
+/// Every role may read what it reaches.
+pub const READ: &[Role] =
+    &[Role::Platform, Role::Admin, Role::Merchant, Role::Payer, Role::Reviewer, Role::Auditor];
+
+/// A merchant sees what stops its own shops.
+pub const SEE: &[Role] =
+    &[Role::Platform, Role::Admin, Role::Reviewer, Role::Auditor, Role::Merchant];
+
 /// Roles that may call a method.
 pub fn require_role(caller: &Caller, any_of: &[Role]) -> Result<(), Refusal> {
     if any_of.iter().any(|role| caller.roles.has(*role)) {

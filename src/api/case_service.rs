@@ -3,7 +3,7 @@
 use tonic::{Request, Response, Status};
 
 use super::{
-    auth::{require_platform, require_role, require_shop},
+    auth::{SEE, require_platform, require_role, require_shop},
     content::identity,
     convert_freeze::{self, freeze_name, to_freeze},
     freeze_reads,
@@ -17,9 +17,6 @@ use crate::{
 };
 
 const FREEZE: &[Role] = &[Role::Platform, Role::Admin, Role::Reviewer];
-/// A merchant sees what stops its own shops.
-pub const SEE: &[Role] =
-    &[Role::Platform, Role::Admin, Role::Reviewer, Role::Auditor, Role::Merchant];
 
 fn freeze(row: &Row) -> Result<Response<v1::Freeze>, Status> {
     let Row::Freeze(freeze) = row else { return Err(unexpected().into()) };

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     decision::{
+        reply::{LimitUsage, Usage},
         spec::Spec,
-        usage::{LimitUsage, Usage},
     },
     domain::{
         amount::Amount,

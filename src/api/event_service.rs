@@ -3,10 +3,9 @@
 use tonic::{Request, Response, Status};
 
 use super::{
-    auth::{require_role, require_shop, require_whole_platform},
+    auth::{READ, require_role, require_shop, require_whole_platform},
     convert::{self, to_time},
     page,
-    payout_service::READ,
     problems::Problems,
     receipt::{self, Style},
     render::fill,

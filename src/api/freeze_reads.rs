@@ -3,8 +3,7 @@
 //! it they are not there.
 
 use super::{
-    auth::{require_role, require_shop, require_whole_platform},
-    case_service::SEE,
+    auth::{SEE, require_role, require_shop, require_whole_platform},
     convert_freeze::{self, to_freeze},
     convert_shop::platform_name,
     lookup::{self, Page},

@@ -3,11 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    auth::{require_role, require_shop},
+    auth::{READ, require_role, require_shop},
     convert,
     convert_payout::to_payout,
     page,
-    payout_service::READ,
     problems::Problems,
     receipt::{self, Style},
     service::{Api, Language},

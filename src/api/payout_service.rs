@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use tonic::{Request, Response, Status};
 
 use super::{
-    auth::{require_role, require_shop},
+    auth::{READ, require_role, require_shop},
     convert,
     convert_payout::{self, Asked, text, to_payout},
     identity, payout_reads,
@@ -35,9 +35,6 @@ use crate::{
 
 const ASK: &[Role] = &[Role::Platform, Role::Merchant];
 const PAY: &[Role] = &[Role::Platform, Role::Payer];
-/// Every role may read what it reaches.
-pub const READ: &[Role] =
-    &[Role::Platform, Role::Admin, Role::Merchant, Role::Payer, Role::Reviewer, Role::Auditor];
 
 /// Names of the fields that make up a request's content.
 static FIELDS: LazyLock<Arc<std::collections::BTreeMap<u32, String>>> = LazyLock::new(|| {

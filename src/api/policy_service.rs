@@ -5,10 +5,9 @@ use sha2::{Digest, Sha256};
 use tonic::{Request, Response, Status};
 
 use super::{
-    auth::{require_platform, require_role, require_whole_platform},
+    auth::{READ, require_platform, require_role, require_whole_platform},
     convert::{self, to_time},
     page,
-    payout_service::READ,
     policy::{self, Problem},
     policy_reading::{problem, read},
     problems::Problems,

@@ -1,11 +1,10 @@
 //! Reading operators and grants.
 
 use super::{
-    auth::{require_role, require_shop},
+    auth::{READ, require_role, require_shop},
     convert_operator::{operator_name, to_grant, to_operator},
     convert_shop::shop_name,
     lookup::{self, Page},
-    payout_service::READ,
     problems::Problems,
     service::Api,
 };

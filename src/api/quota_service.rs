@@ -3,11 +3,10 @@
 use tonic::{Request, Response, Status};
 
 use super::{
-    auth::{require_role, require_shop},
+    auth::{READ, require_role, require_shop},
     content::identity,
     convert_operator::{self, grant_name, operator_name, to_grant, to_operator},
     convert_usage,
-    payout_service::READ,
     problems::Problems,
     quota_reads,
     service::{Api, Language, unexpected},

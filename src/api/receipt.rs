@@ -8,8 +8,8 @@ use crate::{
         service::Language,
     },
     decision::{
-        command::Check,
         judge::{Wanted, judge},
+        reply::Check,
     },
     domain::{
         amount::Amount,

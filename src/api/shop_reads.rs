@@ -1,13 +1,12 @@
 //! Reading platforms, shops, orders, accounts and movements.
 
 use super::{
-    auth::{require_role, require_shop, require_whole_platform},
+    auth::{READ, require_role, require_shop, require_whole_platform},
     convert_account::{account_name, to_account, to_movement},
     convert_order::to_order,
     convert_shop::{platform_name, shop_name, to_platform, to_shop},
     lookup::{self, Page},
     page,
-    payout_service::READ,
     problems::Problems,
     service::Api,
 };

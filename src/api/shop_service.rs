@@ -3,12 +3,11 @@
 use tonic::{Request, Response, Status};
 
 use super::{
-    auth::{require_platform, require_role, require_shop, require_whole_platform},
+    auth::{READ, require_platform, require_role, require_shop, require_whole_platform},
     content::identity,
     convert_account::{self, account_name, to_account, to_movement},
     convert_order::{self, to_order},
     convert_shop::{self, platform_name, shop_name, to_platform, to_shop},
-    payout_service::READ,
     problems::Problems,
     service::{Api, unexpected},
     shop_reads,

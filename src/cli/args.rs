@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{Ink, call, demo, policy, scenario, serve, store, verify};
+use super::{Ink, call, demo, failed, policy, scenario, serve, store, verify};
 
 /// Bursar decides whether money may leave a shop's account, holds the amount,
 /// and can say why.
@@ -58,10 +58,4 @@ pub fn main() -> ExitCode {
             Command::Verify(args) => verify::run(&args),
         }
     })
-}
-
-/// Says why and gives up.
-pub fn failed(problem: &str) -> ExitCode {
-    eprintln!("{} {problem}", Ink::on(&std::io::stderr()).bad("error:"));
-    ExitCode::FAILURE
 }

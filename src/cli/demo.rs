@@ -13,8 +13,7 @@ use clap::Args;
 use prost_reflect::DynamicMessage;
 
 use super::{
-    Ink,
-    args::failed,
+    Ink, failed,
     local::{LocalFactory, Opener, ScratchDir},
     paper::Paper,
     scenario::{self, Action, ClockStep, Loaded, Observer, Step},

@@ -1,7 +1,7 @@
 //! The commands of the `bursar` binary, one module each, and what they share:
-//! colours. Parsing of the whole command line is not here.
+//! colours, and how they give up. Parsing of the whole command line is not here.
 
-use std::io::IsTerminal;
+use std::{io::IsTerminal, process::ExitCode};
 
 pub mod args;
 pub mod call;
@@ -54,4 +54,10 @@ impl Ink {
     fn paint(self, code: &str, text: &str) -> String {
         if self.on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
+}
+
+/// Says why and gives up.
+pub fn failed(problem: &str) -> ExitCode {
+    eprintln!("{} {problem}", Ink::on(&std::io::stderr()).bad("error:"));
+    ExitCode::FAILURE
 }

@@ -8,7 +8,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 
-use super::{Ink, args::failed};
+use super::{Ink, failed};
 use crate::{
     api::{policy, policy_reading},
     proto::v1,

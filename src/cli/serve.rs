@@ -6,7 +6,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 
-use super::{args::failed, store};
+use super::{failed, store};
 use crate::{
     api::auth::Authenticator,
     engine::{Options, clock::SystemClock},

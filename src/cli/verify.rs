@@ -12,7 +12,7 @@ use std::{
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Ink, args::failed};
+use super::{Ink, failed};
 use crate::{
     api::policy_reading::compile_stored,
     decision::authorize::recompute,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    command::{Context, Reply},
+    context::Context,
     evaluate::Situation,
     facts::{self},
     judge::{self, Wanted},
@@ -13,6 +13,7 @@ use super::{
     out::{Judgement, Out},
     reading,
     replay::{self, Seen},
+    reply::Reply,
     spec::{Prepared, Spec},
 };
 use crate::domain::{

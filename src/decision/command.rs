@@ -1,20 +1,10 @@
-//! What can be asked of the core, and what it answers.
+//! What can be asked of the core.
 
-use std::{sync::Arc, time::Duration};
-
-use super::{authorize, configure, due, life, loaded::Loaded, out::Judgement, settle, spec, usage};
-use crate::domain::{
-    account::{Account, Movement, Position},
-    amount::Currency,
-    decision::{Decision, Inputs, Verdict},
-    instant::Instant,
-    key::Key,
-    name::{Id, OperatorName, RevisionName},
-    payout::Payout,
-    policy::{Policies, Policy},
-    row::Row,
-    who::{Author, RoleSet},
+use super::{
+    authorize, configure, context::Context, due, life, loaded::Loaded, out::Judgement, settle,
+    spec, usage,
 };
+use crate::domain::key::Key;
 
 /// Something to decide or change.
 #[derive(Clone, Debug)]
@@ -37,103 +27,6 @@ pub enum Command {
     Configure(Box<configure::Configure>),
     /// Read the use of limits.
     Usage(usage::ReadUsage),
-}
-
-/// What a command is judged with, besides rows.
-pub struct Context<'a> {
-    /// The time of the decision.
-    pub now: Instant,
-    /// Who asks.
-    pub author: Author,
-    /// In which roles.
-    pub roles: RoleSet,
-    /// Compiled policies of revisions in programmes that were loaded.
-    pub policies: &'a dyn Policies,
-    /// An id for what the command makes.
-    pub fresh: Id,
-    /// How long denied and configuration request ids are remembered.
-    pub remember: Duration,
-}
-
-impl std::fmt::Debug for Context<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Context")
-            .field("now", &self.now)
-            .field("author", &self.author)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Context<'_> {
-    /// The policy of a revision that a programme lists.
-    pub fn policy(&self, revision: &RevisionName) -> Arc<Policy> {
-        self.policies
-            .policy(revision)
-            .expect("every stored revision was compiled when it was stored or loaded")
-    }
-}
-
-/// What a command is answered with.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Reply {
-    /// A decision that was recorded.
-    Decided {
-        /// The decision.
-        decision: Box<Decision>,
-        /// Its payout now.
-        payout: Option<Box<Payout>>,
-        /// Whether it was made before.
-        replayed: bool,
-    },
-    /// A check: what would be decided.
-    Checked(Box<Check>),
-    /// A payout as it is now.
-    Payout(Box<Payout>),
-    /// A configured resource as it is now.
-    Row(Arc<Row>),
-    /// An account as it is now.
-    Account {
-        /// The account.
-        account: Account,
-        /// Its money.
-        position: Position,
-    },
-    /// A resource that is gone.
-    Deleted,
-    /// A movement and its account after it.
-    Moved {
-        /// The movement.
-        movement: Movement,
-        /// The account.
-        account: Account,
-        /// Its money after it.
-        position: Position,
-        /// Whether it was recorded before.
-        replayed: bool,
-    },
-    /// The use of limits.
-    Usage(usage::Usage),
-    /// Something due was done, or was not due any more.
-    Done,
-}
-
-/// What would be decided.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Check {
-    /// What it was worked out from.
-    pub inputs: Inputs,
-    /// What would be decided.
-    pub verdict: Verdict,
-    /// The revision asked.
-    pub revision: RevisionName,
-    /// Its currency.
-    pub currency: Currency,
-    /// The order concerned.
-    pub order: Option<crate::domain::name::OrderName>,
-    /// The operator asking.
-    pub operator: Option<OperatorName>,
-    /// When a hold made now would expire.
-    pub expire_time: Option<Instant>,
 }
 
 impl Command {

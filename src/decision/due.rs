@@ -2,10 +2,11 @@
 //! instants, each once, also after downtime.
 
 use super::{
-    command::{Context, Reply},
+    context::Context,
     life,
     loaded::Loaded,
     out::{Judgement, Out},
+    reply::Reply,
 };
 use crate::domain::{
     change::Change, event::EventKind, instant::Instant, key::Key, name::PayoutName, payout::Payout,

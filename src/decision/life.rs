@@ -5,11 +5,12 @@
 use std::sync::Arc;
 
 use super::{
-    command::{Context, Reply},
+    context::Context,
     due,
     loaded::Loaded,
     out::{Judgement, Out},
     reading,
+    reply::Reply,
 };
 use crate::domain::{
     account::BalanceChange,

@@ -10,6 +10,7 @@
 pub mod authorize;
 pub mod command;
 pub mod configure;
+pub mod context;
 pub mod due;
 pub mod evaluate;
 pub mod facts;
@@ -21,11 +22,14 @@ pub mod looked_at;
 pub mod out;
 pub mod reading;
 pub mod replay;
+pub mod reply;
 pub mod reset;
 pub mod settle;
 pub mod spec;
 pub mod usage;
 
-pub use command::{Command, Context, Reply};
+pub use command::Command;
+pub use context::Context;
 pub use loaded::Loaded;
 pub use out::Judgement;
+pub use reply::Reply;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::command::Reply;
+use super::reply::Reply;
 use crate::domain::{
     change::Change,
     event::{Event, EventKind},

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::{
-    command::Context,
+    context::Context,
     due,
     life::{self, book, keep, refuse, transition, wrong_state},
     loaded::Loaded,

@@ -5,12 +5,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    command::{Check, Context, Reply},
+    context::Context,
     facts::{self, Sources},
     judge::{self, Wanted},
     loaded::Loaded,
     out::Judgement,
     reading,
+    reply::{Check, Reply},
 };
 use crate::domain::{
     amount::{Amount, Currency},

@@ -1,24 +1,23 @@
 //! Reads the use of a programme's limits for a shop, operator and order.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use super::{
-    command::{Context, Reply},
+    context::Context,
     facts,
     loaded::Loaded,
     looked_at,
     out::Judgement,
     reading,
+    reply::{LimitUsage, Reply, Usage},
     spec::{Spec, not_active, the_programme},
 };
 use crate::domain::{
-    amount::{Amount, Factor},
+    amount::Factor,
     decision::{Inputs, Reading},
     finding::Unit,
-    instant::Instant,
     key::Key,
     limit::{Limit, Quantity},
-    name::RevisionName,
     policy::{Field, Origin, Policy},
     refusal::Refusal,
     window::Window,
@@ -29,38 +28,6 @@ use crate::domain::{
 pub struct ReadUsage {
     /// What is asked about.
     pub spec: Spec,
-}
-
-/// The use of limits.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Usage {
-    /// A row per limit.
-    pub limits: Vec<LimitUsage>,
-    /// When it was read.
-    pub read_time: Instant,
-    /// The revision in force.
-    pub revision: RevisionName,
-}
-
-/// The use of one limit.
-#[derive(Clone, PartialEq, Debug)]
-pub struct LimitUsage {
-    /// Position of the limit in the policy.
-    pub limit: usize,
-    /// What it is counted over, by fact name.
-    pub scope: BTreeMap<Arc<str>, Arc<str>>,
-    /// The bound, if it is known.
-    pub bound: Option<Amount>,
-    /// Confirmed use.
-    pub used: Amount,
-    /// Held.
-    pub held: Amount,
-    /// What the numbers count.
-    pub unit: Unit,
-    /// The window.
-    pub window: Option<(Instant, Instant)>,
-    /// When use falls next by a window's end or an entry that leaves it.
-    pub reset_time: Option<Instant>,
 }
 
 impl ReadUsage {

@@ -2,7 +2,7 @@
 //! where a larger one passes and a smaller one does not.
 
 use bursar::{
-    decision::{Command, Reply, command::Check, evaluate::Situation, judge::answer, spec::Spec},
+    decision::{Command, Reply, evaluate::Situation, judge::answer, reply::Check, spec::Spec},
     domain::{
         amount::Amount,
         decision::{Answer, Inputs},

@@ -6,10 +6,10 @@ use bursar::{
     decision::{
         Command, Judgement,
         authorize::{Authorize, recompute},
-        command::Reply,
         configure::{Lift, NewFreeze, What},
         due::Due,
         life::{Cancel, Execute},
+        reply::Reply,
         settle::{GiveBack, Settle},
         spec::Spec,
     },

@@ -4,11 +4,7 @@ use std::sync::Arc;
 
 use super::{
     super::{
-        command::{Context, Reply},
-        loaded::Loaded,
-        out::Out,
-        reading,
-        spec::check_amount,
+        context::Context, loaded::Loaded, out::Out, reading, reply::Reply, spec::check_amount,
     },
     edit::{Edit, check_etag},
     exists, put, shop_keys,

@@ -3,12 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    super::{
-        command::{Context, Reply},
-        loaded::Loaded,
-        out::Out,
-        spec::check_amount,
-    },
+    super::{context::Context, loaded::Loaded, out::Out, reply::Reply, spec::check_amount},
     exists, shop_keys,
 };
 use crate::domain::{

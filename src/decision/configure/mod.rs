@@ -18,11 +18,12 @@ pub use policy::{Activate, NewRevision};
 use std::sync::Arc;
 
 use super::{
-    command::{Context, Reply},
+    context::Context,
     life,
     loaded::Loaded,
     out::{Judgement, Out},
     replay::{self, Seen},
+    reply::Reply,
 };
 use crate::domain::{
     change::Change,

@@ -3,11 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    super::{
-        command::{Context, Reply},
-        loaded::Loaded,
-        out::Out,
-    },
+    super::{context::Context, loaded::Loaded, out::Out, reply::Reply},
     edit::{Edit, check_etag},
     exists, put, shop_keys,
 };

@@ -5,12 +5,7 @@
 use std::sync::Arc;
 
 use super::{
-    super::{
-        command::{Context, Reply},
-        loaded::Loaded,
-        out::Out,
-        spec::the_programme,
-    },
+    super::{context::Context, loaded::Loaded, out::Out, reply::Reply, spec::the_programme},
     put,
 };
 use crate::domain::{

@@ -1,12 +1,7 @@
 //! Platforms, shops and orders.
 
 use super::{
-    super::{
-        command::{Context, Reply},
-        loaded::Loaded,
-        out::Out,
-        spec::newer_order,
-    },
+    super::{context::Context, loaded::Loaded, out::Out, reply::Reply, spec::newer_order},
     edit::{Edit, check_etag},
     exists, put,
 };

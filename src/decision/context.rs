@@ -1,0 +1,44 @@
+//! What a command is judged with, besides rows.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::domain::{
+    instant::Instant,
+    name::{Id, RevisionName},
+    policy::{Policies, Policy},
+    who::{Author, RoleSet},
+};
+
+/// What a command is judged with, besides rows.
+pub struct Context<'a> {
+    /// The time of the decision.
+    pub now: Instant,
+    /// Who asks.
+    pub author: Author,
+    /// In which roles.
+    pub roles: RoleSet,
+    /// Compiled policies of revisions in programmes that were loaded.
+    pub policies: &'a dyn Policies,
+    /// An id for what the command makes.
+    pub fresh: Id,
+    /// How long denied and configuration request ids are remembered.
+    pub remember: Duration,
+}
+
+impl std::fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context")
+            .field("now", &self.now)
+            .field("author", &self.author)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Context<'_> {
+    /// The policy of a revision that a programme lists.
+    pub fn policy(&self, revision: &RevisionName) -> Arc<Policy> {
+        self.policies
+            .policy(revision)
+            .expect("every stored revision was compiled when it was stored or loaded")
+    }
+}

@@ -1,0 +1,109 @@
+//! What the core answers.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::domain::{
+    account::{Account, Movement, Position},
+    amount::{Amount, Currency},
+    decision::{Decision, Inputs, Verdict},
+    finding::Unit,
+    instant::Instant,
+    name::{OperatorName, OrderName, RevisionName},
+    payout::Payout,
+    row::Row,
+};
+
+/// What a command is answered with.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Reply {
+    /// A decision that was recorded.
+    Decided {
+        /// The decision.
+        decision: Box<Decision>,
+        /// Its payout now.
+        payout: Option<Box<Payout>>,
+        /// Whether it was made before.
+        replayed: bool,
+    },
+    /// A check: what would be decided.
+    Checked(Box<Check>),
+    /// A payout as it is now.
+    Payout(Box<Payout>),
+    /// A configured resource as it is now.
+    Row(Arc<Row>),
+    /// An account as it is now.
+    Account {
+        /// The account.
+        account: Account,
+        /// Its money.
+        position: Position,
+    },
+    /// A resource that is gone.
+    Deleted,
+    /// A movement and its account after it.
+    Moved {
+        /// The movement.
+        movement: Movement,
+        /// The account.
+        account: Account,
+        /// Its money after it.
+        position: Position,
+        /// Whether it was recorded before.
+        replayed: bool,
+    },
+    /// The use of limits.
+    Usage(Usage),
+    /// Something due was done, or was not due any more.
+    Done,
+}
+
+/// What would be decided.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Check {
+    /// What it was worked out from.
+    pub inputs: Inputs,
+    /// What would be decided.
+    pub verdict: Verdict,
+    /// The revision asked.
+    pub revision: RevisionName,
+    /// Its currency.
+    pub currency: Currency,
+    /// The order concerned.
+    pub order: Option<OrderName>,
+    /// The operator asking.
+    pub operator: Option<OperatorName>,
+    /// When a hold made now would expire.
+    pub expire_time: Option<Instant>,
+}
+
+/// The use of limits.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Usage {
+    /// A row per limit.
+    pub limits: Vec<LimitUsage>,
+    /// When it was read.
+    pub read_time: Instant,
+    /// The revision in force.
+    pub revision: RevisionName,
+}
+
+/// The use of one limit.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LimitUsage {
+    /// Position of the limit in the policy.
+    pub limit: usize,
+    /// What it is counted over, by fact name.
+    pub scope: BTreeMap<Arc<str>, Arc<str>>,
+    /// The bound, if it is known.
+    pub bound: Option<Amount>,
+    /// Confirmed use.
+    pub used: Amount,
+    /// Held.
+    pub held: Amount,
+    /// What the numbers count.
+    pub unit: Unit,
+    /// The window.
+    pub window: Option<(Instant, Instant)>,
+    /// When use falls next by a window's end or an entry that leaves it.
+    pub reset_time: Option<Instant>,
+}
