@@ -13,7 +13,7 @@ use tokio::{
 };
 use tokio_stream::{
     Stream, StreamExt,
-    wrappers::{TcpListenerStream, UnboundedReceiverStream},
+    wrappers::UnboundedReceiverStream,
 };
 use tonic::transport::{Channel, Endpoint, Uri, server::Connected};
 
@@ -25,7 +25,7 @@ use crate::{
         Options,
         clock::{Clock, ManualClock},
     },
-    server::{Drain, Parts, Service},
+    server::{self, Drain, Parts, Service},
     store::{Store, memory::MemoryStore},
 };
 
@@ -158,7 +158,7 @@ impl Running {
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .map_err(|error| error.to_string())?;
-        Ok(Self::serve(service, TcpListenerStream::new(listener), endpoint.connect_lazy()))
+        Ok(Self::serve(service, server::incoming(listener), endpoint.connect_lazy()))
     }
 
     fn serve<IO>(

@@ -4,13 +4,12 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 
 use super::{failed, store};
 use crate::{
     api::auth::Authenticator,
     engine::{Options, clock::SystemClock},
-    server::{Drain, Parts, Service},
+    server::{self, Drain, Parts, Service},
     telemetry,
 };
 
@@ -94,7 +93,7 @@ pub async fn serve(args: &ServeArgs) -> Result<(), String> {
     };
     let stop = told_to_stop();
     tracing::info!(%address, store = args.store, data = %args.data.display(), callers, "serving");
-    let incoming = TcpListenerStream::new(listener);
+    let incoming = server::incoming(listener);
     let served = service.serve(incoming, stop, Drain::default()).await;
     tracing::info!("putting the store away");
     service.stop(true).await;
