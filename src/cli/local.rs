@@ -11,10 +11,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
-use tokio_stream::{
-    Stream, StreamExt,
-    wrappers::UnboundedReceiverStream,
-};
+use tokio_stream::{Stream, StreamExt, wrappers::UnboundedReceiverStream};
 use tonic::transport::{Channel, Endpoint, Uri, server::Connected};
 
 use super::scenario::{Host, HostFactory, Pending};
