@@ -35,7 +35,8 @@ pub struct DemoArgs {
     /// that is removed at the end.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Directory of the policy files that the story names.
+    /// Directory of the policy files that the story names. Published ones come
+    /// with the program.
     #[arg(long, value_name = "DIR", default_value = "policies")]
     policies: PathBuf,
     /// Another story, in the format of scenarios.
@@ -84,46 +85,49 @@ async fn play(args: &DemoArgs) -> Result<(), String> {
             return Err(all.join("\n"));
         }
     };
+    let listen = a_port(args.listen)?;
     let directory = data.clone();
     let opener: Opener = Arc::new(move || store::open("sled", &directory));
     let factory =
         LocalFactory::new(Arc::new(move || Ok((opener.clone(), None))), Options::default())
-            .listening(args.listen);
+            .listening(listen);
     let options =
         scenario::Options { policies: args.policies.clone(), ..scenario::Options::default() };
     let mut teller = Teller { paper: Paper::new(Ink::on(&stdout())), told: false };
-    teller.title(&story.name, args.listen, &data);
-    let host =
+    teller.title(&story.name, listen, &data);
+    let mut host =
         scenario::play(&story, &factory, &options, &mut teller).await.map_err(|failure| {
             format!(
                 "the story broke off at {}: expected {}, came {}",
                 failure.what, failure.expected, failure.came
             )
         })?;
-    drop(host);
+    // The store has one owner at a time, and the next is the service itself.
+    host.stop().await?;
     if args.once {
         return Ok(());
     }
-    stay(args, data, &mut teller).await
+    stay(listen, data, &mut teller).await
 }
 
 /// Serves the same store on the machine's own clock.
-async fn stay(args: &DemoArgs, data: PathBuf, teller: &mut Teller) -> Result<(), String> {
+async fn stay(listen: SocketAddr, data: PathBuf, teller: &mut Teller) -> Result<(), String> {
     teller.say(&format!(
         "The day is over. The service stays up on {} with everything above; try\n\n  bursar call PayoutService/ListPayouts -d '{{\"parent\": \"platforms/demo/shops/teahouse\"}}' --addr http://{}\n\nCtrl-C stops it.",
-        args.listen, args.listen
+        listen, listen
     ));
-    let serve_args = ServeArgs {
-        listen: args.listen,
-        store: "sled".to_owned(),
-        data,
-        tokens: None,
-        insecure: false,
-    };
-    match serve::serve(&serve_args).await {
-        Ok(()) => Ok(()),
-        Err(problem) => Err(problem),
-    }
+    let serve_args =
+        ServeArgs { listen, store: "sled".to_owned(), data, tokens: None, insecure: false };
+    serve::serve(&serve_args).await
+}
+
+/// The address with a port: what is free if none was asked for. The story and
+/// the service after it are found at the same one.
+fn a_port(listen: SocketAddr) -> Result<SocketAddr, String> {
+    let listener = std::net::TcpListener::bind(listen);
+    listener
+        .and_then(|listener| listener.local_addr())
+        .map_err(|error| format!("cannot listen on {listen}: {error}"))
 }
 
 /// Tells the story as it goes.

@@ -221,6 +221,15 @@ impl Host for LocalHost {
             self.run().await
         })
     }
+
+    fn stop(&mut self) -> Pending<'_, ()> {
+        Box::pin(async move {
+            if let Some(running) = self.running.take() {
+                running.stop(true).await;
+            }
+            Ok(())
+        })
+    }
 }
 
 impl Drop for LocalHost {

@@ -9,6 +9,7 @@ pub mod demo;
 pub mod local;
 pub mod paper;
 pub mod policy;
+pub mod published;
 pub mod scenario;
 pub mod serve;
 pub mod store;

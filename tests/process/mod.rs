@@ -32,7 +32,8 @@ pub struct Server {
     reader: Option<JoinHandle<()>>,
 }
 
-fn bursar() -> Command {
+/// The binary, without what the machine's environment says to it.
+pub fn bursar() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bursar"));
     for name in ["BURSAR_LISTEN", "BURSAR_STORE", "BURSAR_DATA", "BURSAR_TOKENS", "BURSAR_LOG"] {
         command.env_remove(name);

@@ -348,6 +348,10 @@ impl Host for FakeHost {
         self.channel = connect(&self.state);
         Box::pin(async { Ok(()) })
     }
+
+    fn stop(&mut self) -> Pending<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 /// Starts fakes that all lie alike.

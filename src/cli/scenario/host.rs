@@ -24,6 +24,9 @@ pub trait Host: Send {
     /// Stops it and opens the same store again, at the same instant. Without
     /// `drain` it stops as if it were killed between two requests.
     fn restart(&mut self, drain: bool) -> Pending<'_, ()>;
+
+    /// Stops it for good. When this is done, others can open its store.
+    fn stop(&mut self) -> Pending<'_, ()>;
 }
 
 /// Starts services, each on an empty store of its own.

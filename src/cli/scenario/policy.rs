@@ -4,18 +4,18 @@ use tonic::{Request, Status, metadata::MetadataMap, transport::Channel};
 
 use super::run::{Options, Trouble};
 use crate::{
+    cli::published,
     proto::v1::{self, policy_service_client::PolicyServiceClient},
     wire,
 };
 
-/// The policy's YAML: what overrides the file, or the file.
+/// The policy's YAML: what overrides the file, the file, or the published one.
 pub(super) fn text(options: &Options, file: &str) -> Result<String, Trouble> {
     if let Some(text) = options.policy_override.get(file) {
         return Ok(text.clone());
     }
-    let path = options.policies.join(file);
-    std::fs::read_to_string(&path).map_err(|error| {
-        let expected = format!("the policy {}", path.display());
+    published::policy(&options.policies, file).map_err(|error| {
+        let expected = format!("the policy {}", options.policies.join(file).display());
         Trouble::new("reading the policy", expected, error.to_string())
     })
 }
