@@ -87,7 +87,7 @@ async fn play(args: &DemoArgs) -> Result<(), String> {
     };
     let listen = a_port(args.listen)?;
     let directory = data.clone();
-    let opener: Opener = Arc::new(move || store::open("sled", &directory));
+    let opener: Opener = Arc::new(move || store::open("sled", &directory, None));
     let factory =
         LocalFactory::new(Arc::new(move || Ok((opener.clone(), None))), Options::default())
             .listening(listen);
@@ -113,11 +113,16 @@ async fn play(args: &DemoArgs) -> Result<(), String> {
 /// Serves the same store on the machine's own clock.
 async fn stay(listen: SocketAddr, data: PathBuf, teller: &mut Teller) -> Result<(), String> {
     teller.say(&format!(
-        "The day is over. The service stays up on {} with everything above; try\n\n  bursar call PayoutService/ListPayouts -d '{{\"parent\": \"platforms/demo/shops/teahouse\"}}' --addr http://{}\n\nCtrl-C stops it.",
-        listen, listen
+        "The day is over. The service stays up on {listen} with everything above; try\n\n  bursar call PayoutService/ListPayouts -d '{{\"parent\": \"platforms/demo/shops/teahouse\"}}' --addr http://{listen}\n\nCtrl-C stops it."
     ));
-    let serve_args =
-        ServeArgs { listen, store: "sled".to_owned(), data, tokens: None, insecure: false };
+    let serve_args = ServeArgs {
+        listen,
+        store: "sled".to_owned(),
+        data,
+        checkpoint_records: None,
+        tokens: None,
+        insecure: false,
+    };
     serve::serve(&serve_args).await
 }
 

@@ -194,11 +194,12 @@ fn as_json(data: &Path, checked: &Result<Report, Damage>, recount: &Recount) -> 
     let store = match checked {
         Ok(report) => json!({
             "last_time": last_time(report),
-            "chunks": report.chunks,
+            "commits": report.commits,
             "rows": report.rows,
             "fence": report.fence,
             "checkpoint": report.checkpoint,
-            "torn_chunks": report.torn_chunks,
+            "torn_bytes": report.torn_bytes,
+            "rows_incomplete": report.rows_incomplete,
         }),
         Err(damage) => json!({"error": damage.to_string(), "sequence": damage.sequence()}),
     };
@@ -229,22 +230,28 @@ fn print(data: &Path, checked: &Result<Report, Damage>, recount: &Recount) {
     }
     let line = |label: &str, text: String| println!("  {label:<11} {text}");
     let last = last_time(report).map(|at| format!(", the last at {at}")).unwrap_or_default();
-    line("records", format!("{} in {} chunks{last}", recount.records, report.chunks));
+    line("records", format!("{} in {} commits{last}", recount.records, report.commits));
     line("decisions", format!("{}, recomputed {}", recount.decisions, recount.recomputed));
     line("payouts", recount.payouts.to_string());
     line("revisions", recount.policies.len().to_string());
-    line("rows", format!("{}, as the journal makes them", report.rows));
+    if report.rows_incomplete {
+        let rows = report.rows;
+        let why = "those at rest are of a checkpoint that was not finished";
+        line("rows", format!("{rows}, which the next start makes from the journal: {why}"));
+    } else {
+        line("rows", format!("{}, as the journal makes them", report.rows));
+    }
     let behind = match report.tip.sequence.saturating_sub(report.fence) {
         0 => ", the journal's end".to_owned(),
         behind => format!(", {behind} before the journal's end"),
     };
     line("fence", format!("record {}{behind}", report.fence));
     line("checkpoint", format!("record {}", report.checkpoint));
-    if report.torn_chunks > 0 {
-        let chunks = report.torn_chunks;
+    if report.torn_bytes > 0 {
+        let bytes = report.torn_bytes;
         line(
             "torn tail",
-            format!("{chunks} chunks of a commit that was never answered; the next start drops it"),
+            format!("{bytes} bytes of a commit that was never answered; the next start drops it"),
         );
     }
     list(recount, ink);

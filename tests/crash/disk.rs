@@ -75,11 +75,11 @@ impl Place {
         Server::start_with(&data, &env)
     }
 
-    /// Calls of `fdatasync` on sled's log: how many began, how many ended.
+    /// Calls of `fdatasync` on the journal: how many began, how many ended.
     fn syncs(&self) -> (usize, usize) {
         let log = fs::read_to_string(self.file("log")).unwrap_or_default();
-        let count =
-            |what| log.lines().filter(|l| l.starts_with(what) && l.ends_with("/sled/db")).count();
+        let of_journal = |l: &&str| l.contains("/data/journal/");
+        let count = |what| log.lines().filter(of_journal).filter(|l| l.starts_with(what)).count();
         (count("begin "), count("end "))
     }
 
@@ -99,7 +99,7 @@ async fn replies_wait_for_the_disk() {
     let client = connect(&server).await;
     client.furnish(&["s1"]).await;
     let before = place.syncs();
-    assert!(before.0 > 0, "the log was synced, by us");
+    assert!(before.0 > 0, "the journal was synced");
 
     place.set("gate", "");
     let asking = client.authorize_payout(authorize("s1", "r1", "o1", 100));
@@ -189,4 +189,20 @@ async fn a_sync_that_finds_no_room_is_answered_and_nothing_after_it() {
 #[tokio::test]
 async fn a_full_disk_is_answered_and_nothing_is_lost() {
     fails("full", "", "No space left on device").await;
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_while_the_server_stops_is_told_by_its_exit_code() {
+    let place = Place::new();
+    let mut server = place.serve();
+    let client = connect(&server).await;
+    client.furnish(&["s1"]).await;
+    server.tell_to_stop();
+    // It still answers for a while, so that load balancers notice.
+    client.authorize_payout(authorize("s1", "kept", "o1", 100)).await.expect("an answer");
+    place.set("sync-error", "5");
+    let lost = client.authorize_payout(authorize("s1", "lost", "o2", 100)).await;
+    assert_refused(lost, Code::Unavailable, "STORE_UNAVAILABLE");
+    drop(client);
+    assert_eq!(server.ended().await.code(), Some(1), "{}", server.log());
 }

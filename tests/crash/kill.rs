@@ -2,7 +2,9 @@
 
 use std::{
     collections::{BTreeMap, hash_map::RandomState},
+    ffi::OsStr,
     hash::BuildHasher,
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -22,7 +24,10 @@ use crate::{
 };
 
 const SHOPS: [&str; 3] = ["s1", "s2", "s3"];
-const ROUNDS: u64 = 4;
+const ROUNDS: u64 = 6;
+/// How often rows are put away in every other round: so often that many a kill
+/// comes in the middle of it.
+const CHECKPOINT_RECORDS: &str = "20";
 const CLIENTS: u64 = 6;
 /// Answers that are waited for before the kill.
 const ENOUGH: usize = 30;
@@ -209,9 +214,10 @@ async fn answers(book: &Mutex<Book>, enough: usize) {
 async fn after_kill_minus_nine_every_answered_payout_is_there_once_and_limits_are_right_to_the_fen()
 {
     let data = tempfile::TempDir::new().expect("a directory");
-    let mut server = Server::start(data.path());
+    let mut server = start(data.path(), 0);
     connect(&server).await.furnish(&SHOPS).await;
     let mut all: Vec<Answered> = Vec::new();
+    let mut from_checkpoint = 0;
     for round in 0..ROUNDS {
         let book = Arc::new(Mutex::new(Book::default()));
         let mut clients = JoinSet::new();
@@ -228,13 +234,15 @@ async fn after_kill_minus_nine_every_answered_payout_is_there_once_and_limits_ar
         let Book { answered, unanswered } = std::mem::take(&mut *book.lock().expect("the book"));
         assert!(answered.len() >= ENOUGH);
 
-        server = Server::start(data.path());
+        server = start(data.path(), round + 1);
+        from_checkpoint += u64::from(began_from_a_checkpoint(&server.log()));
         let client = connect(&server).await;
         check_answered(&client, &answered).await;
         all.extend(answered);
         all.extend(resend(&client, unanswered).await);
         check_sums(&client, &all).await;
     }
+    assert!(from_checkpoint > 0, "rows at rest were used");
     let client = connect(&server).await;
     check_answered(&client, &all).await;
     let denied = all.iter().filter(|a| a.receipt.decision() == Decision::Deny).count();
@@ -242,6 +250,19 @@ async fn after_kill_minus_nine_every_answered_payout_is_there_once_and_limits_ar
     drop(client);
     assert!(server.stop().await.success());
     assert_eq!(assert_clean(data.path()), all.len() as u64, "every decision was answered");
+}
+
+/// Starts the server of a round.
+fn start(data: &Path, round: u64) -> Server {
+    let often: &[(&str, &OsStr)] = &[("BURSAR_CHECKPOINT_RECORDS", OsStr::new(CHECKPOINT_RECORDS))];
+    Server::start_with(data, if round.is_multiple_of(2) { often } else { &[] })
+}
+
+/// Whether a start applied only the end of the journal to rows at rest.
+fn began_from_a_checkpoint(log: &str) -> bool {
+    let line = log.lines().find(|line| line.contains("the store is open")).expect("it says so");
+    let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    line["replayed"].as_u64() < line["sequence"].as_u64()
 }
 
 async fn check_sums(client: &Client, all: &[Answered]) {

@@ -98,7 +98,8 @@ async fn a_missing_fence_is_refused_and_the_message_says_what_to_do() {
 #[tokio::test]
 async fn a_flipped_byte_is_refused_and_the_message_names_the_record() {
     let data = closed().await;
-    let log = fs::read(data.path().join("sled/db")).expect("a log");
+    let journal = Path::new("journal/00000000000000000001.log");
+    let log = fs::read(data.path().join(journal)).expect("a file of the journal");
     // What a record of the middle says, the first and the last time it is there.
     let said = b"request-3";
     let places: Vec<usize> =
@@ -110,7 +111,7 @@ async fn a_flipped_byte_is_refused_and_the_message_names_the_record() {
             copy(data.path(), damaged.path());
             let mut log = log.clone();
             log[*place] ^= 1;
-            fs::write(damaged.path().join("sled/db"), log).expect("written");
+            fs::write(damaged.path().join(journal), log).expect("written");
             let said = if is_served {
                 refusal(damaged.path()).await
             } else {

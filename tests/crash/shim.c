@@ -1,6 +1,6 @@
 /* Preloaded into the server by tests/crash/disk.rs: a disk that waits or fails.
  *
- * - fdatasync of sled's log waits while the file BURSAR_TEST_GATE exists;
+ * - fdatasync of the journal waits while the file BURSAR_TEST_GATE exists;
  * - fdatasync of any file fails with the error number that is written in the
  *   file BURSAR_TEST_SYNC_ERROR, while that exists;
  * - writes to files below BURSAR_TEST_DATA fail with ENOSPC while the file
@@ -32,11 +32,6 @@ static void path_of(int fd, char *path, size_t size) {
     path[length < 0 ? 0 : length] = 0;
 }
 
-static int ends_with(const char *text, const char *end) {
-    size_t whole = strlen(text), tail = strlen(end);
-    return whole >= tail && strcmp(text + whole - tail, end) == 0;
-}
-
 static void note(const char *what, const char *path) {
     const char *log = getenv("BURSAR_TEST_LOG");
     if (!log) return;
@@ -52,7 +47,7 @@ int fdatasync(int fd) {
     char path[PATH_MAX];
     path_of(fd, path, sizeof path);
     note("begin", path);
-    while (ends_with(path, "/sled/db") && is_there("BURSAR_TEST_GATE")) usleep(1000);
+    while (strstr(path, "/data/journal/") && is_there("BURSAR_TEST_GATE")) usleep(1000);
     if (is_there("BURSAR_TEST_SYNC_ERROR")) {
         char number[16] = {0};
         int error = syscall(SYS_openat, AT_FDCWD, getenv("BURSAR_TEST_SYNC_ERROR"), O_RDONLY);

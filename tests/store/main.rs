@@ -7,8 +7,10 @@
     reason = "tests wait for the disk, and a panic is how they fail"
 )]
 
+mod at_rest;
 mod damage;
 mod every_row;
+mod files;
 mod key_order;
 mod make;
 mod places;

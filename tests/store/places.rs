@@ -102,12 +102,13 @@ impl Place for Sled {
     type Store = SledStore;
 
     fn new() -> Self {
-        // Small checkpoints, so that every test meets some; a fence that moves
-        // only when it is told to.
+        // Small checkpoints and files, so that every test meets some; a fence
+        // that moves only when it is told to.
         let options = Options {
             cache_bytes: 8 * 1024 * 1024,
             checkpoint_records: 50,
             tidy_records: 0,
+            segment_bytes: 24 * 1024,
             fence_every: Duration::from_secs(3600),
             ..Options::default()
         };

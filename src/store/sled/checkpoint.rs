@@ -1,27 +1,26 @@
 //! Checkpoints: changed rows go to blocks, then one head says up to which
 //! record. Start-up is the head, its rows, and the records after it.
 //!
-//! Order: mark that one is under way, new blocks, sync, old blocks let go of
-//! what moved, sync, parts nobody points to, head, sync. A crash anywhere leaves
-//! the head before, and rows some of which are newer than it says; each row
-//! says which record it has, so replaying skips those.
+//! Order: new blocks, sync, old blocks let go of what moved, sync, parts nobody
+//! points to, head, sync. A crash before the head leaves the head before, whose
+//! census no longer fits the blocks; start-up then makes all rows again from
+//! the journal. sled keeps no order that one could rely on instead, least of
+//! all through a power failure (docs/decisions/0013).
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     census::Census,
-    chunk::Hash,
     codec::{decode, encode},
     damage::Damage,
     database::Database,
-    journal::End,
+    journal::{End, Hash},
     rows::Rows,
     sync::{Disk, Stage},
 };
 use crate::domain::instant::Instant;
 
 const HEAD: &str = "head";
-const UNDERWAY: &str = "underway";
 
 /// What a checkpoint covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +37,7 @@ pub(super) struct Head {
 #[derive(Serialize, Deserialize)]
 struct Stored {
     sequence: u64,
-    chunk: u64,
+    commit: u64,
     hash: [u8; 32],
     at: Instant,
     blocks: u64,
@@ -52,7 +51,7 @@ impl Head {
     }
 }
 
-/// The key of the head, and of the mark that a checkpoint is under way.
+/// Where the head is kept.
 #[derive(Debug)]
 pub(super) struct Heads {
     tree: ::sled::Tree,
@@ -77,17 +76,10 @@ impl Heads {
         }
         let stored: Stored = decode("the head of the checkpoint", content)?;
         Ok(Head {
-            end: End { sequence: stored.sequence, chunk: stored.chunk, hash: Hash(stored.hash) },
+            end: End { sequence: stored.sequence, commit: stored.commit, hash: Hash(stored.hash) },
             at: stored.at,
             census: Census { blocks: stored.blocks, sum: stored.sum },
         })
-    }
-
-    /// Whether a checkpoint after this head was begun.
-    pub(super) fn is_underway(&self, head: &Head) -> Result<bool, Damage> {
-        let mark = self.tree.get(UNDERWAY)?;
-        let mark = mark.and_then(|mark| <[u8; 8]>::try_from(&*mark).ok()).map(u64::from_be_bytes);
-        Ok(mark.is_some_and(|sequence| sequence > head.end.sequence))
     }
 
     /// Forgets every checkpoint.
@@ -95,16 +87,11 @@ impl Heads {
         Ok(self.tree.clear()?)
     }
 
-    fn begin(&self, end: End) -> Result<(), Damage> {
-        self.tree.insert(UNDERWAY, &end.sequence.to_be_bytes())?;
-        Ok(())
-    }
-
     fn write(&self, head: &Head) -> Result<(), Damage> {
         let mut bytes = Vec::new();
         let stored = Stored {
             sequence: head.end.sequence,
-            chunk: head.end.chunk,
+            commit: head.end.commit,
             hash: head.end.hash.0,
             at: head.at,
             blocks: head.census.blocks,
@@ -117,16 +104,12 @@ impl Heads {
     }
 }
 
-/// Puts rows that are at `end` away to blocks, without a head. Enough to make
-/// room in memory; the head before stays the one that start-up begins from.
+/// Puts rows away to blocks, without a head. Enough to make room in memory.
 pub(super) fn put_away(
     database: &Database,
-    heads: &Heads,
     rows: &mut Rows,
-    end: End,
     disk: &dyn Disk,
 ) -> Result<(), Damage> {
-    heads.begin(end)?;
     let mut unfinished = rows.blocks.write(rows.hot.changes())?;
     database.sync(Stage::Blocks, disk)?;
     if rows.blocks.shrink(&mut unfinished)? {
@@ -145,7 +128,7 @@ pub(super) fn write(
     (end, at): (End, Instant),
     disk: &dyn Disk,
 ) -> Result<Head, Damage> {
-    put_away(database, heads, rows, end, disk)?;
+    put_away(database, rows, disk)?;
     let head = Head { end, at, census: rows.blocks.census() };
     heads.write(&head)?;
     database.sync(Stage::Head, disk)?;

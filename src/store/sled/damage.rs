@@ -82,19 +82,17 @@ pub enum Damage {
         /// Where.
         sequence: u64,
     },
-    /// A chunk is not there.
-    #[error("the journal has a gap: chunk {chunk}, with record {sequence}, is missing. {RESTORE}")]
+    /// A commit is not there.
+    #[error("the journal has a gap: the commit with record {sequence} is missing. {RESTORE}")]
     Gap {
-        /// Which chunk.
-        chunk: u64,
         /// The first record that is affected.
         sequence: u64,
     },
-    /// A chunk is damaged.
-    #[error("chunk {chunk} of the journal, with record {sequence}, is damaged: {why}. {RESTORE}")]
-    Chunk {
-        /// Which chunk.
-        chunk: u64,
+    /// A commit is damaged.
+    #[error("commit {commit} of the journal, with record {sequence}, is damaged: {why}. {RESTORE}")]
+    Frame {
+        /// Which commit.
+        commit: u64,
         /// The first record that is affected.
         sequence: u64,
         /// How.
@@ -126,13 +124,22 @@ pub enum Damage {
 }
 
 impl Damage {
+    /// Whether it concerns rows at rest alone, which the journal can make again.
+    pub(super) fn is_of_rows(&self) -> bool {
+        match self {
+            Self::Unopenable { .. } | Self::Blobs(_) | Self::Unreadable { .. } => true,
+            Self::Sled(error) => !matches!(error, ::sled::Error::Io(_)),
+            _ => false,
+        }
+    }
+
     /// The first record that is affected, if that is known.
     pub fn sequence(&self) -> Option<u64> {
         match self {
             Self::BelowFence { have, .. } => Some(have + 1),
             Self::Exchanged { sequence, .. }
-            | Self::Gap { sequence, .. }
-            | Self::Chunk { sequence, .. } => Some(*sequence),
+            | Self::Gap { sequence }
+            | Self::Frame { sequence, .. } => Some(*sequence),
             _ => None,
         }
     }

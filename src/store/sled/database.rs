@@ -3,9 +3,11 @@
 //! What sled 0.34.7 does, read in its source:
 //! - Opening reads the log from the last snapshot. A message it cannot read
 //!   ends that segment; the rest of the last segment is overwritten with
-//!   zeros, and segments that do not connect are overwritten whole. So opening
-//!   a damaged store destroys what might have been read by other means: what
-//!   can be checked without opening is checked before.
+//!   zeros, and segments that do not connect are overwritten whole.
+//! - A segment is used again as soon as what replaces its pages was handed to
+//!   the kernel, which is before it is durable. So a power failure can take
+//!   more than what was written last, and everything here must be something
+//!   that the journal can make again.
 //! - A page above a quarter of a segment becomes a file in `blobs/`, which sled
 //!   never syncs. A leaf holds up to 16 entries and may be as large as 20 when
 //!   two are merged; an inner node up to 257 keys. The sizes below keep both
@@ -90,6 +92,13 @@ impl Database {
         Ok(database)
     }
 
+    /// Removes it.
+    pub(super) fn remove(dir: &Path) -> Result<(), Damage> {
+        let path = Self::path(dir);
+        fs::remove_dir_all(&path).map_err(Damage::io(&path))?;
+        sync_all(dir)
+    }
+
     /// One of its trees.
     pub(super) fn tree(&self, name: &str) -> Result<::sled::Tree, Damage> {
         Ok(self.db.open_tree(name)?)
@@ -130,6 +139,7 @@ fn open_patiently(config: &::sled::Config, path: &Path) -> Result<::sled::Db, Da
             Ok(Err(e)) if e.to_string().contains("could not acquire lock") => {
                 thread::sleep(LOCK_WAIT);
             }
+            Ok(Err(e @ ::sled::Error::Io(_))) => return Err(Damage::Sled(e)),
             Ok(Err(e)) => return Err(unopenable(e.to_string())),
             Err(panic) => {
                 let why = panic.downcast_ref::<String>().map(String::as_str);

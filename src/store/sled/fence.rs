@@ -1,12 +1,12 @@
-//! `durable.fence`: how far the journal was durable, kept outside sled,
-//! because sled takes a damaged tail for the end of its log and writes over it.
+//! `durable.fence`: how far the journal was durable. Tells a tail that was torn
+//! by a crash from one that somebody lost.
 //!
 //! Two slots, written in turn and each synced, so that a torn write leaves the
 //! other. Never ahead of what was synced; behind it by what `Options` allow
 //! while the store is asked anything, and level after `tidy` and a clean close.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
@@ -14,10 +14,9 @@ use std::{
 };
 
 use super::{
-    chunk::Hash,
     codec::Fields,
     damage::Damage,
-    journal::End,
+    journal::{End, Hash},
     sync::{Disk, Stage},
 };
 
@@ -25,7 +24,7 @@ use super::{
 const MAGIC: &[u8; 8] = b"bursarF1";
 /// Slots lie in different pages, so that one torn write cannot take both.
 const SLOT_DISTANCE: u64 = 4096;
-/// Magic, turn, sequence, chunk, hash, checksum.
+/// Magic, turn, sequence, commit, hash, checksum.
 const SLOT_LENGTH: usize = 8 + 8 + 8 + 8 + 32 + 4;
 
 /// The open fence file.
@@ -52,16 +51,19 @@ impl Fence {
         disk: &dyn Disk,
         end: End,
     ) -> Result<Self, Damage> {
-        let path = Self::path(dir);
+        let (path, draft) = (Self::path(dir), dir.join("durable.fence.new"));
         let file = OpenOptions::new()
             .read(true)
             .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(Damage::io(&path))?;
+            .create(true)
+            .truncate(true)
+            .open(&draft)
+            .map_err(Damage::io(&draft))?;
         let mut fence = Self { path, file, turn: 0, end, pace: Pace::new(every) };
         fence.write(end, disk)?;
-        fence.file.sync_all().map_err(Damage::io(&fence.path))?;
+        fence.file.sync_all().map_err(Damage::io(&draft))?;
+        // There only when it can be read: a start that fails here can be tried again.
+        fs::rename(&draft, &fence.path).map_err(Damage::io(&draft))?;
         Ok(fence)
     }
 
@@ -100,7 +102,7 @@ impl Fence {
         slot.extend(MAGIC);
         slot.extend(turn.to_be_bytes());
         slot.extend(end.sequence.to_be_bytes());
-        slot.extend(end.chunk.to_be_bytes());
+        slot.extend(end.commit.to_be_bytes());
         slot.extend(end.hash.0);
         slot.extend(crc32fast::hash(&slot).to_be_bytes());
         self.file
@@ -126,7 +128,7 @@ fn read_slot(file: &File, offset: u64) -> Option<(u64, End)> {
         return None;
     }
     let turn = fields.long()?;
-    let end = End { sequence: fields.long()?, chunk: fields.long()?, hash: Hash(fields.array()?) };
+    let end = End { sequence: fields.long()?, commit: fields.long()?, hash: Hash(fields.array()?) };
     Some((turn, end))
 }
 

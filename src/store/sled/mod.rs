@@ -1,27 +1,27 @@
-//! The embedded store: a journal in sled that a reply waits for, rows in
-//! memory, and checkpoints behind.
+//! The embedded store: a journal that a reply waits for, rows in memory, and
+//! rows at rest in sled.
 //!
 //! A data directory holds
 //! - `bursar.lock`, held while a process has it open;
 //! - `durable.fence`, how far the journal was durable (`fence.rs`);
-//! - `sled/`, with the trees `journal` (chunk number → chunk), `blocks` (lowest
-//!   key → packed rows), `parts` (pieces of what is too large for a block) and
-//!   `head` (the checkpoint).
+//! - `journal/`, every commit in order (`journal/`);
+//! - `sled/`, rows at rest: the trees `blocks` (lowest key → packed rows),
+//!   `parts` (pieces of what is too large for a block) and `head` (the
+//!   checkpoint).
 //!
-//! Commit: chunks of the records, sled's flush, a sync of our own; then it is
-//! done. Rows follow in memory and reach blocks with the next checkpoint, which
-//! is a matter of restart time only: the journal alone makes all rows.
+//! Commit: a frame of records is written and synced; then it is done. Rows
+//! follow in memory and reach sled with the next checkpoint, which is a matter
+//! of memory and restart time only: the journal alone makes all rows, and does
+//! so whenever those at rest are not exactly what the last checkpoint left.
 //!
-//! No transactions and no `apply_batch`: both take a lock that the whole
-//! process shares. What sled does with a damaged log is told in `database.rs`,
-//! what is refused at start-up and what heals in `recover.rs`.
+//! No transactions and no `apply_batch` in sled: both take a lock that the
+//! whole process shares. What is refused at start-up and what heals is told in
+//! `recover.rs`.
 //!
-//! Not detected at start-up: a whole last commit that vanished, or lost chunks
-//! of its own, and that the fence did not know yet; a journal, fence and
-//! checkpoint that were all put back to the same older state; a journal
-//! rewritten with a chain of its own together with the fence and the head. Rows
-//! that vanished from blocks while a checkpoint was under way are found by
-//! [`verify()`] alone.
+//! Not detected at start-up: a whole last commit that vanished and that the
+//! fence did not know yet; a journal, fence and checkpoint that were all put
+//! back to the same older state; a journal rewritten with a chain of its own
+//! together with the fence and the head.
 
 use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
@@ -42,7 +42,6 @@ mod block;
 mod blocks;
 mod census;
 mod checkpoint;
-mod chunk;
 mod codec;
 mod damage;
 mod database;
@@ -78,6 +77,8 @@ pub struct Options {
     pub checkpoint_records: u64,
     /// Bytes of journal after which a checkpoint is written.
     pub checkpoint_bytes: usize,
+    /// Bytes from which on a file of the journal is followed by another.
+    pub segment_bytes: u64,
     /// Records from which on `tidy` writes a checkpoint: below, replaying them
     /// costs less than writing it.
     pub tidy_records: u64,
@@ -93,6 +94,7 @@ impl Default for Options {
             cache_bytes: 64 * 1024 * 1024,
             checkpoint_records: 20_000,
             checkpoint_bytes: 8 * 1024 * 1024,
+            segment_bytes: 64 * 1024 * 1024,
             tidy_records: 1000,
             fence_every: Duration::from_millis(100),
             disk: Arc::new(RealDisk),
@@ -142,10 +144,10 @@ impl SledStore {
     }
 
     fn write(&mut self, commit: &Commit, rows: Vec<(SortKey, Slot)>) -> Result<(), Damage> {
-        let Opened { journal, database, fence, tip, rows: all, .. } = &mut self.inner;
+        let Opened { journal, fence, tip, rows: all, .. } = &mut self.inner;
         let disk = &*self.options.disk;
         let appended = journal.append(&commit.records)?;
-        database.sync(Stage::Journal, disk)?;
+        journal.sync(Stage::Journal, disk)?;
         journal.accept(&appended);
         for (key, slot) in rows {
             all.hot.change(key, slot);

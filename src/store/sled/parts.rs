@@ -8,8 +8,8 @@ use ::sled::IVec;
 use super::{
     MAX_VALUE,
     block::{self, Entry, ROOM, Spread, Value},
-    chunk::Hash,
     damage::Damage,
+    journal::Hash,
 };
 
 /// What a part carries.

@@ -4,12 +4,12 @@
 //! | found | done |
 //! |---|---|
 //! | nothing | a new store |
-//! | a database without a fence | refused before sled opens it |
-//! | a fence that says more than nothing, without a database | refused |
-//! | a gap, a damaged chunk, a broken chain, an end below fence or head | refused, naming the record |
-//! | the beginning of a commit after the last whole one, above the fence | dropped |
-//! | a checkpoint that was not finished | its rows are used as far as they came |
-//! | blocks that are damaged or are not those that the head counted | written again from the journal |
+//! | a journal without a fence | refused before anything is opened |
+//! | a fence that says more than nothing, without a journal | refused |
+//! | a gap, a damaged commit, a broken chain, an end below fence or checkpoint | refused, naming the record |
+//! | part of a commit after the last whole one, above the fence | dropped |
+//! | rows at rest that are damaged, or not those of the last checkpoint | made again from the journal |
+//! | a database that sled cannot open, or files of it that sled does not sync | removed, and made again from the journal |
 
 use std::{fs, path::Path};
 
@@ -20,7 +20,7 @@ use super::{
     damage::Damage,
     database::{Database, sync_all},
     fence::Fence,
-    journal::{Checked, End, Journal, check},
+    journal::{Checked, End, Journal},
     lock::Lock,
     rows::Rows,
     sync::Stage,
@@ -34,9 +34,11 @@ pub struct Start {
     pub sequence: u64,
     /// Records that were applied to the checkpoint's rows.
     pub replayed: u64,
-    /// Chunks of a commit that was never answered, and dropped.
-    pub torn_chunks: u64,
-    /// Whether blocks were damaged and written again from the journal.
+    /// Bytes of a commit that was never answered, and dropped.
+    pub torn_bytes: u64,
+    /// Whether rows at rest were not those of the last checkpoint, and were
+    /// made again from the journal. Always so after a kill or a power failure
+    /// in the middle of a checkpoint.
     pub rebuilt: bool,
 }
 
@@ -58,7 +60,7 @@ pub(super) struct Opened {
 /// Whether what can be mended is mended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Purpose {
-    /// To serve: torn tails are dropped, damaged blocks are written again.
+    /// To serve: torn tails are dropped, damaged rows are made again.
     Serve,
     /// To look: nothing is changed beyond what opening sled changes.
     Verify,
@@ -67,98 +69,118 @@ pub(super) enum Purpose {
 /// Opens a data directory.
 pub(super) fn open(dir: &Path, options: &Options, purpose: Purpose) -> Result<Opened, Damage> {
     let lock = enter(dir, purpose)?;
-    let fence = find_fence(dir, options)?;
-    let is_new = !Database::exists(dir);
-    let database = Database::open(dir, options.cache_bytes)?;
-    if is_new {
+    let disk = &*options.disk;
+    let fence = find_fence(dir, options, purpose)?;
+    let (mut journal, Checked { end, torn }) = if Journal::exists(dir)? {
+        Journal::open(dir, options.segment_bytes, disk, &[("the fence", fence.end())])?
+    } else {
+        let journal = Journal::create(dir, options.segment_bytes)?;
         sync_entries(dir)?;
-    }
-    let heads = Heads::open(&database)?;
-    let head = match heads.read() {
-        Err(why @ Damage::Unreadable { .. }) if purpose == Purpose::Serve => {
-            tracing::warn!(%why, "the checkpoint is not used");
-            Head::none()
-        }
-        head => head?,
+        (journal, Checked::default())
     };
-    let chunks = database.tree("journal")?;
-    let witnesses = [("the fence", fence.end()), ("the checkpoint", head.end)];
-    let Checked { end, torn } = check(&chunks, &witnesses)?;
-    let start =
-        Start { sequence: end.sequence, torn_chunks: torn.len() as u64, ..Start::default() };
     if purpose == Purpose::Serve {
-        for chunk in torn {
-            chunks.remove(chunk.to_be_bytes())?;
-        }
+        journal.heal()?;
         // What was found may be in the kernel's hands only; from here on it is
         // answered from.
-        database.sync(Stage::Start, &*options.disk)?;
+        journal.sync(Stage::Start, disk)?;
     }
+    let (database, heads, head, usable) = open_rows(dir, options, purpose)?;
+    journal.saw(("the checkpoint", head.end))?;
     let rows = Rows::new(Blocks::new(database.tree("blocks")?, database.tree("parts")?));
     let mut opened = Opened {
         rows,
-        journal: Journal::new(chunks, end),
+        journal,
         heads,
         tip: Tip { sequence: head.end.sequence, at: head.at },
         head,
-        start,
+        start: Start { sequence: end.sequence, torn_bytes: torn, ..Start::default() },
         database,
         fence,
         lock,
     };
-    let unfinished = opened.warm(purpose)?;
-    opened.replay(options, purpose)?;
-    if purpose == Purpose::Serve {
-        opened.fence.write(end, &*options.disk)?;
-        if unfinished {
-            opened.checkpoint(options)?;
+    opened.start.rebuilt = !(usable && opened.warm(purpose)?);
+    match purpose {
+        Purpose::Verify if opened.start.rebuilt => {}
+        Purpose::Verify => opened.replay(None)?,
+        Purpose::Serve => {
+            if opened.start.rebuilt {
+                opened.discard_rows()?;
+            }
+            opened.replay(Some(options))?;
+            opened.fence.write(end, disk)?;
+            if opened.start.rebuilt {
+                opened.checkpoint(options)?;
+            }
         }
     }
     report(dir, opened.start);
     Ok(opened)
 }
 
+/// What is at rest, and whether it can be used. All of it can be made again, so
+/// whatever is wrong with it is no reason not to serve.
+fn open_rows(
+    dir: &Path,
+    options: &Options,
+    purpose: Purpose,
+) -> Result<(Database, Heads, Head, bool), Damage> {
+    let found = Database::open(dir, options.cache_bytes).and_then(|database| {
+        let heads = Heads::open(&database)?;
+        let head = heads.read()?;
+        Ok((database, heads, head))
+    });
+    match found {
+        Ok((database, heads, head)) => Ok((database, heads, head, true)),
+        Err(why) if purpose == Purpose::Serve && why.is_of_rows() => {
+            tracing::warn!(%why, "rows at rest cannot be used");
+            Database::remove(dir)?;
+            let database = Database::open(dir, options.cache_bytes)?;
+            let heads = Heads::open(&database)?;
+            Ok((database, heads, Head::none(), false))
+        }
+        Err(why) => Err(why),
+    }
+}
+
 impl Opened {
-    /// Reads the checkpoint's rows; says whether one was left unfinished.
+    /// Reads the checkpoint's rows. Says whether they are exactly those.
     fn warm(&mut self, purpose: Purpose) -> Result<bool, Damage> {
         let why = match self.rows.warm() {
-            Ok(()) if self.rows.blocks.census() == self.head.census => return Ok(false),
-            Ok(()) if self.heads.is_underway(&self.head)? => return Ok(true),
-            Ok(()) => Damage::Unreadable {
-                what: "the checkpoint".to_owned(),
-                why: "its blocks are not those that its head counted".to_owned(),
-            },
-            Err(damage @ Damage::Unreadable { .. }) => damage,
+            Ok(()) if self.rows.blocks.census() == self.head.census => return Ok(true),
+            Ok(()) => "its blocks are not those that its head counted".to_owned(),
+            Err(damage @ Damage::Unreadable { .. }) if purpose == Purpose::Serve => {
+                damage.to_string()
+            }
             Err(damage) => return Err(damage),
         };
-        if purpose == Purpose::Verify {
-            return Err(why);
-        }
-        tracing::warn!(%why, "rows are made again from the whole journal");
-        self.heads.clear()?;
-        self.rows.blocks.clear()?;
-        self.rows.warm()?;
-        self.head = Head::none();
-        self.tip = Tip::EMPTY;
-        self.start.rebuilt = true;
-        Ok(true)
+        tracing::warn!(%why, "the checkpoint is not used");
+        Ok(false)
     }
 
-    /// Applies the records after the checkpoint.
-    fn replay(&mut self, options: &Options, purpose: Purpose) -> Result<(), Damage> {
-        let Self { rows, journal, tip, start, database, heads, .. } = self;
-        let (mut since, end) = (0, journal.end());
+    /// Forgets every checkpoint: the journal makes all rows.
+    fn discard_rows(&mut self) -> Result<(), Damage> {
+        tracing::warn!(records = self.start.sequence, "rows are made again from the whole journal");
+        self.heads.clear()?;
+        self.rows.clear()?;
+        self.head = Head::none();
+        self.tip = Tip::EMPTY;
+        Ok(())
+    }
+
+    /// Applies the records after the checkpoint. With options, rows are put away
+    /// on the way, so that a long tail does not have to fit into memory.
+    fn replay(&mut self, put_away: Option<&Options>) -> Result<(), Damage> {
+        let Self { rows, journal, tip, start, database, .. } = self;
+        let mut since = 0;
         for record in journal.records(self.head.end.sequence) {
             let record = record?;
             rows.apply(&record)?;
             *tip = Tip { sequence: record.sequence, at: record.at };
             start.replayed += 1;
             since += 1;
-            // Cold rows of a long journal must not all be in memory at once.
-            // No head yet: which chunk a record ends in is not known here.
-            if purpose == Purpose::Serve && since >= options.checkpoint_records {
+            if let Some(options) = put_away.filter(|o| since >= o.checkpoint_records) {
                 since = 0;
-                checkpoint::put_away(database, heads, rows, end, &*options.disk)?;
+                checkpoint::put_away(database, rows, &*options.disk)?;
             }
         }
         Ok(())
@@ -182,18 +204,20 @@ impl Opened {
 fn enter(dir: &Path, purpose: Purpose) -> Result<Lock, Damage> {
     if purpose == Purpose::Serve {
         fs::create_dir_all(dir).map_err(Damage::io(dir))?;
-    } else if !Database::exists(dir) && !Fence::path(dir).exists() {
+    } else if !Journal::exists(dir)? && !Fence::path(dir).exists() {
         return Err(Damage::Nothing(dir.to_owned()));
     }
     Lock::take(dir)
 }
 
-/// The fence that goes with the database, or a new one if both are new.
-fn find_fence(dir: &Path, options: &Options) -> Result<Fence, Damage> {
+/// The fence that goes with the journal, or a new one if both are new.
+fn find_fence(dir: &Path, options: &Options, purpose: Purpose) -> Result<Fence, Damage> {
     let every = options.fence_every;
-    match (Fence::open(dir, every)?, Database::exists(dir)) {
+    match (Fence::open(dir, every)?, Journal::exists(dir)?) {
         (Some(fence), true) => Ok(fence),
-        (Some(fence), false) if fence.end() == End::default() => Ok(fence),
+        (Some(fence), false) if fence.end() == End::default() && purpose == Purpose::Serve => {
+            Ok(fence)
+        }
         (Some(fence), false) => Err(Damage::BelowFence { have: 0, fence: fence.end().sequence }),
         (None, true) => Err(Damage::FenceMissing(Fence::path(dir))),
         (None, false) => {
@@ -225,23 +249,25 @@ pub fn rebuild_fence(dir: &Path, options: &Options) -> Result<Tip, Damage> {
             fence.end().sequence
         )));
     }
-    let database = Database::open(dir, options.cache_bytes)?;
-    let head = Heads::open(&database)?.read()?;
-    let chunks = database.tree("journal")?;
-    let end = check(&chunks, &[("the checkpoint", head.end)])?.end;
-    database.sync(Stage::Start, &*options.disk)?;
-    Fence::create(dir, options.fence_every, &*options.disk, end)?;
+    let disk = &*options.disk;
+    let (journal, Checked { end, .. }) = Journal::open(dir, options.segment_bytes, disk, &[])?;
+    // The checkpoint may know of a later end. Without one, nobody does.
+    if let Ok(database) = Database::open(dir, options.cache_bytes) {
+        journal.saw(("the checkpoint", Heads::open(&database)?.read()?.end))?;
+    }
+    journal.sync(Stage::Start, disk)?;
+    Fence::create(dir, options.fence_every, disk, end)?;
     sync_all(dir)?;
-    let last = Journal::new(chunks, end).records(end.sequence.saturating_sub(1)).next();
+    let last = journal.records(end.sequence.saturating_sub(1)).next();
     let at = last.transpose()?.map_or(Instant::MIN, |record| record.at);
     Ok(Tip { sequence: end.sequence, at })
 }
 
 fn report(dir: &Path, start: Start) {
-    let Start { sequence, replayed, torn_chunks, rebuilt } = start;
+    let Start { sequence, replayed, torn_bytes, rebuilt } = start;
     let path = dir.display();
-    if torn_chunks > 0 {
-        tracing::warn!(%path, sequence, torn_chunks, "a commit that was never answered is dropped");
+    if torn_bytes > 0 {
+        tracing::warn!(%path, sequence, torn_bytes, "a commit that was never answered is dropped");
     }
     tracing::info!(%path, sequence, replayed, rebuilt, "the store is open");
 }

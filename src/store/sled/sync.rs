@@ -6,7 +6,7 @@ use std::{fmt, fs::File, io};
 /// What is being made durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stage {
-    /// Chunks of the journal: a reply waits for it.
+    /// A commit of the journal: a reply waits for it.
     Journal,
     /// Blocks of a checkpoint.
     Blocks,

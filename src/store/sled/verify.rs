@@ -2,8 +2,8 @@
 //! that it makes exactly the rows that start-up would serve.
 //!
 //! Decisions are recomputed by the caller, who is given every record in order.
-//! Opening sled may change its files (see `database.rs`); a torn tail and
-//! damaged blocks are reported and left as they are. All rows are held in
+//! Opening sled may change its files (see `database.rs`); a torn tail and rows
+//! that have to be made again are reported and left as they are. All rows are held in
 //! memory while this runs.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -15,7 +15,7 @@ use super::{
     sort_key::{SortKey, encode_key},
 };
 use crate::{
-    domain::{change::Record, instant::Instant, row::Row},
+    domain::{change::Record, row::Row},
     store::Tip,
 };
 
@@ -24,16 +24,19 @@ use crate::{
 pub struct Report {
     /// Where the journal ends.
     pub tip: Tip,
-    /// How many chunks it has.
-    pub chunks: u64,
+    /// How many commits it has.
+    pub commits: u64,
     /// The record up to which the fence says it was durable.
     pub fence: u64,
     /// The record that the checkpoint goes up to.
     pub checkpoint: u64,
     /// How many rows there are.
     pub rows: usize,
-    /// Chunks of a commit that was never answered.
-    pub torn_chunks: u64,
+    /// Bytes of a commit that was never answered.
+    pub torn_bytes: u64,
+    /// Whether the next start makes the rows at rest again: they are not those
+    /// of the last checkpoint, as after a kill in the middle of one.
+    pub rows_incomplete: bool,
 }
 
 /// Checks chain, checksums, gaps, fence and rows. `each` is given every record,
@@ -45,27 +48,30 @@ pub fn verify(
 ) -> Result<Report, Damage> {
     let opened = open(dir, options, Purpose::Verify)?;
     let mut rows: BTreeMap<SortKey, Arc<Row>> = BTreeMap::new();
-    let mut at = Instant::MIN;
+    let mut tip = Tip::EMPTY;
     for record in opened.journal.records(0) {
         let record = record?;
-        if record.at < at {
+        if record.at < tip.at {
             return Err(Damage::Unreadable {
                 what: format!("record {}", record.sequence),
                 why: "it is older than the record before it".to_owned(),
             });
         }
-        at = record.at;
+        tip = Tip { sequence: record.sequence, at: record.at };
         apply(&mut rows, &record);
         each(&record)?;
     }
-    compare(&rows, &opened)?;
+    if !opened.start.rebuilt {
+        compare(&rows, &opened)?;
+    }
     Ok(Report {
-        tip: opened.tip,
-        chunks: opened.journal.end().chunk,
+        tip,
+        commits: opened.journal.end().commit,
         fence: opened.fence.end().sequence,
         checkpoint: opened.head.end.sequence,
         rows: rows.len(),
-        torn_chunks: opened.start.torn_chunks,
+        torn_bytes: opened.start.torn_bytes,
+        rows_incomplete: opened.start.rebuilt,
     })
 }
 

@@ -1,0 +1,136 @@
+//! What of a journal is whole, what is a torn tail, and what is damage.
+//!
+//! A commit is written only after the one before it was synced. So a crash
+//! can tear the last commit alone, in any way: the disk may have kept any part
+//! of it. Nobody had an answer that rested on it, and it is dropped. Anything
+//! else that does not fit is damage and refuses: a frame that is not whole, or
+//! not there, where a later commit is found, or where a witness (the fence, the
+//! checkpoint) saw a later end; and a frame that is whole and does not follow.
+
+use super::{
+    frame::{End, Hash, Header},
+    reader::{Found, Reader},
+    segment::{FRAMES, Head, Segment},
+};
+use crate::store::sled::damage::Damage;
+
+/// Somebody who saw the journal end somewhere, once.
+pub(in crate::store::sled) type Witness = (&'static str, End);
+
+/// What was found.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(in crate::store::sled) struct Checked {
+    /// The end of the last commit that is whole.
+    pub(in crate::store::sled) end: End,
+    /// Bytes after it, of a commit that was never answered.
+    pub(in crate::store::sled) torn: u64,
+}
+
+/// Reads all files in order and checks everything; leaves each file knowing up
+/// to where it is full.
+pub(super) fn check(segments: &mut [Segment], witnesses: &[Witness]) -> Result<Checked, Damage> {
+    let mut end = End::default();
+    let mut torn = 0;
+    let heads: Vec<Head> = segments.iter().map(|segment| segment.head).collect();
+    let mark = heads.first().map_or(0, |head| head.mark);
+    for (at, segment) in segments.iter_mut().enumerate() {
+        let before = at.checked_sub(1).and_then(|at| heads.get(at));
+        joins(segment, before, mark, &end)?;
+        let stop = walk(segment, mark, &mut end, witnesses)?;
+        match heads.get(at + 1) {
+            Some(next) if next.filled == segment.filled => {}
+            Some(_) => return Err(broken(stop, &end)),
+            None => torn = tail(segment, stop, &end, witnesses)?,
+        }
+    }
+    Ok(Checked { end, torn })
+}
+
+/// Whether a file goes on where the one before it ended.
+fn joins(segment: &Segment, before: Option<&Head>, mark: u64, end: &End) -> Result<(), Damage> {
+    let Head { before: begins, mark: own, filled } = segment.head;
+    if begins.commit > end.commit || begins.sequence > end.sequence {
+        return Err(Damage::Gap { sequence: end.sequence + 1 });
+    }
+    if begins != *end || own != mark || before.is_none() && filled != 0 {
+        let (commit, sequence) = (end.commit + 1, end.sequence + 1);
+        return Err(Damage::Frame { commit, sequence, why: "its file belongs to another journal" });
+    }
+    Ok(())
+}
+
+/// Why a walk ended.
+type Stop = Option<&'static str>;
+
+/// Goes through the frames of a file until something is not one.
+fn walk(
+    segment: &mut Segment,
+    mark: u64,
+    end: &mut End,
+    witnesses: &[Witness],
+) -> Result<Stop, Damage> {
+    let file = segment.file.try_clone().map_err(Damage::io(&segment.path))?;
+    let mut reader = Reader::new(&file).map_err(Damage::io(&segment.path))?;
+    segment.filled = FRAMES;
+    loop {
+        let found = reader.frame(segment.filled).map_err(Damage::io(&segment.path))?;
+        let (header, bytes) = match found {
+            Found::Frame(header, bytes) => (header, bytes),
+            Found::Nothing => return Ok(None),
+            Found::Damaged(why) => return Ok(Some(why)),
+        };
+        belongs(&header, mark, end)?;
+        *end = End { sequence: header.last, commit: header.commit, hash: Hash::of(bytes) };
+        witnessed(witnesses, end)?;
+        segment.accept(header.first, header.frame_length());
+    }
+}
+
+/// No crash makes a frame that is whole and in the wrong place.
+fn belongs(header: &Header, mark: u64, end: &End) -> Result<(), Damage> {
+    let follows = if header.mark == mark {
+        header.follows(end)
+    } else {
+        Err("it belongs to another journal")
+    };
+    let (commit, sequence) = (end.commit + 1, end.sequence + 1);
+    follows.map_err(|why| Damage::Frame { commit, sequence, why })
+}
+
+fn broken(stop: Stop, end: &End) -> Damage {
+    let (commit, sequence) = (end.commit + 1, end.sequence + 1);
+    match stop {
+        Some(why) => Damage::Frame { commit, sequence, why },
+        None => Damage::Gap { sequence },
+    }
+}
+
+/// What is behind the last whole commit: bytes of one that was never answered,
+/// unless somebody knows better.
+fn tail(segment: &Segment, stop: Stop, end: &End, witnesses: &[Witness]) -> Result<u64, Damage> {
+    let io = || Damage::io(&segment.path);
+    let mut reader = Reader::new(&segment.file).map_err(io())?;
+    let mark = segment.head.mark;
+    if reader.later(segment.filled, mark, end.commit + 1).map_err(io())?.is_some() {
+        return Err(broken(stop, end));
+    }
+    let durable = witnesses.iter().map(|(_, seen)| seen).max_by_key(|seen| seen.commit);
+    match durable {
+        Some(seen) if seen.commit > end.commit && stop.is_some() => Err(broken(stop, end)),
+        Some(seen) if seen.commit > end.commit => {
+            Err(Damage::BelowFence { have: end.sequence, fence: seen.sequence })
+        }
+        _ => {
+            let last = reader.last_byte(segment.filled).map_err(io())?;
+            Ok(last.map_or(0, |last| last + 1 - segment.filled))
+        }
+    }
+}
+
+/// Whether the journal is what the witnesses saw at this commit.
+pub(super) fn witnessed(witnesses: &[Witness], end: &End) -> Result<(), Damage> {
+    match witnesses.iter().find(|(_, seen)| seen.commit == end.commit && seen != end) {
+        Some((witness, seen)) => Err(Damage::Exchanged { witness, sequence: seen.sequence }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,217 @@
+//! The journal: all commits in order, in files of their own. A reply waits for
+//! it and for nothing else; everything else can be made again from it.
+//!
+//! Not in sled, because sled writes over segments whose content it has moved
+//! before what it moved is durable: a power failure while a checkpoint was
+//! written took the whole log (docs/decisions/0013).
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+mod check;
+mod frame;
+mod reader;
+mod records;
+mod segment;
+
+pub use self::frame::{End, Hash};
+pub(super) use self::{
+    check::{Checked, Witness},
+    records::Records,
+};
+use self::{
+    frame::Draft,
+    segment::{Head, Segment},
+};
+use super::{
+    codec::encode,
+    damage::Damage,
+    database::sync_all,
+    sync::{Disk, Stage},
+};
+use crate::domain::change::Record;
+
+/// The journal.
+#[derive(Debug)]
+pub(super) struct Journal {
+    dir: PathBuf,
+    /// From where on a file is followed by another.
+    segment_bytes: u64,
+    segments: Vec<Segment>,
+    end: End,
+}
+
+/// A commit that was written and is not yet durable.
+#[derive(Debug)]
+pub(super) struct Appended {
+    /// Where the journal ends with it.
+    end: End,
+    first: u64,
+    /// How many bytes it took.
+    pub(super) bytes: usize,
+}
+
+impl Journal {
+    /// Where its files are.
+    pub(super) fn path(dir: &Path) -> PathBuf {
+        dir.join("journal")
+    }
+
+    /// Whether there is one.
+    pub(super) fn exists(dir: &Path) -> Result<bool, Damage> {
+        Ok(!files(&Self::path(dir))?.is_empty())
+    }
+
+    /// Makes an empty one.
+    pub(super) fn create(dir: &Path, segment_bytes: u64) -> Result<Self, Damage> {
+        let path = Self::path(dir);
+        fs::create_dir_all(&path).map_err(Damage::io(&path))?;
+        sync_all(dir)?;
+        let head = Head { mark: draw_mark(), before: End::default(), filled: 0 };
+        let segments = vec![Segment::create(&path, head)?];
+        Ok(Self { dir: path, segment_bytes, segments, end: End::default() })
+    }
+
+    /// Opens one and checks all of it; changes nothing.
+    pub(super) fn open(
+        dir: &Path,
+        segment_bytes: u64,
+        disk: &dyn Disk,
+        witnesses: &[Witness],
+    ) -> Result<(Self, Checked), Damage> {
+        let path = Self::path(dir);
+        let mut segments = Vec::new();
+        let files = files(&path)?;
+        for (at, file) in files.iter().enumerate() {
+            match Segment::open(file)? {
+                Some(segment) => segments.push(segment),
+                // Nobody was answered by what was never begun.
+                None if at + 1 == files.len() => {}
+                None => {
+                    return Err(Damage::Unreadable {
+                        what: format!("the head of {}", file.display()),
+                        why: "there is nothing in it".to_owned(),
+                    });
+                }
+            }
+        }
+        if let Some(last) = segments.last() {
+            last.forget_cached(disk)?;
+        }
+        let checked = check::check(&mut segments, witnesses)?;
+        Ok((Self { dir: path, segment_bytes, segments, end: checked.end }, checked))
+    }
+
+    /// Drops what a crash left behind the end, for good.
+    pub(super) fn heal(&mut self) -> Result<(), Damage> {
+        let Some(last) = self.segments.last_mut() else {
+            return Err(Damage::Defect("a journal without a file".to_owned()));
+        };
+        last.cut()?;
+        for file in files(&self.dir)? {
+            if self.segments.iter().all(|segment| segment.path != file) {
+                fs::remove_file(&file).map_err(Damage::io(&file))?;
+            }
+        }
+        sync_all(&self.dir)
+    }
+
+    /// Where it ends.
+    pub(super) fn end(&self) -> End {
+        self.end
+    }
+
+    /// Whether it ended as somebody saw it end once.
+    pub(super) fn saw(&self, witness: Witness) -> Result<(), Damage> {
+        let (_, seen) = witness;
+        if seen.commit > self.end.commit {
+            return Err(Damage::BelowFence { have: self.end.sequence, fence: seen.sequence });
+        }
+        if seen == End::default() {
+            return Ok(());
+        }
+        let (header, frame) = records::find(&self.segments, seen.sequence)?;
+        let end = End { sequence: header.last, commit: header.commit, hash: Hash::of(&frame) };
+        if end == seen {
+            Ok(())
+        } else {
+            Err(Damage::Exchanged { witness: witness.0, sequence: seen.sequence })
+        }
+    }
+
+    /// Writes records behind the end, which stays where it is until `accept`.
+    pub(super) fn append(&mut self, records: &[Record]) -> Result<Appended, Damage> {
+        let mut draft = Draft::new();
+        for record in records {
+            draft.push(record.sequence, |out| encode(out, record))?;
+        }
+        let before = self.end;
+        let whole = self.segment_bytes;
+        let segment = self.segment()?;
+        let (frame, end) = draft.finish(segment.head.mark, &before)?;
+        segment.write(&frame, whole)?;
+        Ok(Appended { end, first: before.sequence + 1, bytes: frame.len() })
+    }
+
+    /// The file to write to: the last one, or the next if that is full.
+    fn segment(&mut self) -> Result<&mut Segment, Damage> {
+        let last = self.segments.last();
+        if let Some(last) = last.filter(|last| last.filled >= self.segment_bytes) {
+            let head = Head { mark: last.head.mark, before: self.end, filled: last.filled };
+            self.segments.push(Segment::create(&self.dir, head)?);
+        }
+        self.segments
+            .last_mut()
+            .ok_or_else(|| Damage::Defect("a journal without a file".to_owned()))
+    }
+
+    /// Makes durable what was written.
+    pub(super) fn sync(&self, stage: Stage, disk: &dyn Disk) -> Result<(), Damage> {
+        let Some(last) = self.segments.last() else { return Ok(()) };
+        disk.sync(stage, &last.file).map_err(Damage::io(&last.path))
+    }
+
+    /// What was appended is durable now.
+    pub(super) fn accept(&mut self, appended: &Appended) {
+        if let Some(last) = self.segments.last_mut() {
+            last.accept(appended.first, appended.bytes as u64);
+        }
+        self.end = appended.end;
+    }
+
+    /// Records after a sequence, oldest first.
+    pub(super) fn records(&self, after: u64) -> Records<'_> {
+        Records::new(&self.segments, after + 1, self.end.sequence)
+    }
+}
+
+/// The files of a journal, in order.
+fn files(path: &Path) -> Result<Vec<PathBuf>, Damage> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Damage::io(path)(error)),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let file = entry.map_err(Damage::io(path))?.path();
+        if Segment::is_one(&file) {
+            files.push(file);
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
+/// Tells frames of this journal from those of any other, also from what only
+/// looks like a frame inside a record: whoever sends records does not know it.
+#[allow(clippy::disallowed_methods, reason = "a name for a file; nothing decided depends on it")]
+fn draw_mark() -> u64 {
+    uuid::Uuid::new_v4().as_u64_pair().0
+}
+
+/// A record of a payload.
+type Read = Result<Arc<Record>, Damage>;

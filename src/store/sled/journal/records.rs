@@ -1,0 +1,150 @@
+//! Reads records of a journal, one after the other.
+
+use super::{
+    Read,
+    frame::{self, Header},
+    segment::Segment,
+};
+use crate::store::sled::{
+    codec::{Fields, decode},
+    damage::Damage,
+};
+
+/// Where a frame is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    segment: usize,
+    offset: u64,
+}
+
+/// The frame with a record that the journal has.
+pub(super) fn find(segments: &[Segment], sequence: u64) -> Result<(Header, Vec<u8>), Damage> {
+    read(segments, place(segments, sequence)?, sequence)
+}
+
+/// Where the frame with a record is.
+fn place(segments: &[Segment], sequence: u64) -> Result<Place, Damage> {
+    let after = segments.partition_point(|segment| segment.head.before.sequence < sequence);
+    let gap = || Damage::Gap { sequence };
+    let number = after.checked_sub(1).ok_or_else(gap)?;
+    let segment = segments.get(number).ok_or_else(gap)?;
+    let mut place = Place { segment: number, offset: segment.near(sequence) };
+    loop {
+        let header = segment.header(place.offset)?.ok_or_else(gap)?;
+        if header.first > sequence {
+            return Err(gap());
+        }
+        if header.last >= sequence {
+            return Ok(place);
+        }
+        place.offset += header.frame_length();
+    }
+}
+
+/// The frame at a place.
+fn read(segments: &[Segment], place: Place, sequence: u64) -> Result<(Header, Vec<u8>), Damage> {
+    let gap = || Damage::Gap { sequence };
+    let segment = segments.get(place.segment).ok_or_else(gap)?;
+    let header = segment.header(place.offset)?.ok_or_else(gap)?;
+    Ok((header, segment.frame(place.offset, &header)?))
+}
+
+/// Reads records.
+#[derive(Debug)]
+pub(in crate::store::sled) struct Records<'a> {
+    segments: &'a [Segment],
+    next: u64,
+    last: u64,
+    frame: Option<Open>,
+}
+
+/// A frame in hand, and how far it was read.
+#[derive(Debug)]
+struct Open {
+    place: Place,
+    header: Header,
+    bytes: Vec<u8>,
+    read: usize,
+}
+
+impl<'a> Records<'a> {
+    /// From one record to another.
+    pub(super) fn new(segments: &'a [Segment], next: u64, last: u64) -> Self {
+        Self { segments, next, last, frame: None }
+    }
+
+    fn read(&mut self) -> Read {
+        let sequence = self.next;
+        if self.frame.is_none() {
+            let place = place(self.segments, sequence)?;
+            self.frame = Some(Open::new(self.segments, place, sequence)?);
+        }
+        loop {
+            let Some(open) = &mut self.frame else {
+                return Err(Damage::Defect("reading from no frame".to_owned()));
+            };
+            if open.header.last < sequence {
+                let place = open.behind(self.segments);
+                self.frame = Some(Open::new(self.segments, place, sequence)?);
+                continue;
+            }
+            let record = open.record(sequence)?;
+            // The frame may begin with records before the one asked for.
+            if record.sequence >= sequence {
+                let commit = open.header.commit;
+                let why = "it has another record there";
+                let fits = record.sequence == sequence;
+                return if fits {
+                    Ok(record)
+                } else {
+                    Err(Damage::Frame { commit, sequence, why })
+                };
+            }
+        }
+    }
+}
+
+impl Open {
+    fn new(segments: &[Segment], place: Place, sequence: u64) -> Result<Self, Damage> {
+        let (header, bytes) = read(segments, place, sequence)?;
+        Ok(Self { place, header, bytes, read: 0 })
+    }
+
+    /// Where the next frame is.
+    fn behind(&self, segments: &[Segment]) -> Place {
+        let Place { segment, offset } = self.place;
+        let offset = offset + self.header.frame_length();
+        if segments.get(segment).is_some_and(|segment| offset >= segment.filled) {
+            Place { segment: segment + 1, offset: super::segment::FRAMES }
+        } else {
+            Place { segment, offset }
+        }
+    }
+
+    fn record(&mut self, sequence: u64) -> Read {
+        let cut_off = Damage::Frame {
+            commit: self.header.commit,
+            sequence,
+            why: "a record of it is cut off",
+        };
+        let payload = frame::payload(&self.bytes);
+        let mut fields = Fields(payload.get(self.read..).unwrap_or_default());
+        let Some(record) = fields.counted() else { return Err(cut_off) };
+        self.read += 4 + record.len();
+        decode(&format!("record {sequence} of the journal"), record).map(std::sync::Arc::new)
+    }
+}
+
+impl Iterator for Records<'_> {
+    type Item = Read;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next > self.last {
+            return None;
+        }
+        let record = self.read();
+        // After an error there is nothing more to read.
+        self.next = if record.is_ok() { self.next + 1 } else { u64::MAX };
+        Some(record)
+    }
+}
