@@ -41,6 +41,10 @@ use crate::{
 /// Largest message that is taken.
 pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 
+/// What is said when nothing can be answered any more.
+const FAILED: &str =
+    "the engine failed, the log says why; what was answered before is kept. Restart the service";
+
 /// How often the engine looks whether something is due without being asked.
 const SWEEP_EVERY: Duration = Duration::from_millis(250);
 
@@ -94,10 +98,16 @@ impl Service {
     }
 
     /// Stops the engine; with `tidy` it puts things away first.
-    pub async fn stop(self, tidy: bool) {
+    ///
+    /// # Errors
+    /// If the store failed by then. What was answered is kept all the same.
+    pub async fn stop(self, tidy: bool) -> Result<(), String> {
         self.api.engine.stop(tidy).await;
-        if self.writer.join().is_err() {
-            tracing::error!("the writer ended by a defect; its message is above");
+        let failed = self.api.engine.has_failed();
+        match self.writer.join() {
+            Ok(()) if !failed => Ok(()),
+            Ok(()) => Err(FAILED.to_owned()),
+            Err(_) => Err("the writer ended by a defect; its message is above".to_owned()),
         }
     }
 
@@ -160,8 +170,9 @@ impl Service {
             }
         };
         sweep.abort();
-        if failed.load(Ordering::Relaxed) {
-            return Err("the engine failed, the log says why; what was answered before is kept. Restart the service".to_owned());
+        // Also if it failed while the callers were drained.
+        if failed.load(Ordering::Relaxed) || self.api.engine.has_failed() {
+            return Err(FAILED.to_owned());
         }
         result
     }

@@ -25,6 +25,10 @@ pub struct ServeArgs {
     /// Directory of the embedded store.
     #[arg(long, env = "BURSAR_DATA", default_value = "data", value_name = "DIR")]
     pub data: PathBuf,
+    /// Records of the embedded store's journal after which rows are put away,
+    /// so that the next start has less to read.
+    #[arg(long, env = "BURSAR_CHECKPOINT_RECORDS", value_name = "N")]
+    pub checkpoint_records: Option<u64>,
     /// Callers and their tokens (TOML). Without one, every caller is trusted,
     /// which is allowed on loopback only.
     #[arg(long, env = "BURSAR_TOKENS", value_name = "FILE")]
@@ -75,7 +79,7 @@ pub async fn serve(args: &ServeArgs) -> Result<(), String> {
         }
         tracing::warn!(listen = %args.listen, "INSECURE: tokens and payouts cross the network in the clear");
     }
-    let store = store::open(&args.store, &args.data)?;
+    let store = store::open(&args.store, &args.data, args.checkpoint_records)?;
     let parts = Parts {
         store,
         clock: Arc::new(SystemClock::new()),
@@ -96,9 +100,9 @@ pub async fn serve(args: &ServeArgs) -> Result<(), String> {
     let incoming = server::incoming(listener);
     let served = service.serve(incoming, stop, Drain::default()).await;
     tracing::info!("putting the store away");
-    service.stop(true).await;
+    let stopped = service.stop(true).await;
     tracing::info!("stopped");
-    served
+    served.and(stopped)
 }
 
 /// Ready when the process is told to stop: Ctrl-C or SIGTERM. Listens from the

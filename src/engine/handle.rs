@@ -118,6 +118,11 @@ impl std::fmt::Debug for Handle {
     }
 }
 
+/// That the store failed.
+pub(super) fn unavailable() -> Refusal {
+    Refusal::new(Reason::StoreUnavailable, "The store failed; the service has stopped answering.")
+}
+
 fn stopped() -> Refusal {
     Refusal::new(Reason::Draining, "The service is stopping.")
 }
@@ -141,7 +146,7 @@ impl Handle {
     ) -> Result<Answer, Refusal> {
         let (answer, answered) = oneshot::channel();
         self.send(Job::Command { command, author, roles, answer })?;
-        answered.await.unwrap_or_else(|_| Err(stopped()))
+        answered.await.unwrap_or_else(|_| Err(self.unanswered()))
     }
 
     /// Reads on the writer's thread what is durable.
@@ -154,12 +159,26 @@ impl Handle {
             // Nobody may be waiting any more; that is their choice.
             let _ = answer.send(view.and_then(read));
         })))?;
-        answered.await.unwrap_or_else(|_| {
-            if self.jobs.is_closed() {
-                return Err(stopped());
-            }
-            Err(Refusal::new(Reason::Internal, "Showing this ended by a defect; see the log."))
-        })
+        answered.await.unwrap_or_else(|_| Err(self.unanswered()))
+    }
+
+    /// Why an answer did not come.
+    fn unanswered(&self) -> Refusal {
+        if *self.fails.borrow() {
+            unavailable()
+        } else if self.jobs.is_closed() {
+            stopped()
+        } else {
+            Refusal::new(
+                Reason::Internal,
+                "This ended by a defect, which the log tells of. What was asked with a request_id can be asked again.",
+            )
+        }
+    }
+
+    /// Whether the store failed.
+    pub fn has_failed(&self) -> bool {
+        *self.fails.borrow()
     }
 
     /// Ready when nothing can be answered any more: the store failed, or the

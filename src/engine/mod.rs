@@ -2,13 +2,16 @@
 //! writer judges batches and answers when they are durable.
 
 pub mod clock;
+mod compiled;
 mod due;
 mod handle;
 mod ids;
+mod judging;
 mod timekeeper;
 mod working;
 mod writer;
 
+pub use compiled::Compiler;
 pub use handle::{Answer, Handle, View};
 pub use ids::earliest as earliest_id;
-pub use writer::{Compiler, Options, start};
+pub use writer::{Options, start};

@@ -38,6 +38,9 @@ pub fn timer(
     let id = c.id(&at.field("id"), &wire.id);
     sources(c, &at.field("sources"), &wire.sources);
     let state = state(c, &at.field("state"), wire.state);
+    // A restart looks for what is due among payouts that are under way.
+    let is_final = state.is_some_and(State::is_final);
+    c.unsupported(is_final, &at.field("state"), "a timer on a final state is");
     let after = match &wire.after {
         Some(after) => time::duration(c, &at.field("after"), after),
         None => c.refuse(&at.field("after"), Missing, "needs how long"),

@@ -20,6 +20,12 @@ pub(super) fn top() -> Vec<Fault> {
         ("/life/review_within", json!("60s"), "life.review_within", "UNSUPPORTED_CONSTRUCT"),
         ("/timers/0/id", json!("minute"), "timers[0].id", "DUPLICATE_ID"),
         ("/timers/0/state", json!(null), "timers[0].state", "MISSING"),
+        (
+            "/timers/0/state",
+            json!("PAYOUT_STATE_FAILED"),
+            "timers[0].state",
+            "UNSUPPORTED_CONSTRUCT",
+        ),
         ("/timers/0/after", json!(null), "timers[0].after", "MISSING"),
         ("/timers/0/after", json!("0s"), "timers[0].after", "INVALID_VALUE"),
         ("/timers/0/state", json!("PAYOUT_STATE_AUTHORIZED"), "timers[0].after", "UNREACHABLE"),

@@ -1,0 +1,189 @@
+//! Judging a batch: what is due is added, rows are loaded, and the commands are
+//! judged in order, each over what those before it changed. Nothing here is
+//! durable yet, nor kept if the commit does not come about.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{
+    handle::Answer,
+    ids,
+    timekeeper::Notice,
+    working::Working,
+    writer::{Pending, Writer},
+};
+use crate::{
+    decision::{Command, Context, Judgement, Reply, due::Due},
+    domain::{
+        change::{Change, Record},
+        event::{Event, EventKind},
+        finding::Severity,
+        instant::Instant,
+        key::Key,
+        name::{Id, RevisionName},
+        policy::Policies,
+        refusal::{Reason, Refusal},
+        who::{Author, RoleSet},
+    },
+    store::{Commit, StoreError},
+};
+
+/// The alert for a wall clock that stepped back.
+pub const CLOCK_STEPPED_BACK: &str = "CLOCK_STEPPED_BACK";
+
+/// What a batch came to, before it is durable.
+#[derive(Default)]
+pub(super) struct Judged {
+    pub(super) answers: Vec<Result<Answer, Refusal>>,
+    pub(super) commit: Commit,
+}
+
+impl Writer {
+    /// Adds what is due, loads everything, and judges in order.
+    pub(super) fn judge(&mut self, pending: &mut Vec<Pending>) -> Result<Judged, StoreError> {
+        let tip = self.store.begin()?;
+        let (now, notice) = self.time.now(tip.at);
+        self.owes_alert |= notice == Notice::SteppedBack;
+        let jumped = notice == Notice::Jumped;
+        if self.options.sweep && !jumped {
+            self.add_due(now, pending);
+        }
+        let mut judged = Judged::default();
+        let mut sequence = tip.sequence;
+        if self.owes_alert {
+            sequence += 1;
+            judged.commit.records.push(stepped_back(sequence, now));
+        }
+        let mut working = self.load(pending, now)?;
+        for pending in pending.iter() {
+            if jumped && pending.command.lets_money_leave() {
+                judged.answers.push(Err(clock_jump()));
+                continue;
+            }
+            let fresh = ids::fresh(now, sequence + 1);
+            let context = self.context(pending, now, fresh.clone());
+            // A command before it in the batch may have changed what it needs.
+            let further = guarded(pending, || pending.command.second(&working.view(), &context));
+            working.load(&further.unwrap_or_default(), self.store.as_mut())?;
+            let context = self.context(pending, now, fresh);
+            let judgement = guarded(pending, || pending.command.judge(&working.view(), &context));
+            let Judgement { changes, events, answer } =
+                judgement.unwrap_or_else(|refusal| Judgement::only(Err(refusal)));
+            let policy =
+                answer.as_ref().ok().and_then(|reply| self.policies.policy(governed(reply)?));
+            judged.answers.push(answer.map(|reply| Answer { reply, now, policy }));
+            if changes.is_empty() && events.is_empty() {
+                continue;
+            }
+            for change in &changes {
+                working.apply(change);
+                if let Change::Put(row) = change {
+                    self.policies.learn(row).map_err(StoreError::Fatal)?;
+                }
+            }
+            sequence += 1;
+            judged.commit.records.push(Record {
+                sequence,
+                at: now,
+                author: pending.author.clone(),
+                operation: pending.command.operation().into(),
+                changes,
+                events,
+            });
+        }
+        judged.commit.rows = working.changed();
+        Ok(judged)
+    }
+
+    /// Behind what was asked, so that answers stay in the order of the
+    /// questions; expiry is judged on read, so the order changes nothing.
+    fn add_due(&self, now: Instant, pending: &mut Vec<Pending>) {
+        for payout in self.due.due(now, self.options.batch) {
+            pending.push(Pending {
+                command: Command::Due(Due { payout }),
+                author: Author { caller: "bursar".into(), actor: None },
+                roles: RoleSet::NONE,
+                answer: None,
+            });
+        }
+    }
+
+    /// Everything that the commands need, as far as it can be told beforehand.
+    fn load(&mut self, pending: &[Pending], now: Instant) -> Result<Working, StoreError> {
+        let mut working = Working::default();
+        let first: Vec<Key> = pending.iter().flat_map(|p| p.command.first()).collect();
+        working.load(&first, self.store.as_mut())?;
+        let mut second: Vec<Key> = Vec::new();
+        for pending in pending {
+            let context = self.context(pending, now, Id::before_all());
+            let keys = guarded(pending, || pending.command.second(&working.view(), &context));
+            second.extend(keys.unwrap_or_default());
+        }
+        working.load(&second, self.store.as_mut())?;
+        Ok(working)
+    }
+
+    fn context(&self, pending: &Pending, now: Instant, fresh: Id) -> Context<'_> {
+        Context {
+            now,
+            author: pending.author.clone(),
+            roles: pending.roles,
+            policies: &self.policies,
+            fresh,
+            remember: self.options.remember,
+        }
+    }
+}
+
+/// Does a part of judging. A defect in it is answered to whoever met it and
+/// ends nothing else: judging changes nothing by itself, and a process that
+/// died of one command would die again of the same when it is sent again.
+fn guarded<T>(pending: &Pending, judge: impl FnOnce() -> T) -> Result<T, Refusal> {
+    catch_unwind(AssertUnwindSafe(judge)).map_err(|_| {
+        let operation = pending.command.operation();
+        let caller = &pending.author.caller;
+        tracing::error!(operation, %caller, "judging ended by a defect; its message is above");
+        Refusal::new(Reason::Internal, "Judging this ended by a defect; nothing was changed.")
+    })
+}
+
+/// The revision that a reply was given under.
+fn governed(reply: &Reply) -> Option<&RevisionName> {
+    match reply {
+        Reply::Decided { decision, .. } => Some(&decision.revision),
+        Reply::Checked(check) => Some(&check.revision),
+        Reply::Payout(payout) => Some(&payout.revision),
+        Reply::Usage(usage) => Some(&usage.revision),
+        Reply::Row(_)
+        | Reply::Account { .. }
+        | Reply::Moved { .. }
+        | Reply::Deleted
+        | Reply::Done => None,
+    }
+}
+
+fn clock_jump() -> Refusal {
+    Refusal::new(
+        Reason::ClockJump,
+        "The wall clock jumped ahead by more than 60 s; holds would expire by it. Set it right, or restart the service to believe it.",
+    )
+}
+
+fn stepped_back(sequence: u64, now: Instant) -> Record {
+    Record {
+        sequence,
+        at: now,
+        author: Author { caller: "bursar".into(), actor: None },
+        operation: "Clock".into(),
+        changes: Vec::new(),
+        events: vec![Event {
+            effect_time: now,
+            shop: None,
+            kind: EventKind::Alert {
+                id: CLOCK_STEPPED_BACK.into(),
+                resource: "".into(),
+                severity: Severity::High,
+                audience: "operations".into(),
+            },
+        }],
+    }
+}
