@@ -23,7 +23,6 @@ use super::{
     journal::{Checked, End, Journal},
     lock::Lock,
     rows::Rows,
-    sync::Stage,
 };
 use crate::{domain::instant::Instant, store::Tip};
 
@@ -79,10 +78,7 @@ pub(super) fn open(dir: &Path, options: &Options, purpose: Purpose) -> Result<Op
         (journal, Checked::default())
     };
     if purpose == Purpose::Serve {
-        journal.heal()?;
-        // What was found may be in the kernel's hands only; from here on it is
-        // answered from.
-        journal.sync(Stage::Start, disk)?;
+        journal.heal(torn > 0)?;
     }
     let (database, heads, head, usable) = open_rows(dir, options, purpose)?;
     journal.saw(("the checkpoint", head.end))?;
@@ -255,7 +251,6 @@ pub fn rebuild_fence(dir: &Path, options: &Options) -> Result<Tip, Damage> {
     if let Ok(database) = Database::open(dir, options.cache_bytes) {
         journal.saw(("the checkpoint", Heads::open(&database)?.read()?.end))?;
     }
-    journal.sync(Stage::Start, disk)?;
     Fence::create(dir, options.fence_every, disk, end)?;
     sync_all(dir)?;
     let last = journal.records(end.sequence.saturating_sub(1)).next();

@@ -106,17 +106,16 @@ impl Journal {
     }
 
     /// Drops what a crash left behind the end, for good.
-    pub(super) fn heal(&mut self) -> Result<(), Damage> {
-        let Some(last) = self.segments.last_mut() else {
-            return Err(Damage::Defect("a journal without a file".to_owned()));
-        };
-        last.cut()?;
-        for file in files(&self.dir)? {
-            if self.segments.iter().all(|segment| segment.path != file) {
-                fs::remove_file(&file).map_err(Damage::io(&file))?;
-            }
+    pub(super) fn heal(&mut self, is_torn: bool) -> Result<(), Damage> {
+        if is_torn && let Some(last) = self.segments.last_mut() {
+            last.cut()?;
         }
-        sync_all(&self.dir)
+        let is_ours = |file: &PathBuf| self.segments.iter().any(|segment| segment.path == *file);
+        for file in files(&self.dir)?.into_iter().filter(|file| !is_ours(file)) {
+            fs::remove_file(&file).map_err(Damage::io(&file))?;
+            sync_all(&self.dir)?;
+        }
+        Ok(())
     }
 
     /// Where it ends.

@@ -147,8 +147,9 @@ impl Segment {
         }
     }
 
-    /// Sees to it that what is read next comes from the disk: after a sync that
-    /// failed, the kernel may show what the disk never got.
+    /// Makes durable what is found, which may be in the kernel's hands only, and
+    /// sees to it that it is read from the disk: after a sync that failed, the
+    /// kernel may show what the disk never got.
     pub(super) fn forget_cached(&self, disk: &dyn Disk) -> Result<(), Damage> {
         disk.sync(Stage::Start, &self.file).map_err(Damage::io(&self.path))?;
         // Advice; a file system that does not take it keeps its own counsel.
