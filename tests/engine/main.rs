@@ -4,6 +4,7 @@
 #![allow(clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 mod conflicts;
+mod loads;
 mod recomputed;
 mod running;
 mod time;
