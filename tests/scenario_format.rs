@@ -135,6 +135,23 @@ async fn a_reset_time_too_early_or_too_late_is_found() {
 }
 
 #[tokio::test]
+async fn a_denial_in_a_batch_is_proved_as_it_stood_before_the_items_behind_it() {
+    let prove = Options { prove_receipts: true, ..Options::default() };
+    let item = |units: &str| format!("{{payout: {{amount: {{units: '{units}'}}}}}}");
+    let items = [item("450"), item("51"), item("50"), item("1")].join(", ");
+    let steps = format!(
+        "- call: ShopService/CreateShop\n  request: {{parent: p, shop_id: s}}\n- call: PayoutService/BatchAuthorizePayouts\n  request: {{parent: p/shops/s, requests: [{items}]}}\n  expect: {{results: [{{receipt: {{decision: ALLOW}}}}, {{receipt: {{decision: DENY, max_amount: '50.00'}}}}, {{receipt: {{decision: ALLOW}}}}, {{receipt: {{decision: DENY, max_amount: '0.00'}}}}]}}\n"
+    );
+    let outcome = run(&steps, &[], &everything()).await;
+    assert!(outcome.failure.is_none(), "{outcome:?}");
+    let lying = steps.split("  expect").next().expect("steps").to_owned() + "  expect: {}\n";
+    let too_much = failure(&lying, &[Lie::MaxTooLarge], &prove).await;
+    assert_eq!((too_much.step, too_much.expected.as_str()), (2, "max_amount 51.00 CNY passes"));
+    let late = failure(&lying, &[Lie::ResetTooLate], &prove).await;
+    assert_eq!(late.expected, "daily-total denies at 2026-03-03T00:00:00.999999999Z");
+}
+
+#[tokio::test]
 async fn waits_metadata_and_errors_of_the_roles_work_together() {
     let steps = r#"
 - call: ShopService/CreateShop

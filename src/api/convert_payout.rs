@@ -13,7 +13,7 @@ use crate::{
     decision::spec::Spec,
     domain::{
         instant::Instant,
-        limit::Stage,
+        limit::{Localized, Stage},
         name::{OperatorName, OrderName, ProgrammeName, ShopName},
         payout::{Flag, Payout, Return, Settlement, SettlementResult, State},
         policy::Policy,
@@ -149,12 +149,13 @@ pub fn to_payout(payout: &Payout, policy: &Policy, language: Language, now: Inst
     let state = payout.state_at(now);
     let expired_unwritten = state == State::Expired && payout.state != State::Expired;
     let money = |amount| to_money(amount, payout.currency);
-    let texts = policy.state_text(state);
+    let reason = if expired_unwritten { "EXPIRED" } else { &payout.reason };
+    let text = |of: Option<&Localized>| of.map(|t| t.get(language.tag()).to_owned());
     let name = |name: Option<String>| name.unwrap_or_default();
     v1::Payout {
         name: payout.name.to_string(),
         state: receipt::state(state).into(),
-        state_text: texts.map(|t| t.text.get(language.tag()).to_owned()).unwrap_or_default(),
+        state_text: text(policy.state_text(state).map(|t| &t.text)).unwrap_or_default(),
         programme: payout.revision.programme.to_string(),
         revision: payout.revision.to_string(),
         request_id: payout.request_id.to_string(),
@@ -176,8 +177,8 @@ pub fn to_payout(payout: &Payout, policy: &Policy, language: Language, now: Inst
         execution_id: payout.execution_id.as_deref().unwrap_or_default().to_owned(),
         execute_time: payout.execute_time.map(to_time),
         settle_time: payout.settle_time.map(to_time),
-        reason: if expired_unwritten { "EXPIRED".to_owned() } else { payout.reason.to_string() },
-        reason_text: texts.map(|t| t.reason.get(language.tag()).to_owned()).unwrap_or_default(),
+        reason: reason.to_owned(),
+        reason_text: text(policy.reason_text(state, reason)).unwrap_or_default(),
         flags: payout.flags.iter().map(|f| flag(*f).into()).collect(),
         settlements: payout.settlements.iter().map(|s| settlement(s, payout)).collect(),
         returns: payout.returns.iter().map(|r| returned(r, payout)).collect(),

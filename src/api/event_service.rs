@@ -349,9 +349,8 @@ fn alert_text(
     let Some(policy) = view.policy(&payout.revision) else { return Ok(String::new()) };
     let Some(alert) = policy.alerts.iter().find(|a| &*a.id == id) else { return Ok(String::new()) };
     let reason = || {
-        let texts =
-            policy.state_text(payout.state).map(|t| t.reason.get(language.tag()).to_owned());
-        texts.filter(|t| !t.is_empty()).unwrap_or_else(|| payout.reason.to_string())
+        let text = policy.reason_text(payout.state, &payout.reason);
+        text.map_or_else(|| payout.reason.to_string(), |t| t.get(language.tag()).to_owned())
     };
     Ok(fill(alert.text.get(language.tag()), |name| match name {
         "payout" => Some(payout.name.to_string()),

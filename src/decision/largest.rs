@@ -52,7 +52,7 @@ fn candidates(situation: &Situation<'_>) -> Vec<Amount> {
         places.by_amount(reading.as_ref());
     }
     let smallest = policy.currency.smallest();
-    let largest = Amount::parse("999999999999999").expect("a decimal");
+    let largest = Amount::largest(policy.currency.decimals());
     places.at(largest);
     places.at(smallest);
     let mut amounts = places.amounts;

@@ -1,6 +1,7 @@
 //! When a finding would be gone by waiting alone: the first of finitely many
 //! instants at which anything the rule looks at changes by itself, and at
-//! which the rule no longer fails.
+//! which the rule no longer fails. Never at or after the instant at which
+//! another revision comes into force.
 
 use jiff::{ToSpan, tz::TimeZone};
 
@@ -62,7 +63,9 @@ fn first(
     mut instants: Vec<Instant>,
     gone: impl Fn(&Situation<'_>) -> bool,
 ) -> Option<Instant> {
-    instants.retain(|at| *at > situation.inputs.now);
+    // From the next revision on other rules hold, which this one does not know.
+    let inputs = situation.inputs;
+    instants.retain(|at| *at > inputs.now && inputs.next_revision.is_none_or(|next| *at < next));
     instants.sort_unstable();
     instants.dedup();
     instants.into_iter().find(|at| gone(&situation.at(*at)))

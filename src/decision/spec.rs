@@ -178,7 +178,8 @@ impl Spec {
         let newer = self.check_order(loaded)?;
         let sources = self.sources(&policy, loaded, context, operator);
         let facts = facts::gather(&policy, &sources)?;
-        let inputs = self.inputs(&policy, facts, &sources);
+        let next_revision = programme.next_activation(context.now);
+        let inputs = Inputs { next_revision, ..self.inputs(&policy, facts, &sources) };
         let order = newer.then(|| self.inline_order.as_deref().cloned()).flatten();
         Ok(Prepared { policy, revision, inputs, order })
     }
@@ -217,6 +218,7 @@ impl Spec {
             limits: Vec::new(),
             measures: Vec::new(),
             funds: Vec::new(),
+            next_revision: None,
         };
         self.read(policy, sources, &mut inputs, |_| false);
         let verdict = judge::judge(policy, &inputs, Wanted { passes: false, largest: false });

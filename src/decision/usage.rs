@@ -64,6 +64,7 @@ impl ReadUsage {
             limits: Vec::new(),
             measures: Vec::new(),
             funds: Vec::new(),
+            next_revision: None,
         };
         let limits = policy.limits.iter().enumerate();
         let rows =

@@ -136,6 +136,12 @@ impl Amount {
         Self(Decimal::new(1, decimals))
     }
 
+    /// The largest amount with this many decimals that is accepted from
+    /// outside.
+    pub fn largest(decimals: u32) -> Self {
+        Self(Decimal::from(TOO_LARGE)).minus(Self::smallest(decimals))
+    }
+
     /// The decimal with exactly `decimals` decimals, or more if it needs them.
     pub fn text(self, decimals: u32) -> String {
         let mut value = self.0.normalize();
@@ -238,6 +244,16 @@ mod tests {
             ["", "-", "1.", ".5", "1e3", "+1", "1,0", "0.0000000001", "1000000000000000", " 1"]
         {
             assert_eq!(Amount::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_largest_amount_is_the_last_one_that_comes_in() {
+        for decimals in [0, 2, 9] {
+            let largest = Amount::largest(decimals);
+            assert_eq!(Amount::parse(&largest.text(decimals)), Some(largest));
+            let more = largest.plus(Amount::smallest(decimals));
+            assert_eq!(Amount::parse(&more.text(0)), None);
         }
     }
 

@@ -190,6 +190,9 @@ pub struct Alert {
     pub text: Localized,
 }
 
+/// The reasons that Bursar puts on a payout when nobody gives one.
+const OWN_REASONS: [&str; 3] = ["EXPIRED", "CANCELLED", "CHANNEL_FAILED"];
+
 /// What merchants call a state.
 #[derive(Clone, Debug)]
 pub struct StateText {
@@ -197,7 +200,7 @@ pub struct StateText {
     pub state: State,
     /// Its name.
     pub text: Localized,
-    /// Why it was reached.
+    /// Why it was reached, if nobody gave a reason. May be empty.
     pub reason: Localized,
 }
 
@@ -205,6 +208,14 @@ impl Policy {
     /// What merchants call a state.
     pub fn state_text(&self, state: State) -> Option<&StateText> {
         self.states.iter().find(|s| s.state == state)
+    }
+
+    /// Why a payout is in a state, for people, as far as the policy says so:
+    /// not if the channel or a caller gave a reason of their own.
+    pub fn reason_text(&self, state: State, reason: &str) -> Option<&Localized> {
+        let nobodys = reason.is_empty() || OWN_REASONS.contains(&reason);
+        let text = self.state_text(state).map(|s| &s.reason).filter(|_| nobodys);
+        text.filter(|text| !text.0.is_empty())
     }
 
     /// Position of a fact, by name.

@@ -94,6 +94,8 @@ reasons! {
     PolicyInvalid = "POLICY_INVALID", Invalid;
     /// A limit's meter would change under an id that is in use; give it a new id.
     LimitChangedUnderOldId = "LIMIT_CHANGED_UNDER_OLD_ID", Precondition;
+    /// A limit or measure would bind in a window that it has not counted from the beginning.
+    LimitWithoutHistory = "LIMIT_WITHOUT_HISTORY", Precondition;
     /// An activation lies in the past.
     ActivationInPast = "ACTIVATION_IN_PAST", Precondition;
     /// The request id was used before with other content; the violation names the field.

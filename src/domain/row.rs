@@ -106,6 +106,11 @@ impl Programme {
         let (_, number) = self.activations.iter().rev().find(|(start, _)| *start <= at)?;
         Some(RevisionName { programme: self.name.clone(), number: *number })
     }
+
+    /// When the next activation after an instant comes into force.
+    pub fn next_activation(&self, after: Instant) -> Option<Instant> {
+        self.activations.iter().map(|(start, _)| *start).find(|start| *start > after)
+    }
 }
 
 /// A revision: a policy as it was given.

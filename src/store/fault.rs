@@ -1,33 +1,68 @@
-//! A store for tests of what drives stores: it serves only what was asked for,
-//! and commits conflict by a schedule.
+//! A store for tests of what drives stores: others get in between by a
+//! schedule, and whoever commits what was not begun, not loaded, or made from
+//! rows that have changed since is found out.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use super::{Commit, Scan, Store, StoreError, Tip};
 use crate::domain::{
+    account::BalanceChange,
+    amount::Amount,
     change::{Change, Record, Rows},
     key::Key,
+    meter::MeterChange,
+    name::Id,
     row::Row,
+    who::Author,
 };
 
-/// Wraps a store. Fatal when a commit changes a meter or balance that was not
-/// loaded since `begin`: what it changes from was made up then, a defect of the
-/// caller. Whole rows may be put unseen.
+/// What becomes of a commit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// It is made.
+    Passes,
+    /// Another writer is faster and takes the same for itself: of each meter
+    /// and account that the commit changes as much as it would. A conflict.
+    Overtaken,
+    /// As [`Fate::Overtaken`], but the other writer gives back what it took
+    /// the last time.
+    GivenBack,
+}
+
+/// Wraps a store. A commit is fatal, a defect of the caller,
+/// - if it was not begun anew after the last one;
+/// - if it changes a meter or balance that was not loaded since `begin` (whole
+///   rows may be put unseen);
+/// - if its rows are not what its changes make of the rows of now.
 #[derive(Debug)]
 pub struct FaultStore<S> {
     store: S,
+    has_begun: bool,
     loaded: HashSet<Key>,
     loads: usize,
     most_loads: usize,
     commits: u64,
-    conflicts: fn(u64) -> bool,
+    fate: fn(u64) -> Fate,
+    /// What the other writer has taken and not given back.
+    taken: Vec<Change>,
 }
 
 impl<S: Store> FaultStore<S> {
-    /// Over a store. The nth commit, counted from 0, conflicts if `conflicts`
-    /// says so; its records are not written.
-    pub fn new(store: S, conflicts: fn(u64) -> bool) -> Self {
-        Self { store, loaded: HashSet::new(), loads: 0, most_loads: 0, commits: 0, conflicts }
+    /// Over a store. `fate` says what becomes of the nth commit, counted from 0.
+    pub fn new(store: S, fate: fn(u64) -> Fate) -> Self {
+        Self {
+            store,
+            has_begun: false,
+            loaded: HashSet::new(),
+            loads: 0,
+            most_loads: 0,
+            commits: 0,
+            fate,
+            taken: Vec::new(),
+        }
     }
 
     /// Commits so far, those that conflicted too.
@@ -40,14 +75,117 @@ impl<S: Store> FaultStore<S> {
         self.most_loads
     }
 
-    /// The store inside.
-    pub fn into_inner(self) -> S {
-        self.store
+    /// What the other writer has taken and not given back.
+    pub fn taken(&self) -> &[Change] {
+        &self.taken
     }
+
+    /// The first changed meter or balance that was not loaded.
+    fn unseen(&self, commit: &Commit) -> Option<Key> {
+        let changes = commit.records.iter().flat_map(|record| &record.changes);
+        let partial = changes.filter(|c| matches!(c, Change::Meter(_) | Change::Balance(_)));
+        partial.map(Change::key).find(|key| !self.loaded.contains(key))
+    }
+
+    /// The first row that is not what the changes make of the row of now.
+    fn stale(&mut self, commit: &Commit) -> Result<Option<Key>, StoreError> {
+        let given: BTreeMap<&Key, &Option<Arc<Row>>> =
+            commit.rows.iter().map(|(key, row)| (key, row)).collect();
+        let keys: Vec<Key> = given.keys().map(|key| (*key).clone()).collect();
+        let rows = self.applied(&keys, commit.records.iter().flat_map(|record| &record.changes))?;
+        let differs = |key: &&Key| given.get(*key) != rows.get(*key).as_ref();
+        Ok(keys.iter().find(differs).cloned())
+    }
+
+    /// What changes make of the rows of now.
+    fn applied<'a>(
+        &mut self,
+        keys: &[Key],
+        changes: impl IntoIterator<Item = &'a Change>,
+    ) -> Result<Rows, StoreError> {
+        let mut rows = self.store.load(keys)?;
+        for change in changes {
+            let before = rows.remove(&change.key()).flatten();
+            rows.insert(change.key(), change.apply(before));
+        }
+        Ok(rows)
+    }
+
+    /// Commits a record of the other writer's own.
+    fn overtake(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
+        let tip = self.store.begin()?;
+        let mut keys: Vec<Key> = changes.iter().map(Change::key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let mut rows = self.applied(&keys, &changes)?;
+        let rows = keys.into_iter().map(|key| (key.clone(), rows.remove(&key).flatten()));
+        let record = Record {
+            sequence: tip.sequence + 1,
+            at: tip.at,
+            author: Author { caller: "another writer".into(), actor: None },
+            operation: "Overtake".into(),
+            changes,
+            events: Vec::new(),
+        };
+        let commit = Commit { records: vec![record], rows: rows.collect() };
+        self.store.commit(commit)
+    }
+}
+
+/// What the first record that takes something would take, for a payout of
+/// somebody else's.
+fn twins(commit: &Commit, turn: u64) -> Vec<Change> {
+    let payout = Id::parse(&format!("twin-{turn}")).unwrap_or_else(Id::before_all);
+    let twins = |record: &Record| {
+        record.changes.iter().filter_map(|change| twin(change, &payout)).collect::<Vec<_>>()
+    };
+    commit.records.iter().map(twins).find(|twins| !twins.is_empty()).unwrap_or_default()
+}
+
+fn twin(change: &Change, payout: &Id) -> Option<Change> {
+    Some(match change {
+        Change::Meter(change) => Change::Meter(MeterChange {
+            payout: payout.clone(),
+            before: None,
+            after: Some(change.after.or(change.before)?),
+            forget_until: None,
+            ..change.clone()
+        }),
+        Change::Balance(change) => {
+            let held = change.after.or(change.before);
+            let moved = change.credit.max(change.credit.negated()).negated();
+            Change::Balance(BalanceChange {
+                account: change.account.clone(),
+                credit: if held.is_some() { Amount::ZERO } else { moved },
+                movement: false,
+                before: None,
+                after: held,
+            })
+        }
+        Change::Put(_) | Change::Delete(_) => return None,
+    })
+}
+
+/// What undoes changes that took something.
+fn undone(changes: Vec<Change>) -> Vec<Change> {
+    let undo = |change| match change {
+        Change::Meter(change) => {
+            let (before, after) = (change.after, change.before);
+            Change::Meter(MeterChange { before, after, ..change })
+        }
+        Change::Balance(change) => {
+            let (before, after) = (change.after, change.before);
+            let credit = change.credit.negated();
+            Change::Balance(BalanceChange { credit, before, after, ..change })
+        }
+        other => other,
+    };
+    changes.into_iter().map(undo).collect()
 }
 
 impl<S: Store> Store for FaultStore<S> {
     fn begin(&mut self) -> Result<Tip, StoreError> {
+        self.has_begun = true;
         self.loaded.clear();
         self.loads = 0;
         self.store.begin()
@@ -55,8 +193,10 @@ impl<S: Store> Store for FaultStore<S> {
 
     fn load(&mut self, keys: &[Key]) -> Result<Rows, StoreError> {
         self.loads += 1;
-        let mut rows = self.store.load(keys)?;
-        rows.retain(|key, _| keys.contains(key));
+        let rows = self.store.load(keys)?;
+        if rows.len() != keys.len() || keys.iter().any(|key| !rows.contains_key(key)) {
+            return Err(StoreError::Fatal("other rows came than those asked for".to_owned()));
+        }
         self.loaded.extend(keys.iter().cloned());
         Ok(rows)
     }
@@ -65,12 +205,26 @@ impl<S: Store> Store for FaultStore<S> {
         let turn = self.commits;
         self.commits += 1;
         self.most_loads = self.most_loads.max(self.loads);
-        let changes = commit.records.iter().flat_map(|record| &record.changes);
-        let partial = changes.filter(|c| matches!(c, Change::Meter(_) | Change::Balance(_)));
-        if let Some(key) = partial.map(Change::key).find(|key| !self.loaded.contains(key)) {
+        if !std::mem::take(&mut self.has_begun) {
+            return Err(StoreError::Fatal("committed again without beginning anew".to_owned()));
+        }
+        if let Some(key) = self.unseen(&commit) {
             return Err(StoreError::Fatal(format!("{key:?} is changed and was not loaded")));
         }
-        if (self.conflicts)(turn) { Err(StoreError::Conflict) } else { self.store.commit(commit) }
+        if let Some(key) = self.stale(&commit)? {
+            return Err(StoreError::Fatal(format!("{key:?} was made from a row of before")));
+        }
+        let others = match (self.fate)(turn) {
+            Fate::Passes => return self.store.commit(commit),
+            Fate::Overtaken => {
+                let twins = twins(&commit, turn);
+                self.taken.extend(twins.iter().cloned());
+                twins
+            }
+            Fate::GivenBack => undone(std::mem::take(&mut self.taken)),
+        };
+        self.overtake(others)?;
+        Err(StoreError::Conflict)
     }
 
     fn scan(&mut self, scan: &Scan) -> Result<Vec<Arc<Row>>, StoreError> {

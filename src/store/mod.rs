@@ -1,6 +1,10 @@
 //! The store seam: load rows, commit records, list. Stores never judge.
 //!
-//! One writer drives a store: `begin`, at most two `load`s, then `commit`.
+//! One writer drives a store: `begin`, two `load`s, then `commit`. A command
+//! whose rows depend on what a command before it in the same batch changed (a
+//! revision that was activated, an order that came along) loads once more: its
+//! rows cannot be known before.
+//!
 //! `commit` is atomic and durable when it returns, or nothing happened. The
 //! same suite (`tests/store`) runs against every store.
 

@@ -14,6 +14,7 @@
 mod agreement;
 mod catalogue;
 mod choices;
+mod configuring;
 mod largest;
 mod naive;
 mod play;
@@ -21,6 +22,7 @@ mod policies;
 mod predicates;
 mod promises;
 mod reset;
+mod revisions;
 mod scoping;
 mod settling;
 mod setup;

@@ -1,12 +1,11 @@
 //! Plays steps by the core and by the second opinion; the two have to agree.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bursar::{
     decision::{
         Command, Judgement,
         authorize::{Authorize, recompute},
-        configure::{Lift, NewFreeze, What},
         due::Due,
         life::{Cancel, Execute},
         reply::Reply,
@@ -16,7 +15,6 @@ use bursar::{
     domain::{
         account::Balance,
         decision::Decision,
-        freeze as frozen,
         instant::Instant,
         key::Key,
         limit::Stage,
@@ -34,15 +32,15 @@ use rust_decimal::Decimal;
 
 use crate::{
     naive::{
-        Opinion, View,
-        books::{Ask, Books, Freeze, Payout, Scope, Target},
+        Opinion, Values, View,
+        books::{Ask, Books, Payout},
     },
     setup::{
-        account, cny, decimal, money, movement, operator_name, order_name, order_row, platform,
-        programme, roles, set_grant, shop, value, with_policy,
+        account, cny, decimal, money, operator_name, order_name, order_row, platform, programme,
+        roles, shop, value, with_policy,
     },
     steps::{Part, Step, Wait},
-    words::{as_opinion, as_wire, edit, expect, freeze_name, only_says_no, same},
+    words::{as_opinion, as_wire, expect, only_says_no, same},
     world::{World, id},
 };
 
@@ -56,7 +54,12 @@ pub struct Asked {
 
 #[derive(Clone)]
 pub struct Play {
+    /// The one in force.
     pub policy: v1::Policy,
+    /// All policies that were stored, with their numbers.
+    pub revisions: Vec<(u32, v1::Policy)>,
+    /// What is and will be in force, by when it begins.
+    pub plan: Vec<(Timestamp, v1::Policy)>,
     pub world: World,
     pub books: Books,
     pub asked: Vec<Asked>,
@@ -76,6 +79,8 @@ impl Play {
         Ok(Self {
             world: with_policy(&books, policy, now)?,
             policy: policy.clone(),
+            revisions: vec![(1, policy.clone())],
+            plan: vec![(now, policy.clone())],
             books,
             asked: Vec::new(),
             judgements: Vec::new(),
@@ -90,6 +95,7 @@ impl Play {
 
     /// What a step comes to. `Err`: the two disagree, or a promise is broken.
     pub fn step(&mut self, step: &Step) -> Result<(), String> {
+        self.policy = self.planned(self.now()).clone();
         match step {
             Step::Authorize(ask) => self.authorize(ask)?,
             Step::Again(n, field) if !self.asked.is_empty() => {
@@ -114,7 +120,13 @@ impl Play {
         self.agree()
     }
 
-    fn later(&self, wait: Wait) -> Timestamp {
+    /// The policy in force at an instant.
+    pub fn planned(&self, at: Timestamp) -> &v1::Policy {
+        let mut past = self.plan.iter().filter(|(start, _)| *start <= at);
+        past.next_back().map_or(&self.policy, |(_, policy)| policy)
+    }
+
+    pub fn later(&self, wait: Wait) -> Timestamp {
         let now = self.now();
         let expiry = self.books.payouts.iter().rev().find_map(|p| p.expires.filter(|e| *e > now));
         match wait {
@@ -187,10 +199,13 @@ impl Play {
 
     fn authorize(&mut self, ask: &Ask) -> Result<(), String> {
         let command = self.command(ask);
-        let (opinion, counts_in, bounds) = {
+        let (opinion, values, counts_in, bounds) = {
             match View::new(&self.policy, &self.books, ask, self.now()) {
-                Err(why) => (Opinion::Refused(why), None, Vec::new()),
-                Ok(view) => (view.decide(ask), Some(view.counts_in()), self.bounds(&view)),
+                Err(why) => (Opinion::Refused(why), Values::new(), BTreeMap::new(), Vec::new()),
+                Ok(view) => {
+                    let (opinion, counts_in) = (view.decide(ask), view.counts_in());
+                    (opinion, view.values.clone(), counts_in, self.bounds(&view))
+                }
             }
         };
         let roles = roles(&ask.roles);
@@ -217,7 +232,8 @@ impl Play {
                     amount: ask.amount,
                     operator: ask.operator.clone(),
                     expires: self.expiry(),
-                    counts_in: counts_in.unwrap_or_default(),
+                    values,
+                    counts_in,
                     history: vec![(self.now(), PayoutState::Authorized)],
                     execution: None,
                     reports: Vec::new(),
@@ -262,6 +278,12 @@ impl Play {
             let total = view.count(&crate::naive::of_limit(limit));
             if total.used + total.held > *bound {
                 return Err(format!("{} stands at {total:?}, above {bound}", limit.id));
+            }
+            // Also counted without regard to when its id came to be.
+            if let Some(all) = view.had_it_always_been(limit)
+                && all > *bound
+            {
+                return Err(format!("{} would stand at {all}, above {bound}", limit.id));
             }
         }
         let free = self.books.balance() - self.books.held(self.now());
@@ -380,79 +402,6 @@ impl Play {
             reason: "".into(),
         };
         (Command::Return(back), fine)
-    }
-
-    // What is configured.
-
-    fn configure(&mut self, step: &Step) {
-        let now = self.now();
-        let what = match step {
-            Step::Grant(who, grant) => {
-                let name = operator_name(who).grant(&programme().programme);
-                let operator = self.books.operators.get_mut(*who).expect("an operator");
-                if grant.is_none() && operator.grant.is_none() {
-                    return;
-                }
-                operator.grant.clone_from(grant);
-                match grant {
-                    Some(grant) => What::SetGrant(set_grant(who, grant)),
-                    None => What::DeleteGrant(name, String::new()),
-                }
-            }
-            Step::Freeze(target, scope, seconds) => {
-                let end = seconds.map(|s| now + SignedDuration::from_secs(s));
-                let new = self.new_freeze(target, scope, end);
-                let (target, scope) = (target.clone(), scope.clone());
-                self.books.freezes.push(Freeze { target, scope, end, lifted: false });
-                What::CreateFreeze(new)
-            }
-            Step::Lift(n) => {
-                let count = self.books.freezes.len();
-                let Some(freeze) = self.books.freezes.get_mut(n % count.max(1)) else { return };
-                freeze.lifted = true;
-                let name = freeze_name(n % count);
-                What::LiftFreeze(Lift { name, reason: "".into() })
-            }
-            Step::Move(amount) => {
-                self.books.movements.push(*amount);
-                What::RecordMovement(movement(self.books.movements.len() - 1, *amount))
-            }
-            Step::ShopFact(key, said) => {
-                self.books.shop.insert(key.clone(), said.clone());
-                What::UpdateShop(shop(), edit(key, said))
-            }
-            Step::Order(name, order) => {
-                let newer =
-                    self.books.orders.get(name).is_none_or(|o| o.precedence() < order.precedence());
-                if newer {
-                    self.books.orders.insert(name.clone(), order.clone());
-                }
-                What::UpsertOrder(order_row(name, order))
-            }
-            other => panic!("{other:?} configures nothing"),
-        };
-        let judgement = self.world.configure(what);
-        judgement.answer.as_ref().expect("a change that is fine");
-        self.judgements.push(judgement);
-    }
-
-    fn new_freeze(&self, target: &Target, scope: &Scope, end: Option<Timestamp>) -> NewFreeze {
-        NewFreeze {
-            name: freeze_name(self.books.freezes.len()),
-            target: match target {
-                Target::Shop => frozen::Target::Shop(shop()),
-                Target::Operator(name) => frozen::Target::Operator(operator_name(name)),
-                Target::Account => frozen::Target::Account(account()),
-            },
-            scope: match scope {
-                Scope::All => frozen::Scope::All,
-                Scope::Part(amount) => frozen::Scope::BalancePart(money(*amount)),
-                Scope::Proceeds => frozen::Scope::ProceedsWithdrawal,
-            },
-            currency: Some(cny()),
-            reason: "".into(),
-            end_time: end.map(Instant),
-        }
     }
 
     // What has to be the same on the books and in rows.

@@ -26,15 +26,22 @@ fn failing(play: &Play, ask: &Ask, spec: &Spec, at: Timestamp) -> Result<Vec<Str
 fn waits(choices: &mut Choices, story: &mut Story) -> Result<(), String> {
     let Some((mut play, ask)) = asked(choices, story, For::Waiting)? else { return Ok(()) };
     play.step(&Step::Wait(Wait::Seconds(choices.pick(3) as i64 * 7)))?;
-    let spec = play.spec(&ask);
-    let Some(check) = checked(&play, &ask, spec.clone()) else { return Ok(()) };
+    resets_are_true(&play, &ask, story)
+}
+
+/// Each reset that is stated is the first instant without the reason; where
+/// none is, there is none before another revision comes into force.
+pub fn resets_are_true(play: &Play, ask: &Ask, story: &mut Story) -> Result<(), String> {
+    let spec = play.spec(ask);
+    let Some(check) = checked(play, ask, spec.clone()) else { return Ok(()) };
     let now = play.now();
+    let next = play.plan.iter().map(|(start, _)| *start).find(|start| *start > now);
+    let by_this_revision = |at: &Timestamp| next.is_none_or(|next| *at < next);
     for finding in &check.verdict.findings {
         let rule = finding.rule.to_string();
-        let fails =
-            |at: Timestamp| Ok::<_, String>(failing(&play, &ask, &spec, at)?.contains(&rule));
+        let fails = |at: Timestamp| Ok::<_, String>(failing(play, ask, &spec, at)?.contains(&rule));
         let Some(Instant(reset)) = finding.reset_time else {
-            for later in moments(now) {
+            for later in moments(now).into_iter().filter(by_this_revision) {
                 if !fails(later)? {
                     return Err(format!("{rule} states no reset, but is gone at {later}"));
                 }
@@ -42,6 +49,9 @@ fn waits(choices: &mut Choices, story: &mut Story) -> Result<(), String> {
             continue;
         };
         story.tell(|| format!("{now} {rule} resets at {reset}"));
+        if !by_this_revision(&reset) {
+            return Err(format!("{rule} resets at {reset}, after the next revision"));
+        }
         if fails(reset)? {
             return Err(format!("{rule} is still there at its reset {reset}"));
         }

@@ -114,7 +114,7 @@ impl World {
         keys.into_iter().map(|key| (key.clone(), self.rows.get(&key).cloned())).collect()
     }
 
-    /// Configures something that is expected to be fine.
+    /// Configures something.
     pub fn configure(&mut self, what: What) -> Judgement {
         let configure = Configure { what, identity: None, needs_main: false };
         self.run(&Command::Configure(Box::new(configure)), RoleSet::ALL)
@@ -122,6 +122,17 @@ impl World {
 
     /// Puts a policy in force now. `Err`: it does not compile.
     pub fn install(&mut self, programme: &ProgrammeName, wire: &v1::Policy) -> Result<(), String> {
+        let revision = self.store(programme, wire)?;
+        self.activate(revision, None).answer.expect("in force");
+        Ok(())
+    }
+
+    /// Stores a policy. `Err`: it does not compile.
+    pub fn store(
+        &mut self,
+        programme: &ProgrammeName,
+        wire: &v1::Policy,
+    ) -> Result<RevisionName, String> {
         let compiled = compile(wire).map_err(|problems| format!("{problems:#?}"))?;
         let number = match self.rows.get(&Key::Programme(programme.clone())).map(AsRef::as_ref) {
             Some(Row::Programme(programme)) => programme.revisions + 1,
@@ -137,9 +148,12 @@ impl World {
         };
         self.configure(What::CreateRevision(new)).answer.expect("a revision");
         self.policies.0.insert(revision.clone(), Arc::new(compiled));
-        let activate = Activate { revision, start_time: None };
-        self.configure(What::ActivateRevision(activate)).answer.expect("in force");
-        Ok(())
+        Ok(revision)
+    }
+
+    /// Puts a revision in force, if it may be.
+    pub fn activate(&mut self, revision: RevisionName, start: Option<Instant>) -> Judgement {
+        self.configure(What::ActivateRevision(Activate { revision, start_time: start }))
     }
 
     pub fn policy(&self, revision: &RevisionName) -> Arc<Policy> {

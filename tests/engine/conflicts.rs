@@ -1,4 +1,5 @@
-//! On a store that serves only what was asked for and whose commits conflict.
+//! On a store where another writer gets in between: what it takes is accounted
+//! for, and nothing is committed that was judged before.
 
 use std::{
     path::PathBuf,
@@ -12,20 +13,25 @@ use bursar::{
         scenario::{self, Tally, run_paths},
     },
     domain::{
-        change::{Record, Rows},
+        amount::Amount,
+        change::{Change, Record, Rows},
         key::Key,
         row::Row,
     },
     engine::{Options, clock::ManualClock},
-    proto::v1::{Decision, Receipt},
-    store::{Commit, Scan, Store, StoreError, Tip, fault::FaultStore, memory::MemoryStore},
+    proto::v1::{Account, Decision, GetAccountRequest, GetUsageRequest, Payout, Receipt},
+    store::{
+        Commit, Scan, Store, StoreError, Tip,
+        fault::{Fate, FaultStore},
+        memory::MemoryStore,
+    },
 };
 use tokio::task::JoinSet;
 use tonic::{Code, Status};
 
 use crate::{
     running::{Running, at, start},
-    trial::{Client, PROCEEDS, assert_refused, authorize, fen, fen_of, shop_name},
+    trial::{Client, PROCEEDS, PROGRAMME, assert_refused, authorize, fen, fen_of, shop_name},
 };
 
 #[tokio::test]
@@ -33,10 +39,15 @@ async fn every_scenario_passes_on_a_store_that_conflicts() {
     let factory = LocalFactory::new(
         Arc::new(|| {
             let store = MemoryStore::new();
-            // Every batch is judged twice at the least.
-            let opener: Opener = Arc::new(move || {
-                Ok(Box::new(FaultStore::new(store.clone(), |turn| turn % 2 == 0)))
-            });
+            // Every batch is judged three times: as it is, over what another
+            // writer took meanwhile, and after that was given back.
+            let fate = |turn| match turn % 3 {
+                0 => Fate::Overtaken,
+                1 => Fate::GivenBack,
+                _ => Fate::Passes,
+            };
+            let opener: Opener =
+                Arc::new(move || Ok(Box::new(FaultStore::new(store.clone(), fate))));
             Ok((opener, None))
         }),
         Options::default(),
@@ -51,14 +62,14 @@ async fn every_scenario_passes_on_a_store_that_conflicts() {
 
 /// A store that the test can look into while the engine has it.
 #[derive(Clone)]
-struct Shared(Arc<Mutex<FaultStore<MemoryStore>>>);
+pub struct Shared(Arc<Mutex<FaultStore<MemoryStore>>>);
 
 impl Shared {
-    fn new(store: MemoryStore, conflicts: fn(u64) -> bool) -> Self {
-        Self(Arc::new(Mutex::new(FaultStore::new(store, conflicts))))
+    fn new(store: MemoryStore, fate: fn(u64) -> Fate) -> Self {
+        Self(Arc::new(Mutex::new(FaultStore::new(store, fate))))
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut FaultStore<MemoryStore>) -> T) -> T {
+    pub fn with<T>(&self, act: impl FnOnce(&mut FaultStore<MemoryStore>) -> T) -> T {
         act(&mut self.0.lock().expect("the store"))
     }
 }
@@ -89,13 +100,13 @@ impl Store for Shared {
     }
 }
 
-/// A furnished service on a store that conflicts from then on.
-async fn world(conflicts: fn(u64) -> bool) -> (Shared, Running) {
+/// A furnished service on a store with such a fate from then on.
+pub async fn world(fate: fn(u64) -> Fate) -> (Shared, Running) {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(at("2026-03-02T02:00:00Z")));
     let running = start(store.clone(), clock.clone()).await;
     running.client.furnish(&["s1"]).await;
     running.stop().await;
-    let shared = Shared::new(store, conflicts);
+    let shared = Shared::new(store, fate);
     (shared.clone(), start(shared, clock).await)
 }
 
@@ -104,10 +115,44 @@ async fn ask(client: &Client, number: u64) -> Result<Receipt, Status> {
     client.authorize_payout(authorize("s1", &format!("r{number}"), &order, 8_000)).await
 }
 
+/// What others hold of the account.
+fn taken(store: &Shared) -> Vec<Amount> {
+    let held = |change: &Change| match change {
+        Change::Balance(change) => change.after.map(|(_, held)| held),
+        _ => None,
+    };
+    store.with(|store| store.taken().iter().filter_map(held).collect())
+}
+
+fn held_of(payouts: &[Payout]) -> i64 {
+    payouts.iter().map(|payout| fen(payout.amount.as_ref())).sum()
+}
+
+async fn account(client: &Client) -> Account {
+    let name = format!("{}/accounts/settlement", shop_name("s1"));
+    client.get_account(GetAccountRequest { name }).await.expect("an account")
+}
+
+/// What is held in the limits of an order: how many payouts, and how much.
+async fn held_in_order(client: &Client, order: &str) -> (String, String) {
+    let request = GetUsageRequest {
+        parent: shop_name("s1"),
+        programme: PROGRAMME.to_owned(),
+        order: format!("{}/orders/{order}", shop_name("s1")),
+        ..GetUsageRequest::default()
+    };
+    let usage = client.get_usage(request).await.expect("usage");
+    let held = |rule: &str| {
+        let limit = usage.limits.iter().find(|limit| limit.rule == rule);
+        limit.map(|limit| limit.held.clone()).expect("a limit")
+    };
+    (held("order-count"), held("order-total"))
+}
+
 #[tokio::test]
-async fn everything_is_answered_and_nothing_doubled_though_commits_conflict() {
-    let (store, running) = world(|turn| turn % 3 != 2).await;
-    let before = store.with(Store::begin).expect("a tip").sequence;
+async fn what_others_take_in_between_is_accounted_for_and_no_bound_is_passed() {
+    let fate = |turn| if turn % 3 == 2 { Fate::Passes } else { Fate::Overtaken };
+    let (store, running) = world(fate).await;
     let mut asked = JoinSet::new();
     for number in 0..150 {
         let client = running.client.clone();
@@ -119,44 +164,78 @@ async fn everything_is_answered_and_nothing_doubled_though_commits_conflict() {
     }
     let is_allowed = |receipt: &&Receipt| receipt.decision() == Decision::Allow;
     let allowed = receipts.iter().filter(is_allowed).count();
-    // 25 orders take 3 of 80.00 each below 300.00; 6 are asked for.
-    assert_eq!((receipts.len(), allowed), (150, 75));
+    let others = taken(&store);
+    // 25 orders have room for 3 of 80.00 each below 300.00; 6 are asked for.
+    assert!(others.len() >= 2, "others took something");
+    assert_eq!((receipts.len(), allowed + others.len()), (150, 75));
     let payouts = running.client.every_payout("s1").await;
     assert_eq!(payouts.len(), allowed);
-    let held: i64 = payouts.iter().map(|payout| fen(payout.amount.as_ref())).sum();
-    let account = bursar::proto::v1::GetAccountRequest {
-        name: format!("{}/accounts/settlement", shop_name("s1")),
-    };
-    let account = running.client.get_account(account).await.expect("an account");
+    let held = held_of(&payouts) + i64::try_from(others.len()).expect("few") * 8_000;
+    let account = account(&running.client).await;
     assert_eq!((fen_of(&account.held), fen_of(&account.balance)), (held, PROCEEDS));
-    let tip = store.with(Store::begin).expect("a tip").sequence;
-    assert_eq!(tip - before, 150, "one record for each");
-    assert!(store.with(|store| store.commits()) >= 3, "there were conflicts");
-
-    // One at a time: two loads do, and each is tried three times.
-    let commits = store.with(|store| store.commits());
-    for number in 150..160 {
-        ask(&running.client, number).await.expect("an answer");
+    for order in 0..25 {
+        let held = held_in_order(&running.client, &format!("o{order}")).await;
+        assert_eq!(held, ("3".to_owned(), "240.00".to_owned()), "o{order}");
     }
-    assert_eq!(store.with(|store| store.commits()) - commits, 30);
     running.stop().await;
 }
 
 #[tokio::test]
-async fn a_decision_by_itself_takes_two_loads() {
-    let (store, running) = world(|_| false).await;
-    ask(&running.client, 1).await.expect("an answer");
-    assert!(store.with(|store| store.most_loads()) <= 2);
+async fn every_request_leaves_one_record_however_often_it_was_judged() {
+    let fate = |turn| if turn % 3 == 2 { Fate::Passes } else { Fate::Overtaken };
+    let (store, running) = world(fate).await;
+    let before = store.with(Store::begin).expect("a tip").sequence;
+    for number in 0..10 {
+        ask(&running.client, number).await.expect("an answer");
+    }
+    assert_eq!(store.with(|store| store.commits()), 30, "each is tried three times");
+    let records = store.with(|store| store.records(before, usize::MAX)).expect("records");
+    let ours = records.iter().filter(|record| &*record.operation == "AuthorizePayout");
+    assert_eq!((records.len(), ours.count()), (30, 10));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_others_made_untrue_is_judged_anew() {
+    // After the third another writer takes what is left of the order.
+    let (store, running) = world(|turn| match turn {
+        2 => Fate::Overtaken,
+        _ => Fate::Passes,
+    })
+    .await;
+    let ask = async |id: &str| {
+        running.client.authorize_payout(authorize("s1", id, "o1", 8_000)).await.expect("an answer")
+    };
+    for id in ["a", "b"] {
+        assert_eq!(ask(id).await.decision(), Decision::Allow);
+    }
+    let denied = ask("c").await;
+    assert_eq!(denied.decision(), Decision::Deny);
+    let finding = denied.findings.first().expect("a finding");
+    assert_eq!((finding.rule.as_str(), finding.held.as_str()), ("order-total", "240.00"));
+    assert_eq!(denied.max_amount, "60.00");
+    assert_eq!(taken(&store).len(), 1);
     running.stop().await;
 }
 
 #[tokio::test]
 async fn conflicts_without_end_are_answered_and_change_nothing() {
-    let (store, running) = world(|turn| turn < 16).await;
+    let fate = |turn| if turn < 16 { Fate::Overtaken } else { Fate::Passes };
+    let (store, running) = world(fate).await;
     assert_refused(ask(&running.client, 1).await, Code::Aborted, "CONTENTION");
     assert_eq!(store.with(|store| store.commits()), 16);
     assert_eq!(running.client.every_payout("s1").await, []);
+    // There was room for three of others, and then for none.
+    assert_eq!(taken(&store).len(), 3);
     let receipt = ask(&running.client, 1).await.expect("an answer");
-    assert!(!receipt.replayed);
+    assert_eq!((receipt.replayed, receipt.decision()), (false, Decision::Deny));
     running.stop().await;
+}
+
+#[tokio::test]
+async fn who_commits_again_without_beginning_anew_is_found_out() {
+    let mut store = FaultStore::new(MemoryStore::new(), |_| Fate::Overtaken);
+    store.begin().expect("a tip");
+    assert!(matches!(store.commit(Commit::default()), Err(StoreError::Conflict)));
+    assert!(matches!(store.commit(Commit::default()), Err(StoreError::Fatal(_))));
 }

@@ -5,6 +5,7 @@
 
 mod conflicts;
 mod defects;
+mod loads;
 mod recomputed;
 mod running;
 mod time;

@@ -12,7 +12,10 @@ use bursar::{
     domain::instant::Instant,
     engine::clock::{Clock, ManualClock, Tick},
     proto::v1::{Decision, Event, PayoutState, Receipt},
-    store::{fault::FaultStore, memory::MemoryStore},
+    store::{
+        fault::{Fate, FaultStore},
+        memory::MemoryStore,
+    },
 };
 use tonic::Code;
 
@@ -154,7 +157,8 @@ async fn the_alert_is_recorded_also_when_its_commit_conflicts() {
     let (store, clock, running) = world().await;
     running.stop().await;
     // The first commit conflicts: the one with the alert.
-    let running = start(FaultStore::new(store, |turn| turn == 0), clock.clone()).await;
+    let first = |turn| if turn == 0 { Fate::Overtaken } else { Fate::Passes };
+    let running = start(FaultStore::new(store, first), clock.clone()).await;
     clock.set_wall(at("2026-03-02T01:00:00Z"));
     allowed(&running.client, "a").await;
     assert_eq!(stepped_back(&running.client).await.len(), 1);

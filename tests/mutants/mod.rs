@@ -2,69 +2,100 @@
 //! flag that it has, the policies in which just that one is another. Led by the
 //! contract's descriptors; knows no rule. Texts and ids are left as they are.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod alternatives;
+mod repair;
+
+use std::collections::BTreeSet;
 
 use bursar::yaml;
-use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
+use prost_reflect::{FieldDescriptor, MessageDescriptor};
 use serde_json::Value;
+
+use alternatives::Known;
+pub use repair::repair;
 
 /// Texts and what things are called: not mutated.
 const NAMES: [&str; 6] = ["title", "text", "remedy", "reason", "id", "name"];
-/// The numbers that a variant may look at.
-const NUMBERS: [&str; 9] = [
-    "limit",
-    "used",
-    "held",
-    "requested",
-    "remaining",
-    "balance",
-    "unfrozen",
-    "available",
-    "short_by",
-];
-/// The typed fields of fact sources.
-const FIELDS: [&str; 17] = [
-    "amount",
-    "payee",
-    "purpose",
-    "time",
-    "id",
-    "paid_amount",
-    "place_time",
-    "exists",
-    "frozen",
-    "proceeds_withdrawal_frozen",
+
+/// Fields without which their message never loads: not taken away.
+const NEEDED: [&str; 23] = [
+    "account",
+    "alert",
+    "alerts",
+    "all",
+    "any",
+    "bound",
+    "conditions",
+    "fact",
+    "facts",
+    "field",
     "kind",
-    "enabled",
-    "per_payout_amount",
-    "daily_amount",
-    "monthly_amount",
-    "balance",
-    "available",
+    "measure",
+    "measures",
+    "number",
+    "op",
+    "other",
+    "quantity",
+    "require",
+    "source",
+    "state",
+    "type",
+    "value",
+    "window",
 ];
 
+/// What is at a place.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum What {
+    Number,
+    Operator,
+    Entry,
+    /// A choice, a reference, a flag, or a part that is a message of its own.
+    Other,
+}
+
 /// One policy with one thing changed.
+#[derive(Clone)]
 pub struct Mutant {
     /// The element that holds the change, for example `limits[order-total]`.
     pub element: String,
     /// Where in it.
     pub place: String,
+    pub what: What,
     /// What was changed into what.
     pub change: String,
     /// The rows of the catalogue that the element, or what looks at it, serves.
     pub sources: BTreeSet<String>,
-    /// The policy as JSON, which is YAML too.
-    pub text: String,
+    /// The policy, which may not load yet.
+    pub policy: Value,
+    /// Where the change is.
+    pub path: Vec<Step>,
+    /// What was there.
+    pub before: Value,
+    pub kind: Kind,
 }
 
-#[derive(Clone)]
-enum Step {
+/// How it was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Another value in its stead.
+    Set,
+    /// Taken away.
+    Removed,
+    /// Otherwise.
+    Else,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Step {
     Key(String),
     Index(usize),
 }
 
 enum Edit {
     Set(Value),
+    /// Another field, with a value, in its stead.
+    Instead(&'static str, Value),
     Remove,
     SwapWithNext,
 }
@@ -76,32 +107,6 @@ pub fn mutants(policy: &Value) -> Vec<Mutant> {
     walk.message(policy, &message, &[]);
     let edits = std::mem::take(&mut walk.edits);
     edits.into_iter().map(|(path, edit)| walk.mutant(&path, &edit)).collect()
-}
-
-/// What the policy has of which kind: plausible replacements.
-#[derive(Default)]
-struct Known {
-    facts: BTreeMap<String, String>,
-    keys: BTreeSet<String>,
-    scope: BTreeSet<String>,
-    alerts: BTreeSet<String>,
-}
-
-impl Known {
-    fn of(policy: &Value) -> Self {
-        let mut known = Self::default();
-        for fact in list(policy, "facts") {
-            known.facts.insert(text(fact, "name"), text(fact, "type"));
-            if fact.get("key").is_some() {
-                known.keys.insert(text(fact, "key"));
-            }
-        }
-        for counted in ["limits", "measures"].into_iter().flat_map(|of| list(policy, of)) {
-            known.scope.extend(list(counted, "scope").iter().map(plain));
-        }
-        known.alerts = list(policy, "alerts").iter().map(|alert| text(alert, "id")).collect();
-        known
-    }
 }
 
 struct Walk<'a> {
@@ -118,7 +123,13 @@ impl Walk<'_> {
             if field.is_map() || NAMES.contains(&key.as_str()) {
                 continue;
             }
-            self.edits.push((path.clone(), Edit::Remove));
+            if !NEEDED.contains(&key.as_str()) {
+                self.edits.push((path.clone(), Edit::Remove));
+            }
+            if key == "field" {
+                // Registered under a name, instead of known to Bursar itself.
+                self.edits.push((path.clone(), Edit::Instead("key", "another".into())));
+            }
             match value {
                 Value::Array(items) => self.list(items, &field, &path),
                 value => self.value(value, &field, &path),
@@ -134,9 +145,9 @@ impl Walk<'_> {
                 self.edits.push((path.clone(), Edit::SwapWithNext));
             }
             match field.kind() {
-                Kind::Message(_) => self.value(item, field, &path),
+                prost_reflect::Kind::Message(_) => self.value(item, field, &path),
                 _ => {
-                    let others = self.alternatives(item, field, &path);
+                    let others = self.known.alternatives(item, field, &path);
                     let others = others.into_iter().filter(|other| !items.contains(other));
                     let edits = others.map(|other| (path.clone(), Edit::Set(other)));
                     self.edits.extend(edits.collect::<Vec<_>>());
@@ -147,62 +158,16 @@ impl Walk<'_> {
 
     fn value(&mut self, value: &Value, field: &FieldDescriptor, path: &[Step]) {
         match field.kind() {
-            Kind::Message(message) if message.full_name() != "google.protobuf.Duration" => {
+            prost_reflect::Kind::Message(message)
+                if message.full_name() != "google.protobuf.Duration" =>
+            {
                 self.message(value, &message, path);
             }
             _ => {
-                for other in self.alternatives(value, field, path) {
+                for other in self.known.alternatives(value, field, path) {
                     self.edits.push((path.to_vec(), Edit::Set(other)));
                 }
             }
-        }
-    }
-
-    fn alternatives(&self, value: &Value, field: &FieldDescriptor, path: &[Step]) -> Vec<Value> {
-        if let Value::Bool(flag) = value {
-            return vec![Value::Bool(!flag)];
-        }
-        let now = plain(value);
-        let others = match field.kind() {
-            Kind::Enum(choices) => {
-                let prefix = format!("{}_", heck::AsShoutySnakeCase(choices.name()));
-                choices
-                    .values()
-                    .filter(|choice| choice.number() != 0)
-                    .map(|choice| {
-                        choice.name().strip_prefix(&prefix).unwrap_or(choice.name()).to_owned()
-                    })
-                    .collect()
-            }
-            Kind::Message(_) => around_duration(&now),
-            _ => self.texts(&now, field.name(), path),
-        };
-        others.into_iter().filter(|other| *other != now).map(Value::String).collect()
-    }
-
-    fn texts(&self, now: &str, field: &str, path: &[Step]) -> Vec<String> {
-        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-        match (field, now) {
-            ("currency", _) => words(&["USD", "JPY"]),
-            ("time_zone", _) => words(&["UTC", "Asia/Tokyo"]),
-            ("audience", _) => words(&["merchant", "operations"]),
-            ("account", _) => words(&["reserve"]),
-            ("number", _) => words(&NUMBERS),
-            ("field", _) => words(&FIELDS),
-            ("sources", _) => words(&["DY-99"]),
-            ("alert", _) => self.known.alerts.iter().cloned().collect(),
-            ("scope", _) => self.known.scope.iter().cloned().collect(),
-            ("key", _) => self.known.keys.iter().cloned().chain(["another".to_owned()]).collect(),
-            // Of the same type: others are refused for that alone.
-            ("fact", now) if !matches!(path.first(), Some(Step::Key(k)) if k == "facts") => {
-                let kind = self.known.facts.get(now);
-                let same = |(_, of): &(&String, &String)| Some(*of) == kind;
-                self.known.facts.iter().filter(same).map(|(name, _)| name.clone()).collect()
-            }
-            (_, "true") => words(&["false"]),
-            (_, "false") => words(&["true"]),
-            (_, number) if number.starts_with(|c: char| c.is_ascii_digit()) => around(number),
-            _ => words(&["another"]),
         }
     }
 
@@ -216,26 +181,27 @@ impl Walk<'_> {
                 Step::Index(i) => &mut holder[*i],
             };
         }
-        let before = match last {
+        let before_value = match last {
             Step::Key(key) => holder[key.as_str()].clone(),
             Step::Index(i) => holder[*i].clone(),
         };
-        let before = match &before {
+        let before = match &before_value {
             Value::Object(of) => match of.get("id").or(of.get("name")).or(of.get("state")) {
                 Some(id) => plain(id),
-                None => serde_json::to_string(&before).expect("it was read"),
+                None => serde_json::to_string(&before_value).expect("it was read"),
             },
             other => short(other),
         };
         let change = match edit {
             Edit::Set(value) => format!("{before} → {}", short(value)),
+            Edit::Instead(key, value) => format!("{before} → {key} {}", short(value)),
             Edit::Remove => format!("{before} removed"),
             Edit::SwapWithNext => format!("{before} after the next"),
         };
         match (edit, last) {
             (Edit::Set(value), Step::Key(key)) => holder[key.as_str()] = value.clone(),
             (Edit::Set(value), Step::Index(i)) => holder[*i] = value.clone(),
-            (Edit::Remove, Step::Key(key)) => {
+            (Edit::Remove | Edit::Instead(..), Step::Key(key)) => {
                 holder.as_object_mut().expect("a key's holder").shift_remove(key);
             }
             (Edit::Remove, Step::Index(i)) => {
@@ -244,11 +210,22 @@ impl Walk<'_> {
             (Edit::SwapWithNext, Step::Index(i)) => {
                 holder.as_array_mut().expect("an index's holder").swap(*i, i + 1);
             }
-            (Edit::SwapWithNext, Step::Key(_)) => unreachable!("only list entries are swapped"),
+            (Edit::Instead(..), Step::Index(_)) | (Edit::SwapWithNext, Step::Key(_)) => {
+                unreachable!("only entries are swapped, only fields replaced by others")
+            }
+        }
+        if let Edit::Instead(key, value) = edit {
+            holder[*key] = value.clone();
         }
         let (element, place) = self.names(path);
         let sources = self.sources(path);
-        Mutant { element, place, change, sources, text: policy.to_string() }
+        let kind = match edit {
+            Edit::Set(_) => Kind::Set,
+            Edit::Remove => Kind::Removed,
+            Edit::Instead(..) | Edit::SwapWithNext => Kind::Else,
+        };
+        let (what, path) = (what(last, &before_value), path.to_vec());
+        Mutant { element, place, what, change, sources, policy, path, before: before_value, kind }
     }
 
     /// The element and the place in it, entries by their ids.
@@ -264,6 +241,7 @@ impl Walk<'_> {
                 Step::Index(i) => {
                     at = &at[*i];
                     let id = ["id", "name", "state"].into_iter().find_map(|key| at.get(key));
+                    let id = id.or(at.as_str().map(|_| at));
                     let id = id.map_or_else(|| i.to_string(), plain);
                     if let Some(last) = parts.last_mut() {
                         *last = format!("{last}[{id}]");
@@ -312,17 +290,12 @@ fn short(value: &Value) -> String {
     }
 }
 
-/// A number less and more by one of its last place.
-fn around(number: &str) -> Vec<String> {
-    let number: rust_decimal::Decimal = number.parse().expect("a number");
-    let unit = rust_decimal::Decimal::new(1, number.scale());
-    vec![(number - unit).to_string(), (number + unit).to_string()]
-}
-
-/// A duration less and more by a nanosecond.
-fn around_duration(text: &str) -> Vec<String> {
-    let seconds: i128 = text.trim_end_matches('s').parse().expect("whole seconds");
-    let nanos = seconds * 1_000_000_000;
-    let write = |n: i128| format!("{}.{:09}s", n / 1_000_000_000, n % 1_000_000_000);
-    vec![write(nanos - 1), write(nanos + 1)]
+fn what(last: &Step, before: &Value) -> What {
+    let is_number = || plain(before).starts_with(|c: char| c.is_ascii_digit());
+    match last {
+        Step::Index(_) => What::Entry,
+        Step::Key(key) if key == "op" => What::Operator,
+        Step::Key(_) if !before.is_object() && !before.is_array() && is_number() => What::Number,
+        Step::Key(_) => What::Other,
+    }
 }

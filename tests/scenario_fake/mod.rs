@@ -153,7 +153,8 @@ impl State {
         self.judge(&request.parent, request.payout)
     }
 
-    /// Answers every item with an error that has details.
+    /// Decides the items that have a payout, answers the others with an error
+    /// that has details.
     fn batch(
         &mut self,
         request: Request<v1::BatchAuthorizePayoutsRequest>,
@@ -167,10 +168,17 @@ impl State {
             value: info.encode_to_vec(),
         };
         let error = rpc::Status { code: 3, message: "broken".to_owned(), details: vec![details] };
-        let items = request.into_inner().requests.into_iter();
-        let results = items.map(|item| v1::AuthorizePayoutResult {
-            request_id: item.request_id,
-            result: Some(v1::authorize_payout_result::Result::Error(error.clone())),
+        use v1::authorize_payout_result::Result as Outcome;
+        let request = request.into_inner();
+        let results = request.requests.into_iter().map(|mut item| {
+            let request_id = item.request_id.clone();
+            item.parent.clone_from(&request.parent);
+            let result = match item.payout {
+                Some(_) => self.authorize(Request::new(item)).map(Outcome::Receipt),
+                None => Ok(Outcome::Error(error.clone())),
+            };
+            let result = result.expect("a decision");
+            v1::AuthorizePayoutResult { request_id, result: Some(result) }
         });
         Ok(v1::BatchAuthorizePayoutsResponse { results: results.collect() })
     }

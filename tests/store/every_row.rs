@@ -117,6 +117,7 @@ fn decision() -> Row {
             limits: vec![None, Some(reading())],
             measures: vec![Some(Reading::default()), None],
             funds: vec![Funds { exists: true, position, relief: vec![(at(4), amount("1"))] }],
+            next_revision: Some(at(5)),
         },
         verdict: Verdict {
             answer: Answer::Review,

@@ -217,6 +217,18 @@ impl Writer {
         commit
     }
 
+    /// Takes over what others committed in between.
+    pub fn catch_up(&mut self, store: &mut impl Store) {
+        store.begin().expect("a tip");
+        for record in store.records(self.sequence, usize::MAX).expect("records") {
+            self.sequence = record.sequence;
+            for change in &record.changes {
+                let before = self.rows.remove(&change.key());
+                self.rows.extend(change.apply(before).map(|row| (change.key(), row)));
+            }
+        }
+    }
+
     /// Commits one record with these rows.
     pub fn put(&mut self, store: &mut impl Store, rows: Vec<Row>) {
         let changes = rows.into_iter().map(Change::Put).collect();

@@ -3,13 +3,16 @@
 
 use bursar::{
     domain::{change::Change, key::Key, meter::Shape, payout::State, row::Row},
-    store::{Commit, Scan, Store, StoreError, fault::FaultStore},
+    store::{
+        Commit, Scan, Store, StoreError,
+        fault::{Fate, FaultStore},
+    },
 };
 
 use crate::{
     make::{
-        self, Writer, credit, everything, hold, order, order_name, payout, payout_name, request,
-        revision, shop,
+        self, Writer, amount, credit, everything, hold, order, order_name, payout, payout_name,
+        request, revision, shop,
     },
     places::{Memory, Place, Sled},
 };
@@ -41,7 +44,8 @@ macro_rules! store_suite {
                 large_records_and_rows_come_back,
                 many_rows_make_many_blocks,
                 time_and_sequence_go_on_after_reopen,
-                the_fault_store_conflicts_by_its_schedule,
+                the_fault_store_lets_others_get_in_between,
+                the_fault_store_finds_out_who_does_not_look,
             );
         }
     )+};
@@ -407,28 +411,69 @@ fn time_and_sequence_go_on_after_reopen<P: Place>() {
     assert_eq!(place.open().begin().expect("a tip"), before);
 }
 
-fn the_fault_store_conflicts_by_its_schedule<P: Place>() {
+fn the_fault_store_lets_others_get_in_between<P: Place>() {
     let place = P::new();
     let mut writer = Writer::default();
-    let mut store = FaultStore::new(place.open(), |turn| turn == 1);
-    let key = credit("1").key();
-    let mut put = |store: &mut FaultStore<P::Store>, load: bool| {
-        store.begin().expect("a tip");
-        if load {
-            store.load(std::slice::from_ref(&key)).expect("rows");
-        }
+    let fate = |turn| match turn {
+        1 | 3 => Fate::Overtaken,
+        2 => Fate::GivenBack,
+        _ => Fate::Passes,
+    };
+    let mut store = FaultStore::new(place.open(), fate);
+    let mut try_to = |store: &mut FaultStore<P::Store>, changes: Vec<Change>| {
+        writer.catch_up(store);
+        store.load(&[credit("5").key()]).expect("rows");
         let mut attempt = writer.clone();
-        let result =
-            store.commit(attempt.commit(vec![vec![Change::Put(order("a", "c")), credit("1")]]));
+        let result = store.commit(attempt.commit(vec![changes]));
         if result.is_ok() {
             writer = attempt;
         }
         result
     };
-    assert!(put(&mut store, true).is_ok());
-    assert!(matches!(put(&mut store, true), Err(StoreError::Conflict)));
-    assert!(put(&mut store, true).is_ok());
-    assert!(make::fatal(put(&mut store, false)).contains("was not loaded"));
-    assert_eq!((store.commits(), store.most_loads()), (4, 1));
-    writer.agrees(&mut store.into_inner());
+    let money = || vec![Change::Put(order("a", "c")), credit("5")];
+    assert!(try_to(&mut store, money()).is_ok());
+    assert!(matches!(try_to(&mut store, money()), Err(StoreError::Conflict)));
+    assert_eq!(store.taken().len(), 1, "the balance is lower by as much");
+    assert!(matches!(try_to(&mut store, money()), Err(StoreError::Conflict)));
+    assert_eq!(store.taken(), []);
+    let nothing = vec![Change::Put(order("a", "d"))];
+    assert!(matches!(try_to(&mut store, nothing), Err(StoreError::Conflict)));
+    assert!(try_to(&mut store, money()).is_ok());
+    assert_eq!((store.commits(), store.most_loads()), (5, 1));
+    assert_eq!(writer.sequence, 5, "two of its own, three of others");
+    writer.agrees(&mut store);
+    let Some(Row::Balance(account)) = load_one(&mut store, credit("5").key()) else {
+        panic!("there is no account");
+    };
+    assert_eq!(account.balance, amount("10"));
+}
+
+fn the_fault_store_finds_out_who_does_not_look<P: Place>() {
+    let place = P::new();
+    let mut writer = Writer::default();
+    let mut store = FaultStore::new(place.open(), |_| Fate::Passes);
+    let mut try_to = |store: &mut FaultStore<P::Store>, begin: bool, load: bool, stale: bool| {
+        if begin {
+            store.begin().expect("a tip");
+        }
+        if load {
+            store.load(&[credit("5").key()]).expect("rows");
+        }
+        let mut attempt = writer.clone();
+        if stale {
+            attempt.rows.clear();
+        }
+        let result = store.commit(attempt.commit(vec![vec![credit("5")]]));
+        if result.is_ok() {
+            writer = attempt;
+        }
+        result
+    };
+    assert!(try_to(&mut store, true, true, false).is_ok());
+    let missing = try_to(&mut store, false, true, false);
+    assert!(make::fatal(missing).contains("without beginning anew"));
+    assert!(make::fatal(try_to(&mut store, true, false, false)).contains("was not loaded"));
+    assert!(make::fatal(try_to(&mut store, true, true, true)).contains("a row of before"));
+    assert!(try_to(&mut store, true, true, false).is_ok());
+    writer.agrees(&mut store);
 }

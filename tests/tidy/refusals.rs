@@ -103,6 +103,10 @@ fn every_reason_that_bursar_puts_on_a_payout_is_documented() {
     }
     let documented = listed(REFUSALS, "payout-reasons");
     assert_same("docs/REFUSALS.md, payout-reasons", &documented, &real);
+    let policy = code(&read("src/domain/policy.rs"));
+    let own = quoted(between(&policy, "const OWN_REASONS: ", ";\n"));
+    let own: Names = own.into_iter().map(str::to_owned).collect();
+    assert_same("src/domain/policy.rs, reasons that have texts of states", &own, &real);
 }
 
 /// The body of a function: from its name to the closing brace at its margin.

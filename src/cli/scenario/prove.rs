@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use prost_reflect::Value;
 use tonic::{Request, metadata::MetadataMap, transport::Channel};
 
 use super::{
-    file::Scenario,
+    file::{Action, Scenario},
     host::HostFactory,
-    run::{Exchange, Options, Runner, Trouble},
+    run::{Asked, Exchange, Options, Runner, Trouble, send},
 };
 use crate::{
     proto::{
@@ -22,20 +23,72 @@ use crate::{
 
 const NANOS: i128 = 1_000_000_000;
 
-/// Proves the receipt of a denial; other exchanges claim nothing.
-pub(super) async fn receipt(
+/// The largest amount that can be sent, in billionths, is below this.
+const TOO_LARGE: i128 = 1_000_000_000_000_000 * NANOS;
+
+/// Proves the receipt of every denial; other exchanges claim nothing.
+pub(super) async fn receipts(
     runner: &mut Runner<'_>,
     factory: &dyn HostFactory,
     i: usize,
     exchange: &Exchange,
 ) -> Result<(), Trouble> {
-    let Some((question, receipt)) = denial(exchange) else { return Ok(()) };
-    amounts(runner.host.channel(), &question, &receipt).await?;
-    for (instant, rules) in resets(&receipt)? {
-        let steps = (runner.scenario, runner.options, i);
-        reset(steps, factory, instant, &rules).await?;
+    let plain = Options { twice: false, reopen_each_step: false, ..runner.options.clone() };
+    let story = Story { scenario: runner.scenario, plain, factory, step: i };
+    for denial in denials(exchange) {
+        if denial.item.is_some() {
+            // The items behind it may have changed what it says.
+            let (then, same) = story.until(denial.item).await?;
+            amounts(then.host.channel(), &same).await?;
+        } else {
+            amounts(runner.host.channel(), &denial).await?;
+        }
+        for (instant, rules) in resets(&denial.receipt)? {
+            let (then, same) = story.until(denial.item).await?;
+            reset(then, &same, instant, &rules).await?;
+        }
     }
     Ok(())
+}
+
+/// How a scenario came to a denial.
+struct Story<'a> {
+    scenario: &'a Scenario,
+    plain: Options,
+    factory: &'a dyn HostFactory,
+    step: usize,
+}
+
+impl Story<'_> {
+    /// A service of its own, brought to the same point: right after the step
+    /// was answered, or the item of its batch, with none behind it.
+    async fn until(&self, item: Option<usize>) -> Result<(Runner<'_>, Denial), Trouble> {
+        let mut again = Runner::start(self.scenario, self.factory, &self.plain)
+            .await
+            .map_err(|error| Trouble::new("proving the receipt", "another service", error))?;
+        let mut last = None;
+        for (j, step) in self.scenario.steps.iter().enumerate().take(self.step + 1) {
+            last = match (&step.action, item) {
+                (Action::Call(call), Some(item)) if j == self.step => {
+                    let mut asked = again.asked(j, step, call)?;
+                    let items = asked.request.get_field_by_name_mut("requests");
+                    if let Some(items) = items.and_then(Value::as_list_mut) {
+                        items.truncate(item + 1);
+                    }
+                    Some(send(again.host.channel(), asked).await)
+                }
+                _ => again.step(j, step).await?,
+            };
+        }
+        let denials = last.as_ref().map(denials).unwrap_or_default();
+        match denials.into_iter().find(|denial| denial.item == item) {
+            Some(denial) => Ok((again, denial)),
+            None => {
+                let expected = "the same denial on another service";
+                Err(Trouble::new("proving the receipt", expected, "another answer"))
+            }
+        }
+    }
 }
 
 /// What was asked, in the form in which it can be asked again.
@@ -60,34 +113,73 @@ impl Question {
     }
 }
 
-/// The question and the receipt, if the exchange was a denial of its own: a
-/// replayed one speaks of an earlier time.
-fn denial(exchange: &Exchange) -> Option<(Question, v1::Receipt)> {
-    let answer = exchange.answer.as_ref().ok()?;
-    let request = match exchange.method.full_name() {
-        "bursar.v1.PayoutService.AuthorizePayout" => {
-            let asked: v1::AuthorizePayoutRequest = exchange.request.transcode_to().ok()?;
-            v1::ValidatePayoutRequest {
-                parent: asked.parent,
-                payout: asked.payout,
-                stage: v1::Stage::Confirm.into(),
-                ..v1::ValidatePayoutRequest::default()
-            }
-        }
-        "bursar.v1.PayoutService.ValidatePayout" => exchange.request.transcode_to().ok()?,
-        _ => return None,
-    };
-    let receipt: v1::Receipt = answer.transcode_to().ok()?;
-    let denied = receipt.decision() == v1::Decision::Deny && !receipt.replayed;
-    let question = Question { request, metadata: exchange.metadata.clone() };
-    denied.then_some((question, receipt))
+/// A denial that was given.
+struct Denial {
+    question: Question,
+    receipt: v1::Receipt,
+    /// Its place in the batch that it answers a part of.
+    item: Option<usize>,
 }
 
-async fn amounts(
-    channel: Channel,
-    question: &Question,
-    receipt: &v1::Receipt,
-) -> Result<(), Trouble> {
+/// The denials of an exchange. Replayed ones speak of an earlier time.
+fn denials(exchange: &Exchange) -> Vec<Denial> {
+    let denied = |denial: &Denial| {
+        denial.receipt.decision() == v1::Decision::Deny && !denial.receipt.replayed
+    };
+    let mut found = given(exchange).unwrap_or_default();
+    found.retain(denied);
+    found
+}
+
+/// What was decided in an exchange, with what was asked.
+fn given(exchange: &Exchange) -> Option<Vec<Denial>> {
+    let answer = exchange.answer.as_ref().ok()?;
+    let Asked { method, request, metadata } = &exchange.asked;
+    let denial = |request, receipt, item| {
+        let question = Question { request, metadata: metadata.clone() };
+        Denial { question, receipt, item }
+    };
+    Some(match method.full_name() {
+        "bursar.v1.PayoutService.AuthorizePayout" => {
+            let asked: v1::AuthorizePayoutRequest = request.transcode_to().ok()?;
+            vec![denial(confirm(asked), answer.transcode_to().ok()?, None)]
+        }
+        "bursar.v1.PayoutService.ValidatePayout" => {
+            vec![denial(request.transcode_to().ok()?, answer.transcode_to().ok()?, None)]
+        }
+        "bursar.v1.PayoutService.BatchAuthorizePayouts" => {
+            let asked: v1::BatchAuthorizePayoutsRequest = request.transcode_to().ok()?;
+            let answer: v1::BatchAuthorizePayoutsResponse = answer.transcode_to().ok()?;
+            let parent = asked.parent;
+            let items = asked.requests.into_iter().zip(answer.results).enumerate();
+            let items = items.filter_map(|(item, (mut asked, result))| {
+                let Some(v1::authorize_payout_result::Result::Receipt(receipt)) = result.result
+                else {
+                    return None;
+                };
+                if asked.parent.is_empty() {
+                    asked.parent.clone_from(&parent);
+                }
+                Some(denial(confirm(asked), receipt, Some(item)))
+            });
+            items.collect()
+        }
+        _ => return None,
+    })
+}
+
+/// The question that an authorization answers.
+fn confirm(asked: v1::AuthorizePayoutRequest) -> v1::ValidatePayoutRequest {
+    v1::ValidatePayoutRequest {
+        parent: asked.parent,
+        payout: asked.payout,
+        stage: v1::Stage::Confirm.into(),
+        ..v1::ValidatePayoutRequest::default()
+    }
+}
+
+async fn amounts(channel: Channel, denial: &Denial) -> Result<(), Trouble> {
+    let Denial { question, receipt, .. } = denial;
     let claim = &receipt.max_amount;
     let (most, unit) = decimal(claim).ok_or_else(|| {
         Trouble::new("proving max_amount", "a decimal that is not negative", format!("`{claim}`"))
@@ -99,6 +191,9 @@ async fn amounts(
             let expected = format!("max_amount {claim} {currency} passes");
             return Err(Trouble::new("proving max_amount", expected, denied_by(&answer)));
         }
+    }
+    if most + unit >= TOO_LARGE {
+        return Ok(());
     }
     let answer = question.ask(channel, money(most + unit, currency)).await?;
     if answer.decision() == v1::Decision::Deny {
@@ -130,26 +225,13 @@ fn denying(receipt: &v1::Receipt) -> impl Iterator<Item = &v1::Finding> {
     receipt.findings.iter().filter(|finding| finding.outcome() == v1::Outcome::Deny)
 }
 
-/// On a service of its own, brought to the same point: right before the
-/// instant every rule still denies, at the instant none does.
+/// Right before the instant every rule still denies, at the instant none does.
 async fn reset(
-    (scenario, options, i): (&Scenario, &Options, usize),
-    factory: &dyn HostFactory,
+    mut again: Runner<'_>,
+    denial: &Denial,
     instant: Timestamp,
     rules: &[Rule],
 ) -> Result<(), Trouble> {
-    let plain = Options { twice: false, reopen_each_step: false, ..options.clone() };
-    let mut again = Runner::start(scenario, factory, &plain)
-        .await
-        .map_err(|error| Trouble::new("proving reset_time", "another service", error))?;
-    let mut last = None;
-    for (j, step) in scenario.steps.iter().enumerate().take(i + 1) {
-        last = again.step(j, step).await?;
-    }
-    let Some((question, _)) = last.as_ref().and_then(denial) else {
-        let expected = "the same denial on another service";
-        return Err(Trouble::new("proving reset_time", expected, "another answer"));
-    };
     let now = again.host.now();
     let before = instant.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(instant);
     for (rule, _) in rules {
@@ -161,7 +243,7 @@ async fn reset(
     for (time, denies) in [(before, true), (instant, false)] {
         let moved = again.host.advance_to(time).await;
         moved.map_err(|error| Trouble::new("proving reset_time", time.to_string(), error))?;
-        let answer = question.ask(again.host.channel(), None).await?;
+        let answer = denial.question.ask(again.host.channel(), None).await?;
         for (rule, scope) in rules {
             let found = denying(&answer).any(|f| f.rule == *rule && f.scope == *scope);
             if found != denies {

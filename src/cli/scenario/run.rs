@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use prost_reflect::{DynamicMessage, MethodDescriptor};
-use tonic::metadata::MetadataMap;
+use tonic::{metadata::MetadataMap, transport::Channel};
 
 use super::{
     came::{Came, pick},
@@ -97,13 +97,26 @@ impl From<Unfilled> for Trouble {
     }
 }
 
-/// A call that was made and what came of it.
-#[derive(Debug)]
-pub(super) struct Exchange {
+/// A call to make.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
     pub(super) method: MethodDescriptor,
     pub(super) request: DynamicMessage,
     pub(super) metadata: MetadataMap,
+}
+
+/// A call that was made and what came of it.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) asked: Asked,
     pub(super) answer: Result<DynamicMessage, wire::Failure>,
+}
+
+/// Makes a call.
+pub(super) async fn send(channel: Channel, asked: Asked) -> Exchange {
+    let caller = Caller::new(channel);
+    let answer = caller.unary(&asked.method, asked.request.clone(), &asked.metadata).await;
+    Exchange { asked, answer }
 }
 
 /// Watches a scenario being run.
@@ -153,7 +166,7 @@ pub async fn run_file(
         let passed = runner.step(i, step).await;
         let passed = match passed {
             Ok(Some(exchange)) if options.prove_receipts => {
-                prove::receipt(&mut runner, factory, i, &exchange).await
+                prove::receipts(&mut runner, factory, i, &exchange).await
             }
             Ok(_) => Ok(()),
             Err(trouble) => Err(trouble),
@@ -298,6 +311,21 @@ impl<'a> Runner<'a> {
     }
 
     async fn call(&mut self, i: usize, step: &Step, call: &Call) -> Result<Exchange, Trouble> {
+        let exchange = send(self.host.channel(), self.asked(i, step, call)?).await;
+        self.judge(call, &exchange.answer)?;
+        if self.options.twice && repeat::may_repeat(&exchange.asked.method, &exchange.asked.request)
+        {
+            let again = send(self.host.channel(), exchange.asked.clone()).await.answer;
+            if let Some((path, first, second)) = repeat::difference(&exchange.answer, &again) {
+                let what = format!("the same call sent again, {path}");
+                return Err(Trouble::new(what.trim_end_matches(", "), first, second));
+            }
+        }
+        Ok(exchange)
+    }
+
+    /// What a call of a scenario sends, as far as it has come.
+    pub(super) fn asked(&self, i: usize, step: &Step, call: &Call) -> Result<Asked, Trouble> {
         let node = fill(&call.request, &self.variables)?;
         let parsed = yaml::from_node(&node, &call.method.input()).map_err(|problems| {
             let came: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -307,19 +335,7 @@ impl<'a> Runner<'a> {
         })?;
         let mut request = parsed.message;
         repeat::fill_ids(&mut request, &node, &step_id(i), self.options.twice);
-        let metadata = self.metadata(step)?;
-        let method = call.method.clone();
-        let caller = Caller::new(self.host.channel());
-        let answer = caller.unary(&method, request.clone(), &metadata).await;
-        self.judge(call, &answer)?;
-        if self.options.twice && repeat::may_repeat(&method, &request) {
-            let again = caller.unary(&method, request.clone(), &metadata).await;
-            if let Some((path, first, second)) = repeat::difference(&answer, &again) {
-                let what = format!("the same call sent again, {path}");
-                return Err(Trouble::new(what.trim_end_matches(", "), first, second));
-            }
-        }
-        Ok(Exchange { method, request, metadata, answer })
+        Ok(Asked { method: call.method.clone(), request, metadata: self.metadata(step)? })
     }
 
     /// Holds the answer against the expectation and keeps what is to be saved.

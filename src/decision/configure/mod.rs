@@ -5,6 +5,7 @@
 mod account;
 mod edit;
 mod freeze;
+mod history;
 mod operator;
 mod policy;
 mod shop;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{
     super::{context::Context, loaded::Loaded, out::Out, reply::Reply, spec::the_programme},
-    put,
+    history, put,
 };
 use crate::domain::{
     change::Change,
@@ -124,8 +124,11 @@ impl Activate {
                 .at("start_time", "Leave it out to activate now, or give a later time."));
         }
         let mut row = programme.clone();
+        // What was planned for the same instant will never have been in force.
+        row.activations.retain(|(at, _)| *at != start || *at <= context.now);
         let place = row.activations.partition_point(|(at, _)| *at <= start);
         row.activations.insert(place, (start, self.revision.number));
+        history::check(&row, place, context)?;
         out.tell(context.now, None, EventKind::Configured(row.name.to_string().into()));
         out.changes.push(Change::Put(Row::Programme(row.clone())));
         Ok(Reply::Row(Arc::new(Row::Programme(row))))

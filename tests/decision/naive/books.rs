@@ -7,6 +7,8 @@ use bursar::proto::v1::{PayoutState, Role};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
+use super::Values;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plain {
     Text(String),
@@ -101,6 +103,8 @@ pub struct Payout {
     pub amount: Decimal,
     pub operator: Option<String>,
     pub expires: Option<Timestamp>,
+    /// Values of the policy's facts when it was authorized.
+    pub values: Values,
     /// Which limits and measures it counts in, and under which values.
     pub counts_in: BTreeMap<String, Vec<Option<Plain>>>,
     pub history: Vec<(Timestamp, PayoutState)>,

@@ -137,6 +137,25 @@ impl<'a> View<'a> {
         total
     }
 
+    /// What a limit would have counted by now, had it always been there; `None`
+    /// if it looks at what is not kept of payouts.
+    pub fn had_it_always_been(&self, limit: &v1::Limit) -> Option<Decimal> {
+        if limit.when.as_ref().is_some_and(reads_measure) {
+            return None;
+        }
+        let counted = of_limit(limit);
+        let (scope, own) = (self.scope(counted.scope), BTreeMap::new());
+        let concerns = |payout: &&Payout| {
+            let (values, now) = (payout.values.clone(), payout.made());
+            let then = View { values, now, zone: self.zone.clone(), ..*self };
+            then.holds(counted.when, &own)
+                && then.scope(counted.scope) == scope
+                && window::has(counted.window, now, self.now, &self.zone)
+        };
+        let payouts = self.books.payouts.iter().filter(concerns);
+        Some(payouts.map(|payout| self.part(&counted, payout).1).sum())
+    }
+
     /// Whether it is held only, and how much it counts for.
     fn part(&self, counted: &Counted<'_>, payout: &Payout) -> (bool, Decimal) {
         use PayoutState::{Authorized, PendingApproval, Processing, Returned, Succeeded};
@@ -359,6 +378,13 @@ impl<'a> View<'a> {
         found.extend(self.policy.draws.iter().filter_map(|draw| self.draw(draw, ask)));
         Opinion::Decided { denied: found.iter().any(|f| !f.warns), found }
     }
+}
+
+fn reads_measure(predicate: &v1::Predicate) -> bool {
+    let parts = [&predicate.all, &predicate.any, &predicate.none];
+    !predicate.measure.is_empty()
+        || predicate.other.as_ref().is_some_and(|other| !other.measure.is_empty())
+        || parts.into_iter().flatten().any(reads_measure)
 }
 
 /// Room of a rolling window. Counts with a literal bound need none of their own.
