@@ -110,9 +110,12 @@ fn broken(stop: Stop, end: &End) -> Damage {
 fn tail(segment: &Segment, stop: Stop, end: &End, witnesses: &[Witness]) -> Result<u64, Damage> {
     let io = || Damage::io(&segment.path);
     let mut reader = Reader::new(&segment.file).map_err(io())?;
-    let mark = segment.head.mark;
-    if reader.later(segment.filled, mark, end.commit + 1).map_err(io())?.is_some() {
-        return Err(broken(stop, end));
+    let last = reader.last_byte(segment.filled).map_err(io())?;
+    if last.is_some() {
+        let later = reader.later(segment.filled, segment.head.mark, end.commit + 1);
+        if later.map_err(io())?.is_some() {
+            return Err(broken(stop, end));
+        }
     }
     let durable = witnesses.iter().map(|(_, seen)| seen).max_by_key(|seen| seen.commit);
     match durable {
@@ -120,10 +123,7 @@ fn tail(segment: &Segment, stop: Stop, end: &End, witnesses: &[Witness]) -> Resu
         Some(seen) if seen.commit > end.commit => {
             Err(Damage::BelowFence { have: end.sequence, fence: seen.sequence })
         }
-        _ => {
-            let last = reader.last_byte(segment.filled).map_err(io())?;
-            Ok(last.map_or(0, |last| last + 1 - segment.filled))
-        }
+        _ => Ok(last.map_or(0, |last| last + 1 - segment.filled)),
     }
 }
 

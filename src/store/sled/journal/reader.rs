@@ -7,6 +7,17 @@ use super::frame::{self, HEADER, Header};
 /// How much is read at a time, unless more is asked for.
 const PIECE: u64 = 1024 * 1024;
 
+/// The last byte that is not zero. Room that was set aside is nearly always
+/// empty, so whole pages are compared first.
+fn last_set(bytes: &[u8]) -> Option<usize> {
+    const EMPTY: [u8; 4096] = [0; 4096];
+    let pages = bytes.chunks(EMPTY.len()).enumerate().rev();
+    pages.filter(|(_, page)| EMPTY.get(..page.len()) != Some(*page)).find_map(|(number, page)| {
+        let at = page.iter().rposition(|byte| *byte != 0)?;
+        Some(number * EMPTY.len() + at)
+    })
+}
+
 /// What is at a place.
 #[derive(Debug)]
 pub(super) enum Found<'a> {
@@ -87,7 +98,7 @@ impl<'a> Reader<'a> {
             if piece.is_empty() {
                 return Ok(last);
             }
-            if let Some(at) = piece.iter().rposition(|byte| *byte != 0) {
+            if let Some(at) = last_set(piece) {
                 last = Some(offset + at as u64);
             }
             offset += piece.len() as u64;
