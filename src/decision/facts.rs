@@ -94,7 +94,7 @@ struct Problems {
 
 impl Problems {
     fn add(&mut self, reason: Reason, field: String, description: String) {
-        self.found.push((reason, Detail { field, description }));
+        self.found.push((reason, Detail { field, word: reason.as_str().into(), description }));
     }
 
     fn missing(&mut self, fact: &FactDeclaration, sources: &Sources<'_>) {
