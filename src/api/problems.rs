@@ -21,15 +21,6 @@ impl Problems {
         Self { found: broken.collect() }
     }
 
-    /// Adds violations of the contract.
-    pub fn extend(&mut self, violations: Vec<Violation>) {
-        let broken = violations.into_iter().map(|violation| {
-            let Violation { field, reason, description } = violation;
-            (Reason::FieldInvalid, Detail { field, word: reason.into(), description })
-        });
-        self.found.extend(broken);
-    }
-
     /// Adds something that is wrong with a field, unless the contract said so.
     pub fn add(
         &mut self,

@@ -148,7 +148,7 @@ pub fn api_on(store: MemoryStore, auth: Authenticator) -> Api {
         engine::Options::default(),
     )
     .expect("the engine starts");
-    Api { engine, auth }
+    Api::new(engine, auth)
 }
 
 /// A service with platform p and its shop s.
