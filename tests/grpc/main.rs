@@ -4,6 +4,7 @@
 #[path = "../process/mod.rs"]
 mod process;
 
+mod commands;
 mod health;
 mod log;
 mod reflection;
