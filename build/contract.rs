@@ -23,7 +23,7 @@ const BY_HAND: [&str; 2] = ["google.type.Money", "google.protobuf.Timestamp"];
 /// name of the static there. Others become regular expressions.
 const MATCHERS: [(&str, &str); 5] = [
     ("^[^\\x00-\\x1f\\x7f]*$", "PRINTABLE"),
-    ("^[A-Za-z0-9][A-Za-z0-9._~:@+-]{0,127}$", "ID"),
+    ("^[A-Za-z0-9][A-Za-z0-9._~@+-]{0,127}$", "ID"),
     ("^-?[0-9]{1,18}(\\.[0-9]{1,9})?$", "DECIMAL"),
     ("^[0-9]{1,18}(\\.[0-9]{1,9})?$", "UNSIGNED_DECIMAL"),
     ("^[A-Z]{3}$", "CURRENCY"),

@@ -8,6 +8,8 @@ mod known;
 mod path;
 mod rule;
 mod shape;
+#[cfg(test)]
+mod texts_tests;
 
 use std::fmt;
 

@@ -89,7 +89,7 @@ impl Service {
     /// If what is stored cannot be read.
     pub fn start(parts: Parts) -> Result<Self, String> {
         let (handle, writer) = engine::start(parts.store, parts.clock, compiler(), parts.options)?;
-        Ok(Self { api: Api { engine: handle, auth: parts.auth }, writer })
+        Ok(Self { api: Api::new(handle, parts.auth), writer })
     }
 
     /// The engine.

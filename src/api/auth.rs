@@ -71,7 +71,7 @@ impl Authenticator {
         match self {
             Self::Local => local(metadata),
             Self::Tokens(callers) => {
-                let token = text(metadata, "authorization").and_then(|t| t.strip_prefix("Bearer "));
+                let token = text(metadata, "authorization").and_then(bearer);
                 let caller = token.and_then(|t| callers.get(&<[u8; 32]>::from(Sha256::digest(t))));
                 caller.cloned().ok_or_else(|| {
                     Refusal::new(
@@ -90,6 +90,12 @@ impl Authenticator {
 
 fn text<'a>(metadata: &'a MetadataMap, key: &str) -> Option<&'a str> {
     metadata.get(key).and_then(|value| value.to_str().ok())
+}
+
+/// The token of `Bearer TOKEN`. Names of schemes are written in any case.
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
 }
 
 fn local(metadata: &MetadataMap) -> Result<Caller, Refusal> {
@@ -200,4 +206,19 @@ fn out_of_reach(caller: &Caller, name: &str) -> Refusal {
 /// Who a record names: the caller, and the operator it speaks for.
 pub fn author(caller: &Caller, actor: Option<OperatorName>) -> Author {
     Author { caller: caller.name.clone(), actor }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scheme_of_a_token_may_be_written_in_any_case() {
+        for header in ["Bearer t", "bearer t", "BEARER  t"] {
+            assert_eq!(bearer(header), Some("t"), "{header}");
+        }
+        for header in ["t", "Bearert", "Basic t", ""] {
+            assert_eq!(bearer(header), None, "{header}");
+        }
+    }
 }

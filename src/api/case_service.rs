@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     decision::configure::{Lift, What},
-    domain::{name::PlatformName, row::Row, who::Role},
+    domain::{name::PlatformName, refusal::Reason, row::Row, who::Role},
     proto::v1::{self, case_service_server::CaseService},
 };
 
@@ -33,11 +33,16 @@ impl CaseService for Api {
         let request = request.into_inner();
         let new = convert_freeze::new_freeze(&request)?;
         require_role(&caller, FREEZE)?;
-        let shop = new.target.shop();
+        let (shop, name) = (new.target.shop(), new.name.clone());
         require_shop(&caller, &shop)?;
         let identity = identity(&request, &shop.platform(), &request.parent);
-        let (row, _) = self.configure(What::CreateFreeze(new), identity, &caller, None).await?;
-        freeze(&row)
+        match self.configure(What::CreateFreeze(new), identity, &caller, None).await {
+            Ok((row, _)) => freeze(&row),
+            Err(refusal) if refusal.reason == Reason::AlreadyExists => {
+                Err(freeze_reads::taken(self, name, &caller, refusal).await.into())
+            }
+            Err(refusal) => Err(refusal.into()),
+        }
     }
 
     async fn get_freeze(

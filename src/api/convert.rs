@@ -65,10 +65,12 @@ pub fn money(money: &Money, field: &str, problems: &mut Problems) -> Option<(Amo
     Some((amount, currency))
 }
 
-/// An amount as money.
+/// An amount as money. Reports of one payout may add up to more than money can
+/// say: then the largest there is. Balances and limits count all of it.
 pub fn to_money(amount: Amount, currency: Currency) -> Money {
-    let (units, nanos) =
-        amount.to_units_nanos().expect("what is shown as money was sent as money, or is less");
+    const NANOS: i32 = 999_999_999;
+    let largest = if amount.is_negative() { (i64::MIN, -NANOS) } else { (i64::MAX, NANOS) };
+    let (units, nanos) = amount.to_units_nanos().unwrap_or(largest);
     Money { currency_code: currency.code().to_owned(), units, nanos }
 }
 
@@ -86,23 +88,28 @@ pub fn decimal(text: Option<&String>, field: &str, problems: &mut Problems) -> O
     amount
 }
 
-/// A time that may be absent. The contract's check has seen that it is valid.
-pub fn time(timestamp: Option<&Timestamp>) -> Option<Instant> {
-    timestamp.and_then(|t| Instant::from_parts(t.seconds, t.nanos))
+/// A time that has to be one that can be reckoned with. `None`: it is not, and
+/// a problem says so.
+pub fn instant(timestamp: &Timestamp, field: &str, problems: &mut Problems) -> Option<Instant> {
+    let instant = Instant::from_parts(timestamp.seconds, timestamp.nanos);
+    if instant.is_none() {
+        // The contract's check has the same bounds; this is in case it had not.
+        problems.add(Reason::FieldInvalid, field, "Must be at most 9999-12-30T22:00:00Z.");
+    }
+    instant
 }
 
-/// A time that may be absent, but may not be beyond what can be reckoned with:
-/// the last hours of the year 9999, which the contract's check lets through.
-pub fn instant(
+/// A time that may be absent: then `Some(None)`. One that is out of range is
+/// `None`, so that it can never be taken for an absent one.
+pub fn optional_instant(
     timestamp: Option<&Timestamp>,
     field: &str,
     problems: &mut Problems,
-) -> Option<Instant> {
-    let instant = time(timestamp);
-    if timestamp.is_some() && instant.is_none() {
-        problems.add(Reason::FieldInvalid, field, "Must be before 9999-12-30T22:00:00Z.");
+) -> Option<Option<Instant>> {
+    match timestamp {
+        None => Some(None),
+        Some(timestamp) => instant(timestamp, field, problems).map(Some),
     }
-    instant
 }
 
 /// An instant as a timestamp.
@@ -122,7 +129,7 @@ pub fn value(value: &v1::FactValue, field: &str, problems: &mut Problems) -> Opt
             Some(Value::Decimal(amount))
         }
         Kind::TimeValue(timestamp) => {
-            instant(Some(timestamp), &format!("{field}.time_value"), problems).map(Value::Time)
+            instant(timestamp, &format!("{field}.time_value"), problems).map(Value::Time)
         }
         Kind::ListValue(list) => {
             let mut values: Vec<Arc<str>> =
@@ -192,4 +199,39 @@ pub fn facts(
 /// Registered facts on the wire.
 pub fn to_facts(facts: &Facts) -> BTreeMap<String, v1::FactValue> {
     facts.iter().map(|(key, fact)| (key.to_string(), to_value(&fact.value))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_out_of_range_is_a_problem_and_never_an_absent_one() {
+        let at = |seconds| Timestamp { seconds, nanos: 0 };
+        for (sent, expected, fine) in [
+            (None, Some(None), true),
+            (Some(at(0)), Some(Instant::from_parts(0, 0)), true),
+            (Some(at(253_402_207_200)), Some(Instant::from_parts(253_402_207_200, 0)), true),
+            (Some(at(253_402_207_201)), None, false),
+            (Some(at(253_402_300_799)), None, false),
+            (Some(at(i64::MAX)), None, false),
+            (Some(at(i64::MIN)), None, false),
+        ] {
+            let mut problems = Problems::default();
+            let instant = optional_instant(sent.as_ref(), "start_time", &mut problems);
+            assert_eq!((instant, problems.is_empty()), (expected, fine), "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn a_sum_that_money_cannot_say_is_shown_as_the_largest_money() {
+        let yuan = Currency::parse("CNY").expect("a currency");
+        let most = Amount::parse("999999999999999").expect("an amount");
+        let paid = (0..10_000).fold(Amount::ZERO, |sum, _| sum.plus(most));
+        let shown = to_money(paid, yuan);
+        assert_eq!((shown.units, shown.nanos), (i64::MAX, 999_999_999));
+        let owed = to_money(paid.negated(), yuan);
+        assert_eq!((owed.units, owed.nanos), (i64::MIN, -999_999_999));
+        assert_eq!(to_money(most, yuan).units, 999_999_999_999_999);
+    }
 }

@@ -124,11 +124,11 @@ pub fn new_movement(request: &v1::RecordMovementRequest) -> Result<NewMovement, 
         problems.add(Reason::NameInvalid, "movement.order", advice);
     }
     let occur_time =
-        convert::instant(sent.occur_time.as_ref(), "movement.occur_time", &mut problems);
+        convert::optional_instant(sent.occur_time.as_ref(), "movement.occur_time", &mut problems);
     // What is unspecified the contract's check has seen.
     let way = direction(sent.direction).zip(movement_kind(sent.kind));
-    let parts = account.zip(amount).zip(way);
-    let movement = parts.map(|((account, amount), (direction, kind))| NewMovement {
+    let parts = account.zip(amount).zip(way.zip(occur_time));
+    let movement = parts.map(|((account, amount), ((direction, kind), occur_time))| NewMovement {
         account,
         reference: sent.reference.as_str().into(),
         direction,

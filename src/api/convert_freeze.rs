@@ -34,10 +34,13 @@ pub fn new_freeze(request: &v1::CreateFreezeRequest) -> Result<NewFreeze, Refusa
     let money =
         sent.amount.as_ref().and_then(|m| convert::money(m, "freeze.amount", &mut problems));
     let scope = scope(sent, target.as_ref(), money, &mut problems);
-    let end_time = convert::instant(sent.end_time.as_ref(), "freeze.end_time", &mut problems);
-    let parts = platform.zip(id).zip(target.zip(scope));
-    let freeze = parts.map(|((PlatformName { platform }, freeze), (target, scope))| NewFreeze {
-        name: FreezeName { platform, freeze },
+    let end_time =
+        convert::optional_instant(sent.end_time.as_ref(), "freeze.end_time", &mut problems);
+    let freeze =
+        platform.zip(id).map(|(PlatformName { platform }, freeze)| FreezeName { platform, freeze });
+    let parts = freeze.zip(end_time).zip(target.zip(scope));
+    let freeze = parts.map(|((name, end_time), (target, scope))| NewFreeze {
+        name,
         target,
         scope,
         currency: money.map(|(_, currency)| currency),

@@ -101,7 +101,7 @@ pub fn keeps_operator(
     problems.finish(Some(()))
 }
 
-/// A grant to set. Without a mask: all of its fields.
+/// A grant to set. Without a mask: what is set of it.
 ///
 /// # Errors
 /// Everything that is wrong with the request.
@@ -115,7 +115,8 @@ pub fn grant_edit(request: &v1::UpdateGrantRequest) -> Result<For<SetGrant>, Ref
         GRANT_FIELDS.iter().filter_map(|path| grant_field(path, &sent, &mut problems)).collect();
     let paths = mask::paths(request.update_mask.as_ref());
     let fields = if paths.is_empty() {
-        all
+        let set = all.into_iter().zip(GRANT_FIELDS).filter(|(_, path)| is_set(path, &sent));
+        set.map(|(field, _)| field).collect()
     } else {
         let named = paths.iter().enumerate().filter_map(|(index, path)| {
             let field = grant_field(path, &sent, &mut problems);
@@ -130,12 +131,26 @@ pub fn grant_edit(request: &v1::UpdateGrantRequest) -> Result<For<SetGrant>, Ref
     problems.finish(set.map(|set| (set, actor)))
 }
 
+/// Whether a field of a grant was sent.
+fn is_set(path: &str, sent: &v1::Grant) -> bool {
+    match path {
+        "enabled" => sent.enabled.is_some(),
+        "per_payout_amount" => sent.per_payout_amount.is_some(),
+        "daily_amount" => sent.daily_amount.is_some(),
+        "monthly_amount" => sent.monthly_amount.is_some(),
+        "daily_count" => sent.daily_count.is_some(),
+        "tier" => !sent.tier.is_empty(),
+        "reach" => sent.reach != 0,
+        _ => false,
+    }
+}
+
 /// A field of a grant as it was sent. `None`: there is no such field.
 fn grant_field(path: &str, sent: &v1::Grant, problems: &mut Problems) -> Option<GrantField> {
     let mut amount =
         |text: &Option<String>| convert::decimal(text.as_ref(), &format!("grant.{path}"), problems);
     Some(match path {
-        "enabled" => GrantField::Enabled(sent.enabled),
+        "enabled" => GrantField::Enabled(sent.enabled()),
         "per_payout_amount" => GrantField::PerPayoutAmount(amount(&sent.per_payout_amount)),
         "daily_amount" => GrantField::DailyAmount(amount(&sent.daily_amount)),
         "monthly_amount" => GrantField::MonthlyAmount(amount(&sent.monthly_amount)),
@@ -182,7 +197,7 @@ pub fn to_grant(grant: &Grant, decimals: u32) -> v1::Grant {
     let text = |amount: Option<Amount>| amount.map(|amount| amount.text(decimals));
     v1::Grant {
         name: grant.name.to_string(),
-        enabled: grant.enabled,
+        enabled: Some(grant.enabled),
         per_payout_amount: text(grant.per_payout_amount),
         daily_amount: text(grant.daily_amount),
         monthly_amount: text(grant.monthly_amount),

@@ -44,17 +44,18 @@ pub fn order(
     }
     let facts = convert::facts(&order.facts, &format!("{field}.facts"), roles, problems);
     let mut instant = |timestamp: Option<&Timestamp>, part: &str| {
-        convert::instant(timestamp, &format!("{field}.{part}"), problems)
+        convert::optional_instant(timestamp, &format!("{field}.{part}"), problems)
     };
     let place_time = instant(order.place_time.as_ref(), "place_time");
     let source_time = instant(order.source_time.as_ref(), "source_time");
     Some(Order {
         name: name?.clone(),
         paid,
-        place_time,
+        place_time: place_time?,
         facts,
         asserted_by: roles,
-        source_time: source_time?,
+        // That it is there the contract's check has seen.
+        source_time: source_time.flatten()?,
         update_time: Instant::MIN,
         caller: caller.into(),
     })

@@ -1,11 +1,13 @@
 //! EventService: what happened, read from the journal.
 
+use prost::Message;
+use sha2::{Digest, Sha256};
 use tonic::{Request, Response, Status};
 
 use super::{
     auth::{READ, require_role, require_shop, require_whole_platform},
     convert::{self, to_time},
-    page,
+    page::{self, MOST_BYTES},
     problems::Problems,
     receipt::{self, Style},
     render::fill,
@@ -32,26 +34,69 @@ const MOST_RECORDS: usize = 20_000;
 /// Records looked through in one go; decisions go on in between.
 const CHUNK: usize = 1000;
 
+/// What an event takes on a page beside its own bytes, at most.
+const AROUND_AN_EVENT: usize = 6;
+
 /// A place in the journal: behind event `index` of record `sequence`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Cursor {
     sequence: u64,
     index: usize,
+    /// Of what the record is, so that a place in another journal is not taken
+    /// for one in this: a backup from before it was put back, say.
+    check: u32,
 }
 
 impl Cursor {
-    const START: Self = Self { sequence: 0, index: usize::MAX };
+    const START: Self = Self { sequence: 0, index: usize::MAX, check: 0 };
+
+    /// Behind an event of a record.
+    fn behind(record: &Record, index: usize) -> Self {
+        let digest = Sha256::new()
+            .chain_update(record.sequence.to_be_bytes())
+            .chain_update(record.at.0.as_nanosecond().to_be_bytes())
+            .chain_update(record.author.caller.as_bytes())
+            .chain_update(record.operation.as_bytes())
+            .finalize();
+        let check = digest.first_chunk().map_or(0, |first| u32::from_be_bytes(*first));
+        Self { sequence: record.sequence, index, check }
+    }
 
     fn parse(text: &str) -> Option<Self> {
         if text.is_empty() {
             return Some(Self::START);
         }
-        let (sequence, index) = text.strip_prefix('c')?.split_once('.')?;
-        Some(Self { sequence: sequence.parse().ok()?, index: index.parse().ok()? })
+        let mut parts = text.strip_prefix('c')?.split('.');
+        let (sequence, index, check) = (parts.next()?, parts.next()?, parts.next()?);
+        let cursor = Self {
+            sequence: sequence.parse().ok()?,
+            index: index.parse().ok()?,
+            check: u32::from_str_radix(check, 16).ok()?,
+        };
+        // Each has one spelling.
+        (cursor.text() == text).then_some(cursor)
     }
 
     fn text(self) -> String {
-        format!("c{}.{}", self.sequence, self.index)
+        format!("c{}.{}.{:08x}", self.sequence, self.index, self.check)
+    }
+
+    /// That this journal has the place.
+    fn known(self, view: &mut View<'_>) -> Result<(), Refusal> {
+        let Some(before) = self.sequence.checked_sub(1) else { return Ok(()) };
+        let records = view.records(before, 1)?;
+        let is_here = records.first().is_some_and(|record| {
+            let index = self.index == usize::MAX || self.index < record.events.len();
+            index && Self::behind(record, self.index) == self
+        });
+        if is_here {
+            return Ok(());
+        }
+        let message = "The journal does not have the place of the cursor.";
+        Err(Refusal::new(Reason::PageTokenInvalid, message).at(
+            "cursor",
+            "Was the service restored from a backup? Begin with a cursor from before it, or with none.",
+        ))
     }
 }
 
@@ -138,6 +183,7 @@ impl EventService for Api {
             let wanted = wanted.clone();
             let read = move |view: &mut View<'_>| {
                 exists(view, &wanted.parent)?;
+                listing.from.known(view)?;
                 listing.read(view, &wanted)?;
                 Ok(listing)
             };
@@ -199,6 +245,8 @@ struct Listing {
     from: Cursor,
     size: usize,
     events: Vec<v1::Event>,
+    /// What they take on the wire.
+    bytes: usize,
     /// Where to go on.
     cursor: Cursor,
     /// The last record that was looked at.
@@ -210,7 +258,7 @@ impl Listing {
     fn after(from: Cursor, size: usize) -> Self {
         // The cursor's own record may have more events behind it.
         let after = from.sequence.saturating_sub(1);
-        Self { from, size, events: Vec::new(), cursor: from, after, ended: None }
+        Self { from, size, events: Vec::new(), bytes: 0, cursor: from, after, ended: None }
     }
 
     /// Looks through some records.
@@ -219,29 +267,41 @@ impl Listing {
         for record in &records {
             self.after = record.sequence;
             for (index, event) in record.events.iter().enumerate() {
-                let behind = Cursor { sequence: record.sequence, index };
                 let seen = (record.sequence, index) <= (self.from.sequence, self.from.index);
                 if seen {
                     continue;
                 }
+                let behind = Cursor::behind(record, index);
                 if wanted.has(event) {
-                    if self.events.len() == self.size {
-                        self.ended = Some(End::Page);
+                    let event = to_event(view, record, event, behind, wanted.language)?;
+                    if !self.push(event) {
                         return Ok(());
                     }
-                    self.events.push(to_event(view, record, event, behind, wanted.language)?);
                 }
                 self.cursor = behind;
             }
         }
         // Records without a wanted event are behind the reader too.
-        if self.after >= self.from.sequence {
-            self.cursor = Cursor { sequence: self.after, index: usize::MAX };
+        if let Some(last) = records.last().filter(|last| last.sequence >= self.from.sequence) {
+            self.cursor = Cursor::behind(last, usize::MAX);
         }
         if records.len() < CHUNK {
             self.ended = Some(End::Journal);
         }
         Ok(())
+    }
+
+    /// Puts an event on the page, if there is room: for one there always is.
+    fn push(&mut self, event: v1::Event) -> bool {
+        let bytes = self.bytes + event.encoded_len() + AROUND_AN_EVENT;
+        let too_large = bytes > MOST_BYTES && !self.events.is_empty();
+        if self.events.len() == self.size || too_large {
+            self.ended = Some(End::Page);
+            return false;
+        }
+        self.bytes = bytes;
+        self.events.push(event);
+        true
     }
 
     fn page(self) -> v1::ListEventsResponse {

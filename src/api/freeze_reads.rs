@@ -2,12 +2,14 @@
 //! caller that may touch some shops only does not learn of others' freezes: for
 //! it they are not there.
 
+use prost::Message;
+
 use super::{
     auth::{SEE, require_role, require_shop, require_whole_platform},
     convert_freeze::{self, to_freeze},
     convert_shop::platform_name,
     lookup::{self, Page},
-    page,
+    page::{Filling, Listing},
     problems::Problems,
     service::Api,
 };
@@ -46,6 +48,16 @@ pub async fn within_reach(api: &Api, name: FreezeName, caller: &Caller) -> Resul
         }
         _ => Err(Refusal::new(Reason::FreezeNotFound, format!("There is no freeze {name}."))
             .at(name.to_string(), "List freezes with CaseService.ListFreezes.")),
+    }
+}
+
+/// That the id of a new freeze is taken. Whose freeze it is, and that it is one,
+/// stays unsaid to a caller for which it is not there.
+pub async fn taken(api: &Api, name: FreezeName, caller: &Caller, refusal: Refusal) -> Refusal {
+    match within_reach(api, name, caller).await {
+        Ok(_) => refusal,
+        Err(_) => Refusal::new(Reason::FieldInvalid, "This id cannot be given to a freeze.")
+            .at("freeze_id", "Choose another, best a UUID."),
     }
 }
 
@@ -89,8 +101,10 @@ pub async fn list(
         Some(target) => require_shop(caller, &target.shop())?,
         None => require_whole_platform(caller, &platform)?,
     }
-    let Page { mut from, size } = Page::asked(request.page_size, &request.page_token)?;
-    let mut freezes = Vec::new();
+    let listing = Listing::of("ListFreezes", &[&request.parent, &request.target]);
+    let asked = Page::asked(listing, request.page_size, &request.page_token)?;
+    let Page { listing, mut from, size } = asked;
+    let mut page = Filling::new(size);
     // A read for each chunk: decisions go on in between.
     loop {
         let (platform, target) = (platform.clone(), target.clone());
@@ -99,14 +113,14 @@ pub async fn list(
             chunk(view, &platform, target.as_ref(), from)
         };
         let (found, next) = api.engine.read(read).await?;
-        freezes.extend(found);
+        let all_on_it =
+            found.into_iter().all(|(id, freeze)| page.push(id, freeze.encoded_len(), freeze));
         match next {
-            Some(next) if freezes.len() <= size => from = next,
+            Some(next) if all_on_it => from = next,
             _ => break,
         }
     }
-    let (freezes, next_page_token) = page::cut(freezes, size, |(id, _)| id.to_string());
-    let freezes = freezes.into_iter().map(|(_, freeze)| freeze).collect();
+    let (freezes, next_page_token) = page.end(&listing);
     Ok(v1::ListFreezesResponse { freezes, next_page_token })
 }
 

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::page;
+use super::page::{self, Filling, Listing};
 use crate::{
     decision::Loaded,
     domain::{
@@ -41,6 +41,8 @@ pub fn the_shop(view: &mut View<'_>, name: &ShopName) -> Result<(), Refusal> {
 /// Which page of a listing is asked for.
 #[derive(Clone, Debug)]
 pub struct Page {
+    /// Which listing.
+    pub listing: Listing,
     /// Where it begins: just after the page before.
     pub from: Id,
     /// Most rows on it.
@@ -51,26 +53,43 @@ impl Page {
     /// As a request asks for it.
     ///
     /// # Errors
-    /// If the token is not one that a page gave.
-    pub fn asked(page_size: i32, page_token: &str) -> Result<Self, Refusal> {
-        let last = page::token(page_token)?;
-        let from = last.map_or_else(Id::before_all, |last| last.just_after());
-        Ok(Self { from, size: page::size(page_size) })
+    /// If the token is not one that a page of the listing gave.
+    pub fn asked(listing: Listing, page_size: i32, page_token: &str) -> Result<Self, Refusal> {
+        let from = match listing.place(page_token)? {
+            None => Id::before_all(),
+            Some(last) => Id::parse(last).ok_or_else(page::not_a_token)?.just_after(),
+        };
+        Ok(Self { listing, from, size: page::size(page_size) })
     }
 
     /// Its rows, of a listing whose keys differ in an id, and the token of the
-    /// page after it.
+    /// page after it. `pick` gives a row's id, its size, and what it becomes.
     pub fn read<T>(
         self,
         view: &mut View<'_>,
         key: impl Fn(Id) -> Key,
-        pick: impl Fn(&Row) -> Option<(Id, T)>,
+        pick: impl Fn(&Row) -> Option<(Id, usize, T)>,
     ) -> Result<(Vec<T>, String), Refusal> {
-        let (from, to) = (key(self.from), key(Id::after_all()));
-        let rows = view.scan(&Scan { from, to, reverse: false, limit: self.size + 1 })?;
-        let picked = rows.iter().filter_map(|row| pick(row)).collect();
-        let (picked, token) = page::cut(picked, self.size, |(id, _)| id.to_string());
-        Ok((picked.into_iter().map(|(_, picked)| picked).collect(), token))
+        let mut page = Filling::new(self.size);
+        let mut from = self.from;
+        loop {
+            let limit = page.wanted();
+            let to = key(Id::after_all());
+            let rows = view.scan(&Scan { from: key(from.clone()), to, reverse: false, limit })?;
+            for row in &rows {
+                // There is nothing else under such keys.
+                let Some((id, bytes, picked)) = pick(row) else {
+                    return Ok(page.end(&self.listing));
+                };
+                if !page.push(&id, bytes, picked) {
+                    return Ok(page.end(&self.listing));
+                }
+                from = id.just_after();
+            }
+            if rows.len() < limit {
+                return Ok(page.end(&self.listing));
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! nothing and stores nothing.
 
 pub mod auth;
+pub mod batch;
 pub mod case_service;
 pub mod content;
 pub mod convert;
@@ -28,7 +29,9 @@ pub mod quota_reads;
 pub mod quota_service;
 pub mod receipt;
 pub mod render;
+pub mod revision_reads;
 pub mod service;
 pub mod shop_reads;
 pub mod shop_service;
 pub mod status;
+pub mod workers;

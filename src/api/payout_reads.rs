@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use prost::Message;
+
 use super::{
     auth::{READ, require_role, require_shop},
     convert,
     convert_payout::to_payout,
-    page,
+    page::{self, Filling, Listing},
     problems::Problems,
     receipt::{self, Style},
     service::{Api, Language},
@@ -92,38 +94,61 @@ pub async fn list(
     if let Some(order) = order.as_ref().filter(|order| order.shop() != shop) {
         return Err(Refusal::new(Reason::OrderNotFound, format!("{shop} has no order {order}.")));
     }
-    let before = page::token(&request.page_token)?.unwrap_or_else(Id::after_all);
-    let size = page::size(request.page_size);
-    api.engine
-        .read(move |view| {
-            the_shop(view, &shop)?;
-            let key = |id: Id| match &order {
-                Some(order) => Key::PayoutOfOrder(order.clone(), id),
-                None => Key::Payout(shop.payout(id)),
-            };
-            let scan = Scan {
-                from: key(Id::before_all()),
-                to: key(before),
-                reverse: true,
-                limit: size + 1,
-            };
-            let mut payouts = Vec::new();
-            for row in view.scan(&scan)? {
-                let row = match row.as_ref() {
-                    Row::PayoutOfOrder(_, id) => view.row(&Key::Payout(shop.payout(id.clone())))?,
-                    _ => Some(row),
-                };
-                if let Some(payout) = row.as_deref().and_then(payout_of) {
-                    payouts.push((payout.name.payout.clone(), rendered(view, payout, language)?));
+    let listing = Listing::of("ListPayouts", &[&request.parent, &request.order]);
+    let before = match listing.place(&request.page_token)? {
+        None => Id::after_all(),
+        Some(last) => Id::parse(last).ok_or_else(page::not_a_token)?,
+    };
+    let page = Filling::new(page::size(request.page_size));
+    let read = move |view: &mut View<'_>| {
+        the_shop(view, &shop)?;
+        let page = newest(view, &shop, order.as_ref(), before, page, language)?;
+        let (payouts, next_page_token) = page.end(&listing);
+        Ok(v1::ListPayoutsResponse { payouts, next_page_token })
+    };
+    api.engine.read(read).await
+}
+
+/// Fills a page with payouts, the newest below an id first.
+fn newest(
+    view: &mut View<'_>,
+    shop: &ShopName,
+    order: Option<&OrderName>,
+    mut before: Id,
+    mut page: Filling<v1::Payout>,
+    language: Language,
+) -> Result<Filling<v1::Payout>, Refusal> {
+    let key = |id: Id| match order {
+        Some(order) => Key::PayoutOfOrder(order.clone(), id),
+        None => Key::Payout(shop.payout(id)),
+    };
+    loop {
+        let limit = page.wanted();
+        let (from, to) = (key(Id::before_all()), key(before.clone()));
+        let rows = view.scan(&Scan { from, to, reverse: true, limit })?;
+        for row in &rows {
+            let of_order;
+            let payout = match row.as_ref() {
+                Row::Payout(payout) => Some(payout.as_ref()),
+                Row::PayoutOfOrder(_, id) => {
+                    before = id.clone();
+                    of_order = view.row(&Key::Payout(shop.payout(id.clone())))?;
+                    of_order.as_deref().and_then(payout_of)
                 }
+                // There is nothing else under such keys.
+                _ => return Ok(page),
+            };
+            let Some(payout) = payout else { continue };
+            before = payout.name.payout.clone();
+            let shown = rendered(view, payout, language)?;
+            if !page.push(&before, shown.encoded_len(), shown) {
+                return Ok(page);
             }
-            let (payouts, next_page_token) = page::cut(payouts, size, |(id, _)| id.to_string());
-            Ok(v1::ListPayoutsResponse {
-                payouts: payouts.into_iter().map(|(_, payout)| payout).collect(),
-                next_page_token,
-            })
-        })
-        .await
+        }
+        if rows.len() < limit {
+            return Ok(page);
+        }
+    }
 }
 
 /// A decision's receipt, by name or by the request's id.
@@ -142,7 +167,17 @@ pub async fn decision(
         &mut problems,
     );
     let shop = match &by_name {
-        Some(name) => Some(name.shop()),
+        Some(name) => {
+            // Which of the two was meant cannot be told.
+            for (field, other) in [("parent", &request.parent), ("request_id", &request.request_id)]
+            {
+                if !other.is_empty() {
+                    let advice = "Not to be sent with name: that says which decision.";
+                    problems.add(Reason::FieldInvalid, field, advice);
+                }
+            }
+            Some(name.shop())
+        }
         None => {
             if request.request_id.is_empty() {
                 problems.add(
@@ -244,13 +279,19 @@ pub async fn summarize(
         ProgrammeName::parse,
         &mut problems,
     );
-    let both = problems.finish(shop.zip(programme))?;
-    let (shop, programme) = both;
+    if let Some((shop, programme)) = shop.as_ref().zip(programme.as_ref())
+        && shop.platform != programme.platform
+    {
+        let advice = format!("Must belong to {}.", shop.platform());
+        problems.add(Reason::NameInvalid, "programme", advice);
+    }
+    let from = convert::optional_instant(request.start_time.as_ref(), "start_time", &mut problems);
+    let until = convert::optional_instant(request.end_time.as_ref(), "end_time", &mut problems);
+    let asked = problems.finish(shop.zip(programme).zip(from.zip(until)))?;
+    let ((shop, programme), (from, until)) = asked;
     let programme_ = programme.clone();
     require_role(caller, READ)?;
     require_shop(caller, &shop)?;
-    let from = convert::time(request.start_time.as_ref());
-    let until = convert::time(request.end_time.as_ref());
     // Ids begin with the time they were made at: what lies outside is not read.
     let after = from.map_or_else(Id::before_all, earliest_id);
     let before = until.map_or_else(Id::after_all, |until| earliest_id(until.plus(MILLISECOND)));
@@ -301,7 +342,13 @@ pub async fn summarize(
             amount: amount.text(decimals),
         }
     });
-    Ok(v1::SummarizePayoutsResponse { rows: rows.collect() })
+    let answer = v1::SummarizePayoutsResponse { rows: rows.collect() };
+    if answer.encoded_len() <= page::MOST_BYTES {
+        return Ok(answer);
+    }
+    let message = format!("There are {} sums, more than clients take at once.", answer.rows.len());
+    Err(Refusal::new(Reason::AnswerTooLarge, message)
+        .at("start_time", "Sum up a shorter time, between start_time and end_time."))
 }
 
 /// That the programme declares the dimension; gives its currency's decimals.

@@ -7,6 +7,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     auth::{READ, require_role, require_shop},
+    batch::{self, Item},
     convert,
     convert_payout::{self, Asked, text, to_payout},
     identity, payout_reads,
@@ -15,7 +16,6 @@ use super::{
     service::{Api, Language, unexpected},
 };
 use crate::{
-    contract::{FieldPath, violations_at},
     decision::{
         Command, Reply,
         authorize::Authorize,
@@ -48,9 +48,8 @@ impl Api {
         request: &v1::AuthorizePayoutRequest,
         mut problems: Problems,
         caller: &Caller,
-        language: Language,
-    ) -> Result<v1::Receipt, Refusal> {
-        let full = request.view == i32::from(v1::ReceiptView::Full);
+    ) -> Result<Answer, Refusal> {
+        let full = wants_all(request.view);
         let asked = Asked {
             parent: &request.parent,
             payout: request.payout.as_ref(),
@@ -78,13 +77,7 @@ impl Api {
         };
         let operator = spec.operator.clone();
         let command = Command::Authorize(Box::new(Authorize { spec, identity }));
-        let answer = self.command(command, caller, operator).await?;
-        let Reply::Decided { decision, payout, replayed } = &answer.reply else {
-            return Err(unexpected());
-        };
-        let policy = answer.policy.as_ref().ok_or_else(unexpected)?;
-        let style = Style { language, full };
-        Ok(receipt::of_decision(decision, payout.as_deref(), *replayed, policy, style, answer.now))
+        self.command(command, caller, operator).await
     }
 
     fn payout_answer(answer: &Answer, language: Language) -> Result<Response<v1::Payout>, Status> {
@@ -92,6 +85,11 @@ impl Api {
         let policy = answer.policy.as_ref().ok_or_else(unexpected)?;
         Ok(Response::new(to_payout(payout, policy, language, answer.now)))
     }
+}
+
+/// Whether what passed is asked for too.
+fn wants_all(view: i32) -> bool {
+    view == i32::from(v1::ReceiptView::Full)
 }
 
 /// Name of a payout that a caller in these roles may touch.
@@ -122,7 +120,7 @@ impl PayoutService for Api {
         let language = Language::of(request.metadata());
         let request = request.into_inner();
         let mut problems = Problems::of(&request);
-        let full = request.view == i32::from(v1::ReceiptView::Full);
+        let full = wants_all(request.view);
         let asked = Asked {
             parent: &request.parent,
             payout: request.payout.as_ref(),
@@ -152,7 +150,9 @@ impl PayoutService for Api {
         let language = Language::of(request.metadata());
         let request = request.into_inner();
         let problems = Problems::of(&request);
-        Ok(Response::new(self.authorize(&request, problems, &caller, language).await?))
+        let answer = self.authorize(&request, problems, &caller).await?;
+        let style = Style { language, full: wants_all(request.view) };
+        Ok(Response::new(batch::receipt_of(&answer, style)?))
     }
 
     async fn batch_authorize_payouts(
@@ -166,25 +166,21 @@ impl PayoutService for Api {
         for item in batch.requests.iter_mut().filter(|item| item.parent.is_empty()) {
             item.parent.clone_from(&batch.parent);
         }
-        let items = batch.requests.iter().enumerate().map(|(index, item)| {
-            let mut problems = Problems::default();
-            let requests = FieldPath::ROOT.field("requests");
-            problems.extend(violations_at(item, &requests.index(index)));
-            self.authorize(item, problems, &caller, language)
-        });
-        // Polled in order, so queued and decided in order.
-        let results = join_all(items).await;
-        let results = batch.requests.iter().zip(results).map(|(item, result)| {
-            use v1::authorize_payout_result::Result as Outcome;
-            v1::AuthorizePayoutResult {
-                request_id: item.request_id.clone(),
-                result: Some(match result {
-                    Ok(receipt) => Outcome::Receipt(receipt),
-                    Err(refusal) => Outcome::Error(rpc_status(&refusal.into())),
-                }),
-            }
-        });
-        Ok(Response::new(v1::BatchAuthorizePayoutsResponse { results: results.collect() }))
+        // Each as if it had come alone, paths included. Polled in order, so
+        // queued and decided in order.
+        let items = batch.requests.iter();
+        let items = items.map(|item| self.authorize(item, Problems::of(item), &caller));
+        let outcomes = join_all(items).await;
+        let items = batch.requests.into_iter().zip(outcomes);
+        let items: Vec<Item> = items
+            .map(|(request, outcome)| Item {
+                full: wants_all(request.view),
+                request_id: request.request_id,
+                outcome,
+            })
+            .collect();
+        let results = batch::results(&items, language);
+        Ok(Response::new(v1::BatchAuthorizePayoutsResponse { results }))
     }
 
     async fn execute_payout(
@@ -314,16 +310,4 @@ impl PayoutService for Api {
         let caller = self.caller(request.metadata())?;
         Ok(Response::new(payout_reads::summarize(self, request.into_inner(), &caller).await?))
     }
-}
-
-/// A status inside a message, details included.
-fn rpc_status(status: &Status) -> crate::proto::google::rpc::Status {
-    use prost::Message;
-    crate::proto::google::rpc::Status::decode(status.details()).unwrap_or_else(|_| {
-        crate::proto::google::rpc::Status {
-            code: status.code().into(),
-            message: status.message().to_owned(),
-            details: Vec::new(),
-        }
-    })
 }

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use prost::Message;
 
 use super::policy::{self, PolicyReason, Problem};
-use crate::{proto::v1, yaml};
+use crate::{domain::policy::Policy, proto::v1, yaml};
 
 /// Compiles a stored policy: what the engine is started with.
 ///
 /// # Errors
 /// Why it cannot be compiled.
-pub fn compile_stored(bytes: &[u8]) -> Result<crate::domain::policy::Policy, String> {
+pub fn compile_stored(bytes: &[u8]) -> Result<Policy, String> {
     let policy = v1::Policy::decode(bytes).map_err(|error| error.to_string())?;
-    policy::compile(&policy).map_err(|problems| {
+    policy::recompile(&policy).map_err(|problems| {
         let all: Vec<String> =
             problems.iter().map(|p| format!("{}: {}", p.field, p.description)).collect();
         all.join("; ")
@@ -36,13 +36,22 @@ pub fn problem(problem: &Problem, lines: Option<&yaml::LineIndex>) -> v1::Policy
 pub struct Read {
     /// The policy, if it could be read.
     pub policy: Option<v1::Policy>,
+    /// The same compiled, if nothing is wrong with it.
+    pub compiled: Option<Arc<Policy>>,
     /// The lines of its YAML.
     pub lines: Option<yaml::LineIndex>,
     /// What is wrong with it.
     pub problems: Vec<v1::PolicyProblem>,
 }
 
-/// Reads a policy that was sent as a message or as YAML, and checks it.
+impl Read {
+    fn broken(problems: Vec<v1::PolicyProblem>) -> Self {
+        Self { policy: None, compiled: None, lines: None, problems }
+    }
+}
+
+/// Reads a policy that was sent as a message or as YAML, and checks it. Takes
+/// as long as policies may be large.
 pub fn read(policy: Option<&v1::Policy>, text: &str) -> Read {
     let (policy, lines) = match (policy, text.is_empty()) {
         (Some(policy), true) => (policy.clone(), None),
@@ -55,7 +64,7 @@ pub fn read(policy: Option<&v1::Policy>, text: &str) -> Read {
                     reason: p.reason.to_owned(),
                     description: p.description,
                 });
-                return Read { policy: None, lines: None, problems: problems.collect() };
+                return Read::broken(problems.collect());
             }
         },
         _ => {
@@ -65,12 +74,15 @@ pub fn read(policy: Option<&v1::Policy>, text: &str) -> Read {
                 reason: PolicyReason::Missing.as_str().to_owned(),
                 description: "Send either policy or yaml.".to_owned(),
             };
-            return Read { policy: None, lines: None, problems: vec![problem] };
+            return Read::broken(vec![problem]);
         }
     };
-    let problems = policy::compile(&policy).err().unwrap_or_default();
+    let (compiled, problems) = match policy::compile(&policy) {
+        Ok(compiled) => (Some(Arc::new(compiled)), Vec::new()),
+        Err(problems) => (None, problems),
+    };
     let problems = problems.iter().map(|p| problem(p, lines.as_ref())).collect();
-    Read { policy: Some(policy), lines, problems }
+    Read { policy: Some(policy), compiled, lines, problems }
 }
 
 /// What the engine compiles stored policies with.

@@ -6,26 +6,28 @@ use tonic::{Request, Response, Status};
 
 use super::{
     auth::{READ, require_platform, require_role, require_whole_platform},
-    convert::{self, to_time},
-    page,
-    policy::{self, Problem},
+    convert,
+    lookup::{self, Page},
+    page::{self, Filling, Listing},
+    policy::{self, Difference},
     policy_reading::{problem, read},
     problems::Problems,
+    revision_reads::{
+        incompatible, newest, policies, programme_row, revision_row, to_programme, to_revision,
+    },
     service::{Api, identify, unexpected},
 };
 use crate::{
     decision::configure::{Activate, NewRevision, What},
     domain::{
-        instant::Instant,
         key::Key,
-        name::{Id, PlatformName, ProgrammeName, RevisionName},
+        name::{PlatformName, ProgrammeName, RevisionName},
         refusal::{Reason, Refusal},
-        row::{Programme, Revision, Row},
+        row::{Revision, Row},
         who::{Caller, Role},
     },
     engine::View,
     proto::v1::{self, policy_service_server::PolicyService},
-    store::Scan,
 };
 
 const CHANGE: &[Role] = &[Role::Admin];
@@ -38,36 +40,61 @@ fn refused(reason: Reason, problems: &[v1::PolicyProblem]) -> Refusal {
     let mut refusal = Refusal::new(reason, message);
     for p in problems {
         let line = if p.line > 0 { format!("line {}: ", p.line) } else { String::new() };
-        refusal = refusal.at(&p.field, format!("{line}{} ({})", p.description, p.reason));
+        refusal = refusal.because(&p.field, p.reason.clone(), format!("{line}{}", p.description));
     }
     refusal
 }
 
-fn to_revision(row: &Revision, with_policy: bool) -> v1::Revision {
-    v1::Revision {
-        name: row.name.to_string(),
-        policy: with_policy.then(|| v1::Policy::decode(row.policy.as_ref()).ok()).flatten(),
-        create_time: Some(to_time(row.create_time)),
-        caller: row.caller.to_string(),
-        checksum: row.checksum.to_string(),
-        note: row.note.to_string(),
+/// A policy that may be stored.
+struct Checked {
+    policy: v1::Policy,
+    /// How many revisions it was compared with.
+    after: u32,
+}
+
+impl Api {
+    /// Reads a policy, and compares it with the revisions before it.
+    async fn checked(
+        &self,
+        programme: &ProgrammeName,
+        request: &v1::CreateRevisionRequest,
+    ) -> Result<Checked, Refusal> {
+        let (policy, yaml) = (request.policy.clone(), request.yaml.clone());
+        let read = self.workers.run(move || read(policy.as_ref(), &yaml)).await?;
+        let (Some(policy), Some(new)) = (read.policy, read.compiled) else {
+            return Err(refused(Reason::PolicyInvalid, &read.problems));
+        };
+        let name = programme.clone();
+        let (after, old) = self.engine.read(move |view| policies(view, &name)).await?;
+        let changed = self.workers.run(move || incompatible(&old, &new)).await?;
+        if changed.is_empty() {
+            return Ok(Checked { policy, after });
+        }
+        let changed: Vec<v1::PolicyProblem> =
+            changed.iter().map(|p| problem(p, read.lines.as_ref())).collect();
+        Err(refused(Reason::LimitChangedUnderOldId, &changed))
     }
 }
 
-fn to_programme(row: &Programme, now: Instant) -> v1::Programme {
-    let revision = |number: u32| RevisionName { programme: row.name.clone(), number }.to_string();
-    v1::Programme {
-        name: row.name.to_string(),
-        active_revision: row.active(now).map(|r| r.to_string()).unwrap_or_default(),
-        activations: row
-            .activations
-            .iter()
-            .map(|(start, number)| v1::programme::Activation {
-                revision: revision(*number),
-                start_time: Some(to_time(*start)),
-            })
-            .collect(),
+/// What differs between a revision and another one, or a policy that is not
+/// stored. Takes long.
+fn compared(
+    old: &Revision,
+    new: Option<&Revision>,
+    sent: Option<v1::Policy>,
+) -> Result<Vec<Difference>, Refusal> {
+    let decode = |row: &Revision| v1::Policy::decode(row.policy.as_ref()).unwrap_or_default();
+    let sent = sent.unwrap_or_default();
+    let exceeded = policy::exceeded(&sent);
+    if !exceeded.is_empty() {
+        let problems: Vec<v1::PolicyProblem> = exceeded.iter().map(|p| problem(p, None)).collect();
+        return Err(refused(Reason::PolicyInvalid, &problems));
     }
+    let new = new.map_or(sent, decode);
+    policy::diff(&decode(old), &new).map_err(|error| {
+        Refusal::new(Reason::PolicyInvalid, "A policy cannot be written as JSON.")
+            .at("policy", error.to_string())
+    })
 }
 
 fn platform(programme: &ProgrammeName) -> PlatformName {
@@ -83,47 +110,6 @@ fn allow(caller: &Caller, roles: &[Role], programme: &ProgrammeName) -> Result<(
 fn allow_change(caller: &Caller, programme: &ProgrammeName) -> Result<(), Refusal> {
     require_role(caller, CHANGE)?;
     require_whole_platform(caller, &platform(programme))
-}
-
-fn programme_row(view: &mut View<'_>, name: &ProgrammeName) -> Result<Programme, Refusal> {
-    match view.row(&Key::Programme(name.clone()))?.as_deref() {
-        Some(Row::Programme(row)) => Ok(row.clone()),
-        _ => Err(Refusal::new(Reason::ProgrammeNotFound, format!("There is no programme {name}."))
-            .at(name.to_string(), "Make it with PolicyService.CreateRevision.")),
-    }
-}
-
-fn revision_row(view: &mut View<'_>, name: &RevisionName) -> Result<Revision, Refusal> {
-    programme_row(view, &name.programme)?;
-    match view.row(&Key::Revision(name.clone()))?.as_deref() {
-        Some(Row::Revision(row)) => Ok(row.clone()),
-        _ => Err(Refusal::new(Reason::RevisionNotFound, format!("There is no revision {name}."))
-            .at(name.to_string(), "List them with PolicyService.ListRevisions.")),
-    }
-}
-
-/// What would count something else than in the programme's revisions before.
-fn incompatible(
-    view: &mut View<'_>,
-    programme: &ProgrammeName,
-    new: &v1::Policy,
-) -> Result<(u32, Vec<Problem>), Refusal> {
-    let revisions = match view.row(&Key::Programme(programme.clone()))?.as_deref() {
-        Some(Row::Programme(row)) => row.revisions,
-        _ => 0,
-    };
-    let Ok(new) = policy::compile(new) else { return Ok((revisions, Vec::new())) };
-    let mut problems: Vec<Problem> = Vec::new();
-    for number in 1..=revisions {
-        let name = RevisionName { programme: programme.clone(), number };
-        let old = view.policy(&name);
-        for problem in old.map(|old| policy::compatible(&old, &new)).unwrap_or_default() {
-            if !problems.contains(&problem) {
-                problems.push(problem);
-            }
-        }
-    }
-    Ok((revisions, problems))
 }
 
 #[tonic::async_trait]
@@ -144,19 +130,7 @@ impl PolicyService for Api {
         );
         let programme = problems.finish(programme)?;
         allow_change(&caller, &programme)?;
-        let read = read(request.policy.as_ref(), &request.yaml);
-        let policy = match read.policy {
-            Some(policy) if read.problems.is_empty() => policy,
-            _ => return Err(refused(Reason::PolicyInvalid, &read.problems).into()),
-        };
-        let (checked, name) = (policy.clone(), programme.clone());
-        let (after, changed) =
-            self.engine.read(move |view| incompatible(view, &name, &checked)).await?;
-        if !changed.is_empty() {
-            let problems: Vec<v1::PolicyProblem> =
-                changed.iter().map(|p| problem(p, read.lines.as_ref())).collect();
-            return Err(refused(Reason::LimitChangedUnderOldId, &problems).into());
-        }
+        let Checked { policy, after } = self.checked(&programme, &request).await?;
         let bytes = policy.encode_to_vec();
         let checksum: String =
             Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -205,21 +179,18 @@ impl PolicyService for Api {
         );
         problems.finish(Some(()))?;
         require_role(&caller, READ)?;
-        let mut read = read(request.policy.as_ref(), &request.yaml);
-        if let (Some(base), Some(policy)) = (base, read.policy.clone()) {
+        if let Some(base) = &base {
             require_platform(&caller, &platform(&base.programme))?;
-            let changed = self
-                .engine
-                .read(move |view| {
-                    revision_row(view, &base)?;
-                    let old = view.policy(&base);
-                    let new = policy::compile(&policy).ok();
-                    Ok(old
-                        .zip(new)
-                        .map(|(old, new)| policy::compatible(&old, &new))
-                        .unwrap_or_default())
-                })
-                .await?;
+        }
+        let v1::CheckPolicyRequest { policy, yaml, .. } = request;
+        let mut read = self.workers.run(move || read(policy.as_ref(), &yaml)).await?;
+        if let (Some(base), Some(new)) = (base, read.compiled.clone()) {
+            let old = self.engine.read(move |view| {
+                revision_row(view, &base)?;
+                Ok(Vec::from_iter(view.policy(&base)))
+            });
+            let old = old.await?;
+            let changed = self.workers.run(move || incompatible(&old, &new)).await?;
             read.problems.extend(changed.iter().map(|p| problem(p, read.lines.as_ref())));
         }
         Ok(Response::new(v1::CheckPolicyResponse { problems: read.problems }))
@@ -239,7 +210,9 @@ impl PolicyService for Api {
             RevisionName::parse,
             &mut problems,
         );
-        let revision = problems.finish(revision)?;
+        let start_time =
+            convert::optional_instant(request.start_time.as_ref(), "start_time", &mut problems);
+        let (revision, start_time) = problems.finish(revision.zip(start_time))?;
         allow_change(&caller, &revision.programme)?;
         let content = v1::ActivateRevisionRequest { request_id: String::new(), ..request.clone() };
         let identity = identify(
@@ -250,7 +223,6 @@ impl PolicyService for Api {
             &request.name,
             "bursar.v1.ActivateRevisionRequest",
         );
-        let start_time = convert::time(request.start_time.as_ref());
         let what = What::ActivateRevision(Activate { revision, start_time });
         let (row, answer) = self.configure(what, identity, &caller, None).await?;
         match row.as_ref() {
@@ -295,36 +267,18 @@ impl PolicyService for Api {
         );
         let programme = problems.finish(programme)?;
         allow(&caller, READ, &programme)?;
-        let before = match page::token(&request.page_token)? {
+        let listing = Listing::of("ListRevisions", &[&request.parent]);
+        let before = match listing.place(&request.page_token)? {
             None => u32::MAX,
-            Some(id) => id.as_str().parse().map_err(|_| {
-                Refusal::new(
-                    Reason::PageTokenInvalid,
-                    "The page token is not one that a page gave.",
-                )
-            })?,
+            Some(number) => number.parse().map_err(|_| page::not_a_token())?,
         };
-        let size = page::size(request.page_size);
-        let rows = self
-            .engine
-            .read(move |view| {
-                programme_row(view, &programme)?;
-                let key =
-                    |number| Key::Revision(RevisionName { programme: programme.clone(), number });
-                let scan = Scan { from: key(0), to: key(before), reverse: true, limit: size + 1 };
-                view.scan(&scan)
-            })
-            .await?;
-        let revisions: Vec<&Revision> = rows
-            .iter()
-            .filter_map(|row| if let Row::Revision(row) = row.as_ref() { Some(row) } else { None })
-            .collect();
-        let (revisions, next_page_token) =
-            page::cut(revisions, size, |row| row.name.number.to_string());
-        Ok(Response::new(v1::ListRevisionsResponse {
-            revisions: revisions.into_iter().map(|row| to_revision(row, false)).collect(),
-            next_page_token,
-        }))
+        let page = Filling::new(page::size(request.page_size));
+        let read = move |view: &mut View<'_>| {
+            programme_row(view, &programme)?;
+            newest(view, &programme, before, page)
+        };
+        let (revisions, next_page_token) = self.engine.read(read).await?.end(&listing);
+        Ok(Response::new(v1::ListRevisionsResponse { revisions, next_page_token }))
     }
 
     async fn diff_revisions(
@@ -373,12 +327,9 @@ impl PolicyService for Api {
                 Ok((old, new))
             })
             .await?;
-        let decode = |row: &Revision| v1::Policy::decode(row.policy.as_ref()).unwrap_or_default();
-        let new = new.as_ref().map(decode).or(request.policy).unwrap_or_default();
-        let differences = policy::diff(&decode(&old), &new).map_err(|error| {
-            Refusal::new(Reason::PolicyInvalid, "A policy cannot be written as JSON.")
-                .at("policy", error.to_string())
-        })?;
+        let policy = request.policy;
+        let compared = self.workers.run(move || compared(&old, new.as_ref(), policy)).await?;
+        let differences = compared?;
         Ok(Response::new(v1::DiffRevisionsResponse {
             differences: differences
                 .into_iter()
@@ -430,41 +381,21 @@ impl PolicyService for Api {
         let parent = problems.finish(parent)?;
         require_role(&caller, READ)?;
         require_platform(&caller, &parent)?;
-        let after =
-            page::token(&request.page_token)?.map_or_else(Id::before_all, |id| id.just_after());
-        let size = page::size(request.page_size);
-        let programmes = self
-            .engine
-            .read(move |view| {
-                if view.row(&Key::Platform(parent.clone()))?.is_none() {
-                    return Err(Refusal::new(
-                        Reason::PlatformNotFound,
-                        format!("There is no platform {parent}."),
-                    ));
-                }
-                let key = |programme| {
-                    Key::Programme(ProgrammeName { platform: parent.platform.clone(), programme })
-                };
-                let scan = Scan {
-                    from: key(after),
-                    to: key(Id::after_all()),
-                    reverse: false,
-                    limit: size + 1,
-                };
-                let rows = view.scan(&scan)?;
-                let programmes = rows.iter().filter_map(|row| match row.as_ref() {
-                    Row::Programme(row) => {
-                        Some((row.name.programme.to_string(), to_programme(row, view.now)))
-                    }
-                    _ => None,
-                });
-                Ok(programmes.collect::<Vec<_>>())
+        let listing = Listing::of("ListProgrammes", &[&request.parent]);
+        let page = Page::asked(listing, request.page_size, &request.page_token)?;
+        let read = move |view: &mut View<'_>| {
+            lookup::the_platform(view, &parent)?;
+            let now = view.now;
+            let key = |programme| {
+                Key::Programme(ProgrammeName { platform: parent.platform.clone(), programme })
+            };
+            page.read(view, key, |row| {
+                let Row::Programme(row) = row else { return None };
+                let programme = to_programme(row, now);
+                Some((row.name.programme.clone(), programme.encoded_len(), programme))
             })
-            .await?;
-        let (programmes, next_page_token) = page::cut(programmes, size, |(id, _)| id.clone());
-        Ok(Response::new(v1::ListProgrammesResponse {
-            programmes: programmes.into_iter().map(|(_, programme)| programme).collect(),
-            next_page_token,
-        }))
+        };
+        let (programmes, next_page_token) = self.engine.read(read).await?;
+        Ok(Response::new(v1::ListProgrammesResponse { programmes, next_page_token }))
     }
 }

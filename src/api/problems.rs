@@ -1,8 +1,7 @@
 //! Collects what is wrong with a request, all at once, while it is converted.
 
-use super::status::invalid;
 use crate::{
-    contract::{Contract, Violation, violations},
+    contract::{Contract, Violation, Violations, violations},
     domain::refusal::{Detail, Reason, Refusal},
 };
 
@@ -15,16 +14,11 @@ pub struct Problems {
 impl Problems {
     /// Starts with what breaks the contract.
     pub fn of<M: Contract>(message: &M) -> Self {
-        let mut problems = Self::default();
-        problems.extend(violations(message));
-        problems
-    }
-
-    /// Adds violations of the contract.
-    pub fn extend(&mut self, violations: Vec<Violation>) {
-        let details =
-            violations.into_iter().map(|v| Detail { field: v.field, description: v.description });
-        self.found.extend(details.map(|detail| (Reason::FieldInvalid, detail)));
+        let broken = violations(message).into_iter().map(|violation| {
+            let Violation { field, reason, description } = violation;
+            (Reason::FieldInvalid, Detail { field, word: reason.into(), description })
+        });
+        Self { found: broken.collect() }
     }
 
     /// Adds something that is wrong with a field, unless the contract said so.
@@ -39,8 +33,11 @@ impl Problems {
             f == field
                 || f.strip_prefix(field.as_str()).is_some_and(|rest| rest.starts_with(['.', '[']))
         };
-        if !self.found.iter().any(|(_, detail)| known(&detail.field)) {
-            self.found.push((reason, Detail { field, description: description.into() }));
+        // A hostile request has more than can be looked through again and again.
+        let full = self.found.len() >= Violations::MOST;
+        if !full && !self.found.iter().any(|(_, detail)| known(&detail.field)) {
+            let (word, description) = (reason.as_str().into(), description.into());
+            self.found.push((reason, Detail { field, word, description }));
         }
     }
 
@@ -49,8 +46,8 @@ impl Problems {
         self.found.is_empty()
     }
 
-    /// A value if nothing is wrong; else everything that is, under the first
-    /// reason that is more telling than FIELD_INVALID if all share it.
+    /// A value if nothing is wrong; else everything that is, under the reason
+    /// that all share, or FIELD_INVALID.
     pub fn finish<T>(self, value: Option<T>) -> Result<T, Refusal> {
         match (value, self.found.is_empty()) {
             (Some(value), true) => Ok(value),
@@ -62,21 +59,41 @@ impl Problems {
     }
 
     fn refusal(self) -> Refusal {
-        let reason = self.found.first().map_or(Reason::FieldInvalid, |(reason, _)| *reason);
-        let alike = self.found.iter().all(|(r, _)| *r == reason);
-        let details: Vec<Detail> = self.found.into_iter().map(|(_, detail)| detail).collect();
-        let violations = details
-            .into_iter()
-            .map(|d| Violation {
-                field: d.field,
-                reason: "FIELD_INVALID",
-                description: d.description,
-            })
-            .collect();
-        let mut refusal = invalid(violations);
-        if alike {
-            refusal.reason = reason;
-        }
+        let message = match self.found.len() {
+            1 => "A field of the request is not as the contract asks.".to_owned(),
+            count => format!("{count} fields of the request are not as the contract asks."),
+        };
+        let first = self.found.first().map_or(Reason::FieldInvalid, |(reason, _)| *reason);
+        let alike = self.found.iter().all(|(reason, _)| *reason == first);
+        let mut refusal = Refusal::new(if alike { first } else { Reason::FieldInvalid }, message);
+        refusal.details = self.found.into_iter().map(|(_, detail)| detail).collect();
         refusal
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_flood_of_problems_the_first_are_kept() {
+        let mut problems = Problems::default();
+        for n in 0..100_000 {
+            problems.add(Reason::FieldInvalid, format!("facts[{n}]"), "Is none.");
+        }
+        let refusal = problems.finish(Some(())).expect_err("it is refused");
+        assert_eq!(refusal.details.len(), Violations::MOST);
+    }
+
+    #[test]
+    fn what_the_contract_said_of_a_field_is_not_said_again() {
+        let mut problems = Problems::default();
+        problems.add(Reason::AmountInvalid, "payout.amount.nanos", "Is too large.");
+        problems.add(Reason::AmountInvalid, "payout.amount", "Is too large.");
+        problems.add(Reason::NameInvalid, "payout.amount_of", "Is no name.");
+        let refusal = problems.finish(Some(())).expect_err("it is refused");
+        let words: Vec<&str> = refusal.details.iter().map(|d| &*d.word).collect();
+        assert_eq!(words, ["AMOUNT_INVALID", "NAME_INVALID"]);
+        assert_eq!(refusal.reason, Reason::FieldInvalid);
     }
 }

@@ -1,10 +1,13 @@
 //! Reading operators and grants.
 
+use prost::Message;
+
 use super::{
     auth::{READ, require_role, require_shop},
     convert_operator::{operator_name, to_grant, to_operator},
     convert_shop::shop_name,
     lookup::{self, Page},
+    page::Listing,
     problems::Problems,
     service::Api,
 };
@@ -21,6 +24,9 @@ use crate::{
     engine::View,
     proto::v1,
 };
+
+/// Decimals that no currency has more of, to tell how large a grant is at most.
+const MOST_DECIMALS: u32 = 9;
 
 /// An operator that has to be there, in a shop that has to be there.
 fn the_operator(view: &mut View<'_>, name: &OperatorName) -> Result<Operator, Refusal> {
@@ -45,13 +51,15 @@ pub async fn operators(
     let shop = problems.finish(shop)?;
     require_role(caller, READ)?;
     require_shop(caller, &shop)?;
-    let page = Page::asked(request.page_size, &request.page_token)?;
+    let listing = Listing::of("ListOperators", &[&request.parent]);
+    let page = Page::asked(listing, request.page_size, &request.page_token)?;
     let read = move |view: &mut View<'_>| {
         lookup::the_shop(view, &shop)?;
         let key = |id| Key::Operator(shop.operator(id));
-        let (operators, next_page_token) = page.read(view, key, |row| match row {
-            Row::Operator(o) => Some((o.name.operator.clone(), to_operator(o))),
-            _ => None,
+        let (operators, next_page_token) = page.read(view, key, |row| {
+            let Row::Operator(row) = row else { return None };
+            let operator = to_operator(row);
+            Some((row.name.operator.clone(), operator.encoded_len(), operator))
         })?;
         Ok(v1::ListOperatorsResponse { operators, next_page_token })
     };
@@ -98,13 +106,15 @@ pub async fn grants(
     let operator = problems.finish(operator)?;
     require_role(caller, READ)?;
     require_shop(caller, &operator.shop())?;
-    let page = Page::asked(request.page_size, &request.page_token)?;
+    let listing = Listing::of("ListGrants", &[&request.parent]);
+    let page = Page::asked(listing, request.page_size, &request.page_token)?;
     let read = move |view: &mut View<'_>| {
         the_operator(view, &operator)?;
         let key = |programme| Key::Grant(operator.grant(&programme));
-        let (rows, next_page_token) = page.read(view, key, |row| match row {
-            Row::Grant(grant) => Some((grant.name.programme.clone(), grant.clone())),
-            _ => None,
+        let (rows, next_page_token) = page.read(view, key, |row| {
+            let Row::Grant(grant) = row else { return None };
+            let bytes = to_grant(grant, MOST_DECIMALS).encoded_len();
+            Some((grant.name.programme.clone(), bytes, grant.clone()))
         })?;
         let mut grants = Vec::new();
         for grant in &rows {

@@ -8,6 +8,7 @@ use tonic::metadata::MetadataMap;
 use super::{
     auth::{self, Authenticator},
     identity,
+    workers::Workers,
 };
 use crate::{
     decision::{
@@ -31,6 +32,8 @@ pub struct Api {
     pub engine: Handle,
     /// Who is calling.
     pub auth: Authenticator,
+    /// Where work goes that takes long.
+    pub workers: Workers,
 }
 
 /// The language texts are rendered in.
@@ -71,6 +74,11 @@ impl Language {
 }
 
 impl Api {
+    /// In front of an engine.
+    pub fn new(engine: Handle, auth: Authenticator) -> Self {
+        Self { engine, auth, workers: Workers::default() }
+    }
+
     /// Who sent this.
     ///
     /// # Errors

@@ -1,12 +1,14 @@
 //! Reading platforms, shops, orders, accounts and movements.
 
+use prost::Message;
+
 use super::{
     auth::{READ, require_role, require_shop, require_whole_platform},
     convert_account::{account_name, to_account, to_movement},
     convert_order::to_order,
     convert_shop::{platform_name, shop_name, to_platform, to_shop},
     lookup::{self, Page},
-    page,
+    page::{self, Filling, Listing},
     problems::Problems,
     service::Api,
 };
@@ -24,6 +26,9 @@ use crate::{
     proto::v1,
     store::Scan,
 };
+
+/// What an account's four numbers take on the wire, at most.
+const NUMBERS_BYTES: usize = 160;
 
 /// A platform.
 pub async fn platform(api: &Api, name: PlatformName) -> Result<v1::Platform, Refusal> {
@@ -85,13 +90,15 @@ pub async fn shops(
     let platform = problems.finish(platform)?;
     require_role(caller, READ)?;
     require_whole_platform(caller, &platform)?;
-    let page = Page::asked(request.page_size, &request.page_token)?;
+    let listing = Listing::of("ListShops", &[&request.parent]);
+    let page = Page::asked(listing, request.page_size, &request.page_token)?;
     let read = move |view: &mut View<'_>| {
         lookup::the_platform(view, &platform)?;
         let key = |shop| Key::Shop(ShopName { platform: platform.platform.clone(), shop });
-        let (shops, next_page_token) = page.read(view, key, |row| match row {
-            Row::Shop(shop) => Some((shop.name.shop.clone(), to_shop(shop))),
-            _ => None,
+        let (shops, next_page_token) = page.read(view, key, |row| {
+            let Row::Shop(row) = row else { return None };
+            let shop = to_shop(row);
+            Some((row.name.shop.clone(), shop.encoded_len(), shop))
         })?;
         Ok(v1::ListShopsResponse { shops, next_page_token })
     };
@@ -109,13 +116,15 @@ pub async fn accounts(
     let shop = problems.finish(shop)?;
     require_role(caller, READ)?;
     require_shop(caller, &shop)?;
-    let page = Page::asked(request.page_size, &request.page_token)?;
+    let listing = Listing::of("ListAccounts", &[&request.parent]);
+    let page = Page::asked(listing, request.page_size, &request.page_token)?;
     let read = move |view: &mut View<'_>| {
         lookup::the_shop(view, &shop)?;
         let key = |id| Key::Account(shop.account(id));
-        let (accounts, next_page_token) = page.read(view, key, |row| match row {
-            Row::Account(account) => Some((account.name.account.clone(), account.clone())),
-            _ => None,
+        let (accounts, next_page_token) = page.read(view, key, |row| {
+            let Row::Account(row) = row else { return None };
+            let bytes = to_account(row, &Position::default()).encoded_len() + NUMBERS_BYTES;
+            Some((row.name.account.clone(), bytes, row.clone()))
         })?;
         let names: Vec<AccountName> = accounts.iter().map(|a| a.name.clone()).collect();
         let positions = lookup::positions(view, &names)?;
@@ -137,29 +146,46 @@ pub async fn movements(
     let name = problems.finish(name)?;
     require_role(caller, READ)?;
     require_shop(caller, &name.shop())?;
-    let before = match page::token(&request.page_token)? {
+    let listing = Listing::of("ListMovements", &[&request.parent]);
+    let before = match listing.place(&request.page_token)? {
         None => u64::MAX,
-        Some(id) => id.as_str().parse().map_err(|_| page::not_a_token())?,
+        Some(number) => number.parse().map_err(|_| page::not_a_token())?,
     };
-    let size = page::size(request.page_size);
+    let page = Filling::new(page::size(request.page_size));
     let read = move |view: &mut View<'_>| {
-        let account = the_account(view, &name)?;
-        let key = |number| Key::MovementNumber(name.clone(), number);
-        let scan = Scan { from: key(0), to: key(before), reverse: true, limit: size + 1 };
-        let (numbers, next_page_token) =
-            page::cut(view.scan(&scan)?, size, |row| match row.as_ref() {
-                Row::MovementNumber(_, number, _) => number.to_string(),
-                _ => String::new(),
-            });
-        let mut movements = Vec::new();
-        for row in numbers {
-            let Row::MovementNumber(_, _, reference) = row.as_ref() else { continue };
-            let row = view.row(&Key::Movement(name.clone(), reference.clone()))?;
-            if let Some(Row::Movement(movement)) = row.as_deref() {
-                movements.push(to_movement(movement, account.currency));
-            }
-        }
+        let page = newest_movements(view, &name, before, page)?;
+        let (movements, next_page_token) = page.end(&listing);
         Ok(v1::ListMovementsResponse { movements, next_page_token })
     };
     api.engine.read(read).await
+}
+
+/// Fills a page with movements, the newest below a number first.
+fn newest_movements(
+    view: &mut View<'_>,
+    name: &AccountName,
+    mut before: u64,
+    mut page: Filling<v1::Movement>,
+) -> Result<Filling<v1::Movement>, Refusal> {
+    let account = the_account(view, name)?;
+    let key = |number| Key::MovementNumber(name.clone(), number);
+    loop {
+        let limit = page.wanted();
+        let rows = view.scan(&Scan { from: key(0), to: key(before), reverse: true, limit })?;
+        for row in &rows {
+            let Row::MovementNumber(_, number, reference) = row.as_ref() else {
+                return Ok(page);
+            };
+            before = *number;
+            let row = view.row(&Key::Movement(name.clone(), reference.clone()))?;
+            let Some(Row::Movement(movement)) = row.as_deref() else { continue };
+            let movement = to_movement(movement, account.currency);
+            if !page.push(number, movement.encoded_len(), movement) {
+                return Ok(page);
+            }
+        }
+        if rows.len() < limit {
+            return Ok(page);
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use tonic::{Code, transport::Endpoint};
 
-use super::Ink;
+use super::{Ink, say};
 use crate::{
     wire::{self, Caller, Directory, Failure},
     yaml,
@@ -40,9 +40,8 @@ pub struct CallArgs {
 /// wrong to the standard error.
 pub async fn run(args: &CallArgs) -> ExitCode {
     match answer(args).await {
-        // A reader that went away, such as `head`, is not an error of ours.
         Ok(json) => {
-            let _ = writeln!(std::io::stdout(), "{json}");
+            say(json);
             ExitCode::SUCCESS
         }
         Err(text) => {

@@ -1,7 +1,11 @@
 //! The commands of the `bursar` binary, one module each, and what they share:
 //! colours, and how they give up. Parsing of the whole command line is not here.
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::{
+    fmt::Display,
+    io::{IsTerminal, Write},
+    process::ExitCode,
+};
 
 pub mod args;
 pub mod call;
@@ -55,6 +59,12 @@ impl Ink {
     fn paint(self, code: &str, text: &str) -> String {
         if self.on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
+}
+
+/// Prints a line. A reader that went away, such as `head`, is no error of ours:
+/// what is still to be said is then said to nobody.
+pub fn say(line: impl Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// Says why and gives up.

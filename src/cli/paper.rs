@@ -202,7 +202,7 @@ impl Paper {
             [bound("a payout", &grant.per_payout_amount), bound("a day", &grant.daily_amount)];
         let bounds: Vec<String> = bounds.into_iter().flatten().collect();
         let enabled =
-            if grant.enabled { self.ink.good("enabled") } else { self.ink.bad("disabled") };
+            if grant.enabled() { self.ink.good("enabled") } else { self.ink.bad("disabled") };
         format!("  grant {enabled}: {}", bounds.join(" · "))
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 
-use super::{Ink, failed};
+use super::{Ink, failed, say};
 use crate::{
     api::{policy, policy_reading},
     proto::v1,
@@ -117,15 +117,15 @@ fn report(path: &Path, problems: &[v1::PolicyProblem], json: bool, ink: Ink) {
                 "file": path.display().to_string(), "line": p.line, "field": p.field,
                 "reason": p.reason, "description": p.description,
             });
-            println!("{line}");
+            say(line);
         }
         return;
     }
     if problems.is_empty() {
-        println!("{} {}", ink.good("ok  "), path.display());
+        say(format!("{} {}", ink.good("ok  "), path.display()));
     }
     for p in problems {
-        println!(
+        say(format!(
             "{} {}:{} {} {} {}",
             ink.bad("FAIL"),
             path.display(),
@@ -133,7 +133,7 @@ fn report(path: &Path, problems: &[v1::PolicyProblem], json: bool, ink: Ink) {
             p.field,
             p.description,
             ink.dim(&format!("({})", p.reason))
-        );
+        ));
     }
 }
 
@@ -148,22 +148,19 @@ fn diff(args: &DiffArgs) -> ExitCode {
     };
     let ink = Ink::on(&std::io::stdout());
     if differences.is_empty() && !args.json {
-        println!("the two have the same rules");
+        say("the two have the same rules");
     }
     for d in differences {
         if args.json {
-            println!(
-                "{}",
-                serde_json::json!({"field": d.field, "before": d.before, "after": d.after})
-            );
+            say(serde_json::json!({"field": d.field, "before": d.before, "after": d.after}));
             continue;
         }
-        println!("{}", d.field);
+        say(&d.field);
         if !d.before.is_empty() {
-            println!("  {}", ink.bad(&format!("- {}", d.before)));
+            say(format!("  {}", ink.bad(&format!("- {}", d.before))));
         }
         if !d.after.is_empty() {
-            println!("  {}", ink.good(&format!("+ {}", d.after)));
+            say(format!("  {}", ink.good(&format!("+ {}", d.after))));
         }
     }
     ExitCode::SUCCESS

@@ -4,7 +4,7 @@
 
 use std::{
     collections::HashMap,
-    io::{IsTerminal, Write},
+    io::{ErrorKind, IsTerminal, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -12,7 +12,7 @@ use std::{
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Ink, failed};
+use super::{Ink, failed, say};
 use crate::{
     api::policy_reading::compile_stored,
     decision::authorize::recompute,
@@ -46,7 +46,10 @@ pub struct VerifyArgs {
     rebuild_fence: bool,
 }
 
-/// Checks it. Exit code 1 if anything is wrong.
+/// Exit code if it cannot be told whether anything is wrong.
+const NOT_CHECKED: u8 = 2;
+
+/// Checks it. Exit code 1 if anything is wrong, 2 if it could not be checked.
 pub fn run(args: &VerifyArgs) -> ExitCode {
     let options = Options::default();
     if args.rebuild_fence
@@ -64,11 +67,28 @@ pub fn run(args: &VerifyArgs) -> ExitCode {
     progress.clear();
     let is_sound = checked.is_ok() && recount.problem_count == 0;
     if args.json {
-        println!("{}", as_json(&args.data, &checked, &recount));
+        say(as_json(&args.data, &checked, &recount));
     } else {
         print(&args.data, &checked, &recount);
     }
-    if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    match &checked {
+        Err(damage) if how_to_go_on(damage).is_some() => ExitCode::from(NOT_CHECKED),
+        _ if is_sound => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// What to do, if nothing could be looked at; that says nothing about what is
+/// there.
+fn how_to_go_on(damage: &Damage) -> Option<&'static str> {
+    match damage {
+        Damage::InUse(_) => Some("Stop the service first, or check a copy made while it is down"),
+        Damage::Nothing(_) => Some("Name the directory that the service is given with --data"),
+        Damage::Io { cause, .. } if cause.kind() == ErrorKind::PermissionDenied => {
+            Some("Run this as the user that the service runs as")
+        }
+        _ => None,
+    }
 }
 
 fn rebuild(data: &Path, options: &Options) -> Result<(), String> {
@@ -201,7 +221,11 @@ fn as_json(data: &Path, checked: &Result<Report, Damage>, recount: &Recount) -> 
             "torn_bytes": report.torn_bytes,
             "rows_incomplete": report.rows_incomplete,
         }),
-        Err(damage) => json!({"error": damage.to_string(), "sequence": damage.sequence()}),
+        Err(damage) => json!({
+            "error": damage.to_string(),
+            "sequence": damage.sequence(),
+            "checked": how_to_go_on(damage).is_none(),
+        }),
     };
     let both = [found, store].into_iter().filter_map(|part| match part {
         Value::Object(fields) => Some(fields),
@@ -219,16 +243,22 @@ fn print(data: &Path, checked: &Result<Report, Damage>, recount: &Recount) {
     let report = match checked {
         Ok(report) => report,
         Err(damage) => {
-            println!("{} {}: {damage}", ink.bad("DAMAGED"), data.display());
+            let data = data.display();
+            match how_to_go_on(damage) {
+                Some(advice) => {
+                    say(format!("{} {data}: {damage}. {advice}", ink.bad("cannot check")));
+                }
+                None => say(format!("{} {data}: {damage}", ink.bad("DAMAGED"))),
+            }
             return list(recount, ink);
         }
     };
     if recount.problem_count == 0 {
-        println!("{} {}", ink.good("ok"), data.display());
+        say(format!("{} {}", ink.good("ok"), data.display()));
     } else {
-        println!("{} {}", ink.bad("DIFFERS"), data.display());
+        say(format!("{} {}", ink.bad("DIFFERS"), data.display()));
     }
-    let line = |label: &str, text: String| println!("  {label:<11} {text}");
+    let line = |label: &str, text: String| say(format!("  {label:<11} {text}"));
     let last = last_time(report).map(|at| format!(", the last at {at}")).unwrap_or_default();
     line("records", format!("{} in {} commits{last}", recount.records, report.commits));
     line("decisions", format!("{}, recomputed {}", recount.decisions, recount.recomputed));
@@ -259,11 +289,11 @@ fn print(data: &Path, checked: &Result<Report, Damage>, recount: &Recount) {
 
 fn list(recount: &Recount, ink: Ink) {
     for Problem { sequence, name, why } in &recount.problems {
-        println!("{} record {sequence}: {name}: {why}", ink.bad("differs"));
+        say(format!("{} record {sequence}: {name}: {why}", ink.bad("differs")));
     }
     let more = recount.problem_count.saturating_sub(recount.problems.len() as u64);
     if more > 0 {
-        println!("and {more} more");
+        say(format!("and {more} more"));
     }
 }
 

@@ -11,8 +11,10 @@ use crate::proto::google::r#type::Money;
 const MOST_NANOS: i32 = 999_999_999;
 /// 0001-01-01T00:00:00Z, the first instant of a timestamp.
 const FIRST_SECOND: i64 = -62_135_596_800;
-/// 9999-12-31T23:59:59Z, its last second.
-const LAST_SECOND: i64 = 253_402_300_799;
+/// 9999-12-30T22:00:00Z, the last second that can be reckoned with in every
+/// zone. Timestamps may be a day later; what would be left out of reckoning is
+/// refused instead.
+const LAST_SECOND: i64 = 253_402_207_200;
 
 impl Contract for Money {
     fn check(&self, path: &FieldPath<'_>, out: &mut Violations) {
@@ -51,8 +53,8 @@ impl Contract for Timestamp {
                 path,
                 reason::OUT_OF_RANGE,
                 format_args!(
-                    "must be an instant of the years 0001 to 9999 with nanos of 0 to {MOST_NANOS}; \
-                     it has {} seconds and {} nanos",
+                    "must be from 0001-01-01T00:00:00Z to 9999-12-30T22:00:00Z with nanos of 0 to \
+                     {MOST_NANOS}; it has {} seconds and {} nanos",
                     self.seconds, self.nanos
                 ),
             );
@@ -102,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn instants_lie_in_the_years_1_to_9999() {
+    fn instants_lie_where_they_can_be_reckoned_with() {
         for (seconds, nanos) in [(FIRST_SECOND, 0), (LAST_SECOND, MOST_NANOS), (0, 0)] {
             assert_eq!(found(&Timestamp { seconds, nanos }), []);
         }

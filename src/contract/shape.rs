@@ -54,12 +54,12 @@ pub(super) static PRINTABLE: Shape = Shape::new(
 
 /// The id of a resource.
 pub(super) static ID: Shape = Shape::new(
-    "^[A-Za-z0-9][A-Za-z0-9._~:@+-]{0,127}$",
-    "must be a letter or digit, then up to 127 of letters, digits and ._~:@+-",
+    "^[A-Za-z0-9][A-Za-z0-9._~@+-]{0,127}$",
+    "must be a letter or digit, then up to 127 of letters, digits and ._~@+-",
     |text| {
         text.len() <= 128
             && text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._~:@+-".contains(&byte))
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._~@+-".contains(&byte))
     },
 );
 

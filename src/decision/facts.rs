@@ -94,7 +94,7 @@ struct Problems {
 
 impl Problems {
     fn add(&mut self, reason: Reason, field: String, description: String) {
-        self.found.push((reason, Detail { field, description }));
+        self.found.push((reason, Detail { field, word: reason.as_str().into(), description }));
     }
 
     fn missing(&mut self, fact: &FactDeclaration, sources: &Sources<'_>) {
@@ -237,7 +237,8 @@ fn path(origin: &Origin, sources: &Sources<'_>) -> (String, bool) {
             | Field::GrantMonthly
             | Field::GrantDailyCount
             | Field::GrantTier => operator("grant".to_owned()),
-            Field::AccountBalance(id)
+            Field::AccountKind(id)
+            | Field::AccountBalance(id)
             | Field::AccountHeld(id)
             | Field::AccountAvailable(id)
             | Field::AccountExists(id)
@@ -383,6 +384,10 @@ fn field_value(
         Field::GrantTier => text(&sources.grant?.tier),
         Field::AccountExists(id) => {
             Some(Value::Bool(sources.loaded.account(&spec.shop.account(id.clone())).is_some()))
+        }
+        Field::AccountKind(id) => {
+            let account = sources.loaded.account(&spec.shop.account(id.clone()))?;
+            Some(Value::text(account.kind.as_str()))
         }
         Field::AccountBalance(id) => position(id).map(|p| Value::Decimal(p.balance)),
         Field::AccountHeld(id) => position(id).map(|p| Value::Decimal(p.held)),

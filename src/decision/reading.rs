@@ -166,14 +166,8 @@ pub fn freeze_of(loaded: &Loaded<'_>, account: &AccountName, at: Instant) -> Opt
 
 /// Reads an account at an instant. With `relief`, also how more becomes
 /// available later.
-pub fn funds(
-    loaded: &Loaded<'_>,
-    account: &AccountName,
-    policy: &Policy,
-    now: Instant,
-    relief: bool,
-) -> Funds {
-    let exists = loaded.account(account).is_some_and(|a| a.currency == policy.currency);
+pub fn funds(loaded: &Loaded<'_>, account: &AccountName, now: Instant, relief: bool) -> Funds {
+    let exists = loaded.account(account).is_some();
     let Some(balance) = loaded.balance(account).filter(|_| exists) else {
         return Funds { exists, ..Funds::default() };
     };

@@ -176,6 +176,7 @@ impl Spec {
             self.governing(loaded, context).ok_or_else(|| not_active(programme))?;
         self.check_amount(&policy)?;
         let newer = self.check_order(loaded)?;
+        self.check_accounts(&policy, loaded)?;
         let sources = self.sources(&policy, loaded, context, operator);
         let facts = facts::gather(&policy, &sources)?;
         let next_revision = programme.next_activation(context.now);
@@ -187,6 +188,22 @@ impl Spec {
     fn check_amount(&self, policy: &Policy) -> Result<(), Refusal> {
         let Some((amount, currency)) = self.amount else { return Ok(()) };
         check_amount(amount, currency, policy.currency, "payout.amount")
+    }
+
+    /// A policy and the accounts it draws from or looks at have one currency:
+    /// an amount of one says nothing about a balance in another.
+    fn check_accounts(&self, policy: &Policy, loaded: &Loaded<'_>) -> Result<(), Refusal> {
+        let message = format!("The policy is in {}; its account is not.", policy.currency.code());
+        let mut refusal = Refusal::new(Reason::CurrencyMismatch, message);
+        for id in accounts(policy) {
+            let field = format!("accounts[{id}].currency_code");
+            let Some(account) = loaded.account(&self.shop.account(id)) else { continue };
+            if account.currency != policy.currency {
+                let what = format!("{} is in {}.", account.name, account.currency.code());
+                refusal = refusal.at(field, what);
+            }
+        }
+        if refusal.details.is_empty() { Ok(()) } else { Err(refusal) }
     }
 
     /// Whether the inline order is to be recorded.
@@ -260,7 +277,7 @@ impl Spec {
         let limits: Vec<Option<Reading>> = limits.collect();
         let funds = policy.draws.iter().map(|draw| {
             let account = self.shop.account(draw.account.clone());
-            reading::funds(loaded, &account, policy, now, future(Some(&draw.rule.id)))
+            reading::funds(loaded, &account, now, future(Some(&draw.rule.id)))
         });
         let funds = funds.collect();
         (inputs.measures, inputs.limits, inputs.funds) = (measures, limits, funds);

@@ -20,6 +20,16 @@ pub enum AccountKind {
     Quota,
 }
 
+impl AccountKind {
+    /// The value of the fact field `kind`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Settlement => "SETTLEMENT",
+            Self::Quota => "QUOTA",
+        }
+    }
+}
+
 /// An account as configured.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Account {

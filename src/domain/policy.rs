@@ -95,6 +95,7 @@ impl Origin {
             Self::Account(id, _)
             | Self::Field(
                 Field::AccountExists(id)
+                | Field::AccountKind(id)
                 | Field::AccountBalance(id)
                 | Field::AccountHeld(id)
                 | Field::AccountAvailable(id)
@@ -152,6 +153,8 @@ pub enum Field {
     GrantTier,
     /// Whether the shop has this account.
     AccountExists(Id),
+    /// "SETTLEMENT" or "QUOTA".
+    AccountKind(Id),
     /// The account's balance.
     AccountBalance(Id),
     /// What payouts hold of it.

@@ -1,6 +1,8 @@
 //! Refusals: why a call could not be served. Not decisions; a denied payout is
 //! an answer. docs/REFUSALS.md lists every reason, and a test compares.
 
+use std::borrow::Cow;
+
 /// What kind of refusal it is; one gRPC code each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
@@ -24,6 +26,8 @@ pub enum Kind {
     Exhausted,
     /// A cursor is older than what is kept.
     OutOfRange,
+    /// The service does not have what was called, or how it was sent.
+    Unimplemented,
     /// A defect.
     Internal,
 }
@@ -158,6 +162,14 @@ reasons! {
     Overloaded = "OVERLOADED", Unavailable;
     /// The message is larger than the service takes.
     MessageTooLarge = "MESSAGE_TOO_LARGE", Exhausted;
+    /// The answer would be larger than clients take.
+    AnswerTooLarge = "ANSWER_TOO_LARGE", Exhausted;
+    /// The message cannot be read: it is cut short, or not of the method's type.
+    MessageMalformed = "MESSAGE_MALFORMED", Invalid;
+    /// The message was compressed in a way that the service does not take.
+    EncodingUnsupported = "ENCODING_UNSUPPORTED", Unimplemented;
+    /// There is no such method.
+    MethodUnknown = "METHOD_UNKNOWN", Unimplemented;
     /// The service is stopping; try another or again.
     Draining = "DRAINING", Unavailable;
     /// The store cannot write; the service has stopped answering.
@@ -175,6 +187,9 @@ reasons! {
 pub struct Detail {
     /// Path of the field, or name of the resource.
     pub field: String,
+    /// What kind of thing is wrong with it, in UPPER_SNAKE. Empty: what the
+    /// refusal's own reason says.
+    pub word: Cow<'static, str>,
     /// What is wrong with it and what to do.
     pub description: String,
 }
@@ -198,8 +213,20 @@ impl Refusal {
 
     /// About a field.
     #[must_use]
-    pub fn at(mut self, field: impl Into<String>, description: impl Into<String>) -> Self {
-        self.details.push(Detail { field: field.into(), description: description.into() });
+    pub fn at(self, field: impl Into<String>, description: impl Into<String>) -> Self {
+        self.because(field, "", description)
+    }
+
+    /// About a field, with a word of its own for what is wrong with it.
+    #[must_use]
+    pub fn because(
+        mut self,
+        field: impl Into<String>,
+        word: impl Into<Cow<'static, str>>,
+        description: impl Into<String>,
+    ) -> Self {
+        let (field, word, description) = (field.into(), word.into(), description.into());
+        self.details.push(Detail { field, word, description });
         self
     }
 }

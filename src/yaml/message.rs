@@ -12,7 +12,7 @@ use super::{
     LineIndex, Problem, UNKNOWN_ENUM_VALUE, UNKNOWN_FIELD, WRONG_TYPE,
     located::{Entry, Node, Scalar, Value, duplicate},
     near, path, scalar,
-    wellknown::{kind_name, shown},
+    wellknown::{beginning, kind_name, shown},
 };
 
 /// A message and where its fields were written.
@@ -48,6 +48,9 @@ pub fn from_node(root: &Node, descriptor: &MessageDescriptor) -> Result<Parsed, 
     }
 }
 
+/// Problems that are gathered; nobody mends more at a time.
+const MOST_PROBLEMS: usize = 100;
+
 /// Gathers problems and lines on the way down.
 #[derive(Default)]
 pub(super) struct Converter {
@@ -61,7 +64,13 @@ impl Converter {
     }
 
     fn problem(&mut self, path: &str, line: u32, reason: &'static str, description: String) {
-        self.problems.push(Problem { path: path.to_owned(), line, reason, description });
+        self.push(Problem { path: path.to_owned(), line, reason, description });
+    }
+
+    fn push(&mut self, problem: Problem) {
+        if self.problems.len() < MOST_PROBLEMS {
+            self.problems.push(problem);
+        }
     }
 
     fn expected(&mut self, what: &str, node: &Node, path: &str) {
@@ -109,14 +118,15 @@ impl Converter {
             .or_else(|| descriptor.get_field_by_json_name(&entry.key));
         let Some(field) = field else {
             let names: Vec<String> = descriptor.fields().map(|f| f.name().to_owned()).collect();
-            let hint = near::did_you_mean(&entry.key, names.iter().map(String::as_str));
-            let text = format!("{} has no field `{}`{hint}", descriptor.name(), entry.key);
-            self.problem(&path::field(at, &entry.key), entry.line, UNKNOWN_FIELD, text);
+            let key = beginning(&entry.key);
+            let hint = near::did_you_mean(&key, names.iter().map(String::as_str));
+            let text = format!("{} has no field `{key}`{hint}", descriptor.name());
+            self.problem(&path::field(at, &key), entry.line, UNKNOWN_FIELD, text);
             return None;
         };
         let here = path::field(at, field.name());
         if let Some(first) = seen.fields.get(&field.number()) {
-            self.problems.push(duplicate(here, entry.line, &entry.key, *first));
+            self.push(duplicate(here, entry.line, &entry.key, *first));
             return None;
         }
         seen.fields.insert(field.number(), entry.line);
@@ -131,7 +141,7 @@ impl Converter {
                     "only one of `{other}` (line {line}) and `{}` can be set",
                     field.name()
                 );
-                self.problems.push(problem);
+                self.push(problem);
                 return None;
             }
             let member = (field.name().to_owned(), entry.line);
@@ -181,7 +191,7 @@ impl Converter {
                 continue;
             };
             if let Some(first) = seen.insert(key.clone(), entry.line) {
-                self.problems.push(duplicate(here, entry.line, &entry.key, first));
+                self.push(duplicate(here, entry.line, &beginning(&entry.key), first));
                 continue;
             }
             self.lines.note(&here, entry.line);
@@ -225,9 +235,10 @@ impl Converter {
             .filter(|value| value.number() != 0)
             .map(|value| scalar::short_enum_name(of, value.name()).to_owned())
             .collect();
-        let hint = near::did_you_mean(&scalar.text, names.iter().map(String::as_str));
-        let came = shown(node);
-        let text = format!("{} has no value {came}{hint} (it has {})", of.name(), some(&names));
+        let came = beginning(&scalar.text);
+        let hint = near::did_you_mean(&came, names.iter().map(String::as_str));
+        let came = came.escape_debug();
+        let text = format!("{} has no value `{came}`{hint} (it has {})", of.name(), some(&names));
         self.problem(at, node.line, UNKNOWN_ENUM_VALUE, text);
         None
     }

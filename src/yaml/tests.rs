@@ -126,6 +126,26 @@ fn an_unknown_name_is_answered_with_the_nearest_known_one() {
 }
 
 #[test]
+fn what_is_long_is_told_by_its_beginning_and_what_is_much_by_some_of_it() {
+    let long = "x".repeat(5000);
+    let key = "x".repeat(500);
+    let all = problems(&format!("governs: {long}\n{key}: 1\nlimits: {long}\n"));
+    let told: Vec<&str> = all.iter().map(|p| p.description.as_str()).collect();
+    let begun = format!("{}…", "x".repeat(60));
+    assert_eq!(
+        told,
+        [
+            format!("Governs has no value `{begun}` (it has PROGRAMME, PLATFORM)"),
+            format!("Policy has no field `{begun}`"),
+            format!("expected a list, came `{begun}`"),
+        ]
+    );
+    assert!(all.iter().all(|p| p.path.len() < 200));
+    let many: String = (0..5000).map(|n| format!("nothing-{n}: 1\n")).collect();
+    assert_eq!(problems(&many).len(), 100);
+}
+
+#[test]
 fn two_members_of_a_choice_exclude_each_other() {
     let of = descriptor("bursar.v1.FactValue").unwrap();
     let found = parse("string_value: a\nbool_value: true\n", &of).unwrap_err();

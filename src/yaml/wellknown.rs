@@ -1,5 +1,7 @@
 //! The messages of `google.protobuf` that JSON writes in a form of their own.
 
+use std::borrow::Cow;
+
 use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, Value as Field};
 
 use super::{
@@ -105,12 +107,21 @@ impl Converter {
     }
 }
 
-/// The node for a description: its text if it is short, else what it is.
+/// Characters of a text that are shown.
+const SHOWN: usize = 60;
+
+/// A text, or its beginning if it is long.
+pub(super) fn beginning(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()).into(),
+        None => text.into(),
+    }
+}
+
+/// The node for a description: its text or the beginning of it, or what it is.
 pub(super) fn shown(node: &Node) -> String {
     match &node.value {
-        Value::Scalar(s) if !s.is_null() && s.text.chars().count() <= 60 => {
-            format!("`{}`", s.text.escape_debug())
-        }
+        Value::Scalar(s) if !s.is_null() => format!("`{}`", beginning(&s.text).escape_debug()),
         _ => super::kind_of(node).to_owned(),
     }
 }

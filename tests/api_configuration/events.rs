@@ -11,7 +11,7 @@ use bursar::{
     proto::v1::{self, event_service_server::EventService},
     store::{Commit, Store, memory::MemoryStore},
 };
-use tonic::Request;
+use tonic::{Code, Request};
 
 use super::setup::*;
 
@@ -65,6 +65,45 @@ async fn the_cursor_gets_behind_records_without_events() {
     assert!(own.next_cursor.starts_with(&format!("c{}.", tip + MANY)), "{}", own.next_cursor);
     let none = list(&api, shop, &own.next_cursor, 1000).await;
     assert_eq!((none.events, none.more, none.next_cursor), (Vec::new(), false, own.next_cursor));
+}
+
+/// Events of shop s behind a cursor that this service did not give.
+async fn refused_at(api: &Api, cursor: &str) {
+    let request = v1::ListEventsRequest {
+        parent: "platforms/p/shops/s".to_owned(),
+        cursor: cursor.to_owned(),
+        ..v1::ListEventsRequest::default()
+    };
+    let answer = api.list_events(Request::new(request)).await;
+    assert_refused(answer, Code::InvalidArgument, "PAGE_TOKEN_INVALID", &["cursor"]);
+}
+
+#[tokio::test]
+async fn a_cursor_of_a_journal_that_was_put_back_is_refused_and_not_believed() {
+    let records = |count: u64| move |tip| (1..=count).map(|n| record(tip + n, &["s"])).collect();
+    let (before, _) = api_with(records(5)).await;
+    let seen = list(&before, "platforms/p/shops/s", "", 1000).await.next_cursor;
+    let again = list(&before, "platforms/p/shops/s", &seen, 1000).await;
+    assert_eq!((again.events.len(), &again.next_cursor), (0, &seen));
+    // From a backup that is older: the journal ends before.
+    let (shorter, _) = api_with(records(3)).await;
+    refused_at(&shorter, &seen).await;
+    // And when it has grown since: something else stands there.
+    let otherwise = |tip| -> Vec<Record> {
+        let mut records: Vec<Record> = (1..=9).map(|n| record(tip + n, &["s"])).collect();
+        for record in &mut records {
+            record.at = at("2026-01-02T00:00:00Z");
+        }
+        records
+    };
+    let (other, tip) = api_with(otherwise).await;
+    refused_at(&other, &seen).await;
+    let own = list(&other, "platforms/p/shops/s", "", 1).await.next_cursor;
+    list(&other, "platforms/p/shops/s", &own, 1).await;
+    for made_up in [format!("c{}.0.00000000", tip + 1), "c1.7.00000000".to_owned(), "c".to_owned()]
+    {
+        refused_at(&other, &made_up).await;
+    }
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ async fn a_part_of_a_balance_is_frozen_until_it_is_lifted() {
     list.target.clear();
     list.page_size = 1;
     let page = api.list_freezes(by("auditor", list)).await.expect("freezes").into_inner();
-    assert_eq!((page.freezes.len(), page.next_page_token.as_str()), (1, "f"));
+    assert_eq!((page.freezes.len(), page.next_page_token.is_empty()), (1, false));
     let lift = v1::LiftFreezeRequest { name: set.name, ..v1::LiftFreezeRequest::default() };
     let denied = api.lift_freeze(by("merchant", lift.clone())).await;
     assert_eq!(refused(denied).1, "ROLE_MISSING");

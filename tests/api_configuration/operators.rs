@@ -16,7 +16,7 @@ async fn grants_are_given_by_a_main_account_only() {
     }
     let given = api.update_grant(by("merchant", grant(Some("300"), &[], MAIN))).await;
     let given = given.expect("a grant").into_inner();
-    assert_eq!((given.enabled, given.daily_amount.as_deref()), (true, Some("300.00")));
+    assert_eq!((given.enabled, given.daily_amount.as_deref()), (Some(true), Some("300.00")));
     let taken = api.update_grant(by("merchant", grant(None, &["daily_amount"], MAIN))).await;
     assert_eq!(taken.expect("a change").into_inner().daily_amount, None);
     let answer = api.update_grant(by("merchant", grant(None, &["name"], MAIN))).await;

@@ -69,6 +69,14 @@ async fn what_is_out_of_reach_is_refused_whether_it_exists_or_not() {
         let lift = v1::LiftFreezeRequest { name, ..v1::LiftFreezeRequest::default() };
         assert_eq!(refused(api.lift_freeze(sent(lift)).await).1, expected);
     }
+    // Nor does it learn of them by choosing their ids; of its own it does.
+    let target = "platforms/p/shops/mine";
+    let taken = |id: &str| sent(freeze(id, target, v1::freeze::Scope::All, None));
+    let answer = api.create_freeze(taken("f-other")).await;
+    assert_refused(answer, Code::InvalidArgument, "FIELD_INVALID", &["freeze_id"]);
+    let answer = api.create_freeze(taken("f-mine")).await;
+    let own = ["platforms/p/freezes/f-mine"];
+    assert_refused(answer, Code::AlreadyExists, "ALREADY_EXISTS", &own);
     let name = "platforms/p/freezes/f-mine".to_owned();
     api.get_freeze(sent(v1::GetFreezeRequest { name })).await.expect("on its own shop");
     assert_eq!(

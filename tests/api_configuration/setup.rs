@@ -148,7 +148,7 @@ pub fn api_on(store: MemoryStore, auth: Authenticator) -> Api {
         engine::Options::default(),
     )
     .expect("the engine starts");
-    Api { engine, auth }
+    Api::new(engine, auth)
 }
 
 /// A service with platform p and its shop s.
@@ -275,7 +275,7 @@ pub fn grant(daily: Option<&str>, paths: &[&str], actor: &str) -> v1::UpdateGran
     v1::UpdateGrantRequest {
         grant: Some(v1::Grant {
             name: GRANT.to_owned(),
-            enabled: true,
+            enabled: Some(true),
             daily_amount: daily.map(ToOwned::to_owned),
             ..v1::Grant::default()
         }),

@@ -95,3 +95,20 @@ async fn a_repeat_changes_nothing_and_other_content_is_refused_by_its_field() {
     let answer = api.create_shop(by("platform", request)).await;
     assert_refused(answer, Code::AlreadyExists, "REQUEST_ID_REUSED", &["shop"]);
 }
+
+#[tokio::test]
+async fn facts_do_not_add_up_beyond_what_a_resource_may_have() {
+    let api = api().await;
+    let change = |from: usize, to: usize| {
+        let names: Vec<String> = (from..to).map(|n| format!("f{n}")).collect();
+        let facts = names.iter().map(|name| (name.clone(), fact(Kind::BoolValue(true)))).collect();
+        let paths: Vec<String> = names.iter().map(|name| format!("facts.{name}")).collect();
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        shop_update(v1::Shop { facts, ..v1::Shop::default() }, &paths)
+    };
+    api.update_shop(by("platform", change(0, 60))).await.expect("60 facts");
+    api.update_shop(by("platform", change(60, 100))).await.expect("100 facts");
+    let answer = api.update_shop(by("platform", change(100, 101))).await;
+    assert_refused(answer, Code::InvalidArgument, "FIELD_INVALID", &["update_mask"]);
+    api.update_shop(by("platform", change(0, 60))).await.expect("the same again");
+}

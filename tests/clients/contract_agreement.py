@@ -35,7 +35,8 @@ INTS = [-(2**31), -1, 0, 1, 1000, 1001, 2**31 - 1]
 UNITS = [-(2**63), -1, 0, 1, 2**63 - 1]
 NANOS = [-(2**31), -(10**9), -999_999_999, -1, 0, 1, 999_999_999, 10**9, 2**31 - 1]
 SECONDS = [
-    -(2**63), -62_135_596_801, -62_135_596_800, 0, 253_402_300_799, 253_402_300_800, 2**63 - 1
+    -(2**63), -62_135_596_801, -62_135_596_800, 0, 253_402_207_200, 253_402_207_201, 253_402_300_799,
+    253_402_300_800, 2**63 - 1
 ]
 
 
@@ -227,8 +228,9 @@ def structure(message, ignored, path=""):
         if abs(message.nanos) >= 10**9 or message.units * message.nanos < 0:
             yield f"{path}.nanos"
     elif name == "google.protobuf.Timestamp":
-        year_1, year_10000 = -62_135_596_800, 253_402_300_800
-        if not (year_1 <= message.seconds < year_10000 and 0 <= message.nanos < 10**9):
+        # The last one is 9999-12-30T22:00:00Z: as late as every zone can say.
+        first, last = -62_135_596_800, 253_402_207_200
+        if not (first <= message.seconds <= last and 0 <= message.nanos < 10**9):
             yield path
     elif name.startswith(PACKAGE):
         for field, value in message.ListFields():

@@ -284,13 +284,14 @@ class Day:
     def refuses_other_content(self):
         error, details = refused(lambda: self.ask(self.request("r1", "o1", "151", SUB)),
                                  grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED")
-        fields = [violation.field for violation in details["BadRequest"].field_violations]
-        check(fields, ["payout.amount"], "the differing fields")
+        fields = [(v.field, v.reason) for v in details["BadRequest"].field_violations]
+        check(fields, [("payout.amount", "REQUEST_ID_REUSED")], "the differing fields")
         bad = self.request("", "o1", "1.001")
         bad.payout.programme = ""
         _, details = refused(lambda: self.ask(bad), grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID")
-        fields = sorted(violation.field for violation in details["BadRequest"].field_violations)
-        check(fields, ["payout.programme", "request_id"], "the fields that break the contract")
+        fields = sorted((v.field, v.reason) for v in details["BadRequest"].field_violations)
+        check(fields, [("payout.programme", "FIELD_REQUIRED"), ("request_id", "FIELD_REQUIRED")],
+              "the fields that break the contract")
         return error.details()
 
     def executes_and_settles(self):

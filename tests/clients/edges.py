@@ -43,6 +43,29 @@ def steps(channel, day, market):
         hold("4194304" in error.details(), f"the text names the limit: {error.details()}")
         return f"{error.code().name}: {error.details()}"
 
+    def tells_long_faults_in_metadata_that_clients_take():
+        request = day.request("long", "o1", "1")
+        for number in range(24):
+            request.payout.facts["名" * 120 + str(number)].string_value = "x"
+        _, details = refused(lambda: day.payouts.AuthorizePayout(request, metadata=market),
+                             grpc.StatusCode.INVALID_ARGUMENT, "FACT_UNDECLARED")
+        listed = details["BadRequest"].field_violations
+        left_out = int(details["ErrorInfo"].metadata["left_out"])
+        check(len(listed) + left_out, 24, "faults, listed or not")
+        check({violation.reason for violation in listed}, {"FACT_UNDECLARED"}, "their reasons")
+        return f"{len(listed)} listed, {left_out} counted"
+
+    def refuses_what_it_cannot_read():
+        path = "/bursar.v1.PayoutService/"
+        for method, code, reason in [
+            ("GetPayout", grpc.StatusCode.INVALID_ARGUMENT, "MESSAGE_MALFORMED"),
+            ("GetPayuot", grpc.StatusCode.UNIMPLEMENTED, "METHOD_UNKNOWN"),
+        ]:
+            call = channel.unary_unary(path + method, request_serializer=lambda raw: raw,
+                                       response_deserializer=lambda raw: raw)
+            refused(lambda: call(b"\x0a\x02\xff\xfe", metadata=market), code, reason)
+        return "bytes that are no message, and a method that is none"
+
     def decides_a_thousand_at_once_and_no_more():
         requests = [day.request(f"batch-{number}", "o3", "0.01") for number in range(1001)]
         batch = payout_service_pb2.BatchAuthorizePayoutsRequest(parent=requests[0].parent, requests=requests)
@@ -60,4 +83,5 @@ def steps(channel, day, market):
         return f"1,000 receipts; 1,001 refused: {error.details()}"
 
     return [is_healthy, describes_itself, refuses_too_large_a_message,
+            tells_long_faults_in_metadata_that_clients_take, refuses_what_it_cannot_read,
             decides_a_thousand_at_once_and_no_more]

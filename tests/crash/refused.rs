@@ -53,7 +53,7 @@ async fn a_second_process_on_the_same_data_directory_is_refused_with_a_clear_err
     let said = refusal(data.path()).await;
     assert!(said.contains(expected), "{said}");
     let (code, said) = verify(data.path(), &[]);
-    assert!(code == 1 && said.contains(expected), "{said}");
+    assert!(code == 2 && said.contains(expected) && !said.contains("DAMAGED"), "{said}");
     client.authorize_payout(authorize("s1", "r1", "o1", 100)).await.expect("the first goes on");
 }
 

@@ -1,13 +1,15 @@
-//! The server process as a mesh sees it: health, reflection, how it stops, what
+//! The process as a mesh and people see it: health, reflection, how it stops, what
 //! it logs, and that two of them never share a data directory.
 
 #[path = "../process/mod.rs"]
 mod process;
 
+mod commands;
 mod demo;
 mod health;
 mod log;
 mod reflection;
+mod refused;
 mod stop;
 
 const SERVICES: [&str; 6] = [

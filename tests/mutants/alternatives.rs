@@ -31,7 +31,7 @@ const FIELDS: [(&str, &[&str]); 6] = [
             "tier",
         ],
     ),
-    ("ACCOUNT", &["exists", "balance", "held", "available", "frozen"]),
+    ("ACCOUNT", &["exists", "kind", "balance", "held", "available", "frozen"]),
 ];
 
 /// What the policy has of which kind: plausible replacements.
@@ -114,6 +114,7 @@ impl Known {
                 self.facts.iter().filter(same).map(|(name, _)| name.clone()).collect()
             }
             ("value", "MAIN" | "SUB") => words(&["MAIN", "SUB"]),
+            ("value", "SETTLEMENT" | "QUOTA") => words(&["SETTLEMENT", "QUOTA"]),
             (_, "true") => words(&["false"]),
             (_, "false") => words(&["true"]),
             (_, number) if number.starts_with(|c: char| c.is_ascii_digit()) => around(number),

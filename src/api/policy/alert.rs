@@ -15,7 +15,7 @@ use super::{
     meter::{state, states},
     path::Path,
     problem::PolicyReason::{DuplicateId, Missing, Unreachable},
-    rule::{severity, sources},
+    rule::{one_line, severity, sources},
     text::{self, Placeholders, localized},
     time,
 };
@@ -63,6 +63,7 @@ pub fn alert(c: &mut Checker, at: &Path, wire: &v1::Alert, position: usize) -> O
     if wire.audience.trim().is_empty() {
         c.problem(&at.field("audience"), Missing, "needs who should hear of it");
     }
+    one_line(c, &at.field("audience"), &wire.audience);
     let on_states = states(c, &at.field("on_states"), &wire.on_states);
     let measured = [
         ("measure", !wire.measure.is_empty()),

@@ -6,7 +6,7 @@
 //! problem at once.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -29,6 +29,11 @@ use super::{
 
 /// Longest id or fact name.
 const MAX_ID: usize = 64;
+/// Problems that are listed; of more than these only the number is told.
+const MOST_PROBLEMS: usize = 100;
+/// Comparisons of values that looking for what always comes out the same may
+/// take in one policy: what is not found then is let through.
+const EFFORT: usize = 5_000_000;
 
 /// A fact as far as it is known.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +48,8 @@ pub struct KnownFact {
     pub label: bool,
     /// Whether anything looks at it.
     pub used: bool,
+    /// The values it may have. Empty: any.
+    pub allowed: Arc<BTreeSet<Value>>,
 }
 
 /// A measure as far as it is known.
@@ -78,6 +85,12 @@ pub struct Checker {
     pub alerts: Vec<KnownAlert>,
     /// Decimals of the currency.
     pub decimals: u32,
+    /// Comparisons of values that are left to be made.
+    pub effort: usize,
+    /// Problems beyond those that are listed.
+    more: usize,
+    /// The first fact of each name.
+    by_name: HashMap<String, usize>,
     /// Facts that the rule at hand looks at.
     looked_at: BTreeSet<usize>,
     /// Ids given so far, and where.
@@ -90,7 +103,13 @@ impl Checker {
         let fact = |f: &v1::FactDeclaration| KnownFact { name: f.name.clone(), ..<_>::default() };
         let measure = |m: &v1::Measure| KnownMeasure { id: m.id.clone(), ..<_>::default() };
         let alert = |a: &v1::Alert| KnownAlert { id: a.id.clone(), ..<_>::default() };
+        let mut by_name = HashMap::new();
+        for (position, fact) in policy.facts.iter().enumerate() {
+            by_name.entry(fact.name.clone()).or_insert(position);
+        }
         Self {
+            effort: EFFORT,
+            by_name,
             facts: policy.facts.iter().map(fact).collect(),
             measures: policy.measures.iter().map(measure).collect(),
             alerts: policy.alerts.iter().map(alert).collect(),
@@ -100,8 +119,31 @@ impl Checker {
 
     /// Notes a problem.
     pub fn problem(&mut self, at: &Path, reason: PolicyReason, description: impl Into<String>) {
+        if self.is_full() {
+            self.more += 1;
+            return;
+        }
         let description = description.into();
         self.problems.push(Problem { field: at.to_string(), reason, description });
+    }
+
+    /// No more problems are listed.
+    fn is_full(&self) -> bool {
+        self.problems.len() >= MOST_PROBLEMS
+    }
+
+    /// Every problem, and how many more there are, under the last one's path.
+    pub fn all_problems(&mut self) -> Vec<Problem> {
+        let mut problems = std::mem::take(&mut self.problems);
+        if let Some(last) = problems.last_mut().filter(|_| self.more > 0) {
+            last.description.push_str(&format!(" (and {} more problems)", self.more));
+        }
+        problems
+    }
+
+    /// The first fact of a name.
+    pub fn first_fact(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
     }
 
     /// Notes a problem and gives nothing, for use as a tail expression.
@@ -167,9 +209,12 @@ impl Checker {
 
     /// The fact of a name, without looking at it.
     pub fn find_fact(&mut self, at: &Path, name: &str) -> Option<usize> {
-        let found = self.facts.iter().position(|f| !name.is_empty() && f.name == name);
+        let found = self.first_fact(name).filter(|_| !name.is_empty());
         if found.is_none() {
-            let hint = nearest::hint(name, self.facts.iter().map(|f| &*f.name));
+            let hint = match self.is_full() {
+                true => String::new(),
+                false => nearest::hint(name, self.facts.iter().map(|f| &*f.name)),
+            };
             self.problem(
                 at,
                 PolicyReason::UnknownReference,
@@ -249,12 +294,8 @@ impl Checker {
     }
 
     /// The only values that a fact may have; empty: any.
-    pub fn allowed(&self, fact: usize) -> Vec<Value> {
-        if self.field(fact) == Some(&Field::OperatorKind) {
-            return vec![Value::text("MAIN"), Value::text("SUB")];
-        }
-        let declaration = self.facts.get(fact).and_then(|f| f.declaration.as_ref());
-        declaration.map(|d| d.values.clone()).unwrap_or_default()
+    pub fn allowed(&self, fact: usize) -> Arc<BTreeSet<Value>> {
+        self.facts.get(fact).map(|f| f.allowed.clone()).unwrap_or_default()
     }
 
     /// Whether this is the request's amount.

@@ -1,5 +1,7 @@
 //! One comparison: which operator goes with which type and which right side.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use crate::{
     domain::{
         amount::Factor,
@@ -46,7 +48,7 @@ pub fn comparison(c: &mut Checker, at: &Path, wire: &v1::Predicate, place: Place
     }
     let allowed = match left {
         Left::Fact(fact) => c.allowed(fact),
-        _ => Vec::new(),
+        _ => Arc::default(),
     };
     let subject = Subject { left, kind, factor: factor?, allowed };
     let check = match (op, order(op)) {
@@ -201,10 +203,11 @@ fn one_of(
     let at = at.field("values");
     let before = c.problems.len();
     let mut values = Vec::with_capacity(wire.values.len());
+    let mut listed = BTreeSet::new();
     for (position, text) in wire.values.iter().enumerate() {
         let at = at.at(position);
         let Some(value) = typed(c, &at, text, subject.kind) else { continue };
-        if values.contains(&value) {
+        if !listed.insert(value.clone()) {
             c.problem(&at, Unreachable, format!("`{text}` is listed already"));
         } else if allowed(c, &at, subject, &value).is_some()
             && possible(c, &at, subject, Comparison::Equal, &value).is_some()

@@ -8,7 +8,7 @@ use crate::{
 };
 
 use super::{
-    alert,
+    alert, bounds,
     checker::Checker,
     fact, limit,
     path::Path,
@@ -19,12 +19,24 @@ use super::{
     text::{Placeholders, localized},
 };
 
-/// Compiles a policy.
+/// Compiles a policy that comes from outside.
+///
+/// # Errors
+///
+/// Where it is too large; if it is not, everything that is wrong with it, by
+/// path.
+pub fn compile(policy: &v1::Policy) -> Result<Policy, Vec<Problem>> {
+    let exceeded = bounds::exceeded(policy);
+    if exceeded.is_empty() { recompile(policy) } else { Err(exceeded) }
+}
+
+/// Compiles a policy that was taken before. However large policies may be by
+/// now, what is stored stays in force.
 ///
 /// # Errors
 ///
 /// Everything that is wrong with it, by path.
-pub fn compile(policy: &v1::Policy) -> Result<Policy, Vec<Problem>> {
+pub fn recompile(policy: &v1::Policy) -> Result<Policy, Vec<Problem>> {
     let c = &mut Checker::new(policy);
     not_carried_out(c, policy);
     let title = localized(c, &Path::of("title"), &policy.title, Placeholders::Plain);
@@ -71,7 +83,7 @@ pub fn compile(policy: &v1::Policy) -> Result<Policy, Vec<Problem>> {
     };
     match whole() {
         Some(policy) if c.problems.is_empty() => Ok(policy),
-        _ => Err(std::mem::take(&mut c.problems)),
+        _ => Err(c.all_problems()),
     }
 }
 
@@ -135,7 +147,7 @@ fn zone(c: &mut Checker, name: &str) -> Option<(TimeZone, String)> {
 fn never_looked_at(c: &mut Checker, policy: &v1::Policy) {
     for (position, wire) in policy.facts.iter().enumerate() {
         let used = c.facts.get(position).is_some_and(|f| f.used);
-        let again = policy.facts.iter().take(position).any(|f| f.name == wire.name);
+        let again = c.first_fact(&wire.name) != Some(position);
         if !(used || again || wire.dimension || wire.label || wire.name.is_empty()) {
             let text = "no rule, scope or bound looks at it; a fact that is only kept is a label";
             c.problem(&Path::of("facts").at(position), Unreachable, text);

@@ -1,30 +1,26 @@
 //! Finds conditions that always or never hold, whatever the facts are. Sound,
 //! not complete: what it reports is constant; not all that is constant is
-//! reported.
+//! reported, the less the larger the policy is.
 
 use crate::domain::{
     condition::{Check, Comparison, Predicate, Right, Test},
     value::Value,
 };
 
-/// What a condition always is, if it is always the same.
-pub fn constant(predicate: &Predicate) -> Option<bool> {
+/// What a condition always is, if it is always the same and none of its
+/// branches is. `effort` is how many comparisons of values may still be made;
+/// what is left of it is left there.
+pub fn constant(predicate: &Predicate, effort: &mut usize) -> Option<bool> {
     match predicate {
         Predicate::Test(_) => None,
-        Predicate::All(children) => all(children),
-        Predicate::Any(children) => any(children),
-        Predicate::Nothing(children) => any(children).map(|holds| !holds),
+        Predicate::All(children) => never_all(children, effort).then_some(false),
+        Predicate::Any(children) => one_of_them(children).then_some(true),
+        Predicate::Nothing(children) => one_of_them(children).then_some(false),
     }
 }
 
-fn all(children: &[Predicate]) -> Option<bool> {
-    let verdicts: Vec<_> = children.iter().map(constant).collect();
-    if verdicts.contains(&Some(false)) {
-        return Some(false);
-    }
-    if verdicts.iter().all(|v| *v == Some(true)) {
-        return Some(true);
-    }
+/// Whether not all of these can hold.
+fn never_all(children: &[Predicate], effort: &mut usize) -> bool {
     let mut hold = Vec::new();
     let mut fail = Vec::new();
     for child in children {
@@ -35,10 +31,28 @@ fn all(children: &[Predicate]) -> Option<bool> {
         Predicate::Any(alternatives) => alternatives.iter().all(denied) || denied(p),
         _ => denied(p),
     });
+    if contradiction {
+        return true;
+    }
     let tests: Vec<&Test> = hold.iter().filter_map(|p| test(p)).collect();
-    let conflict =
-        tests.iter().enumerate().any(|(i, a)| tests.iter().skip(i + 1).any(|b| excludes(a, b)));
-    (contradiction || conflict).then_some(false)
+    for (i, a) in tests.iter().enumerate() {
+        for b in tests.iter().skip(i + 1).filter(|b| a.left == b.left) {
+            let Some(left) = effort.checked_sub(values(a) * values(b)) else { return false };
+            *effort = left;
+            if excludes(a, b) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// How many values a comparison names.
+fn values(test: &Test) -> usize {
+    match &test.check {
+        Check::OneOf(_, values) => values.len(),
+        _ => 1,
+    }
 }
 
 /// What must hold and what must fail for this to hold.
@@ -50,17 +64,13 @@ fn sort<'a>(p: &'a Predicate, hold: &mut Vec<&'a Predicate>, fail: &mut Vec<&'a 
     }
 }
 
-fn any(children: &[Predicate]) -> Option<bool> {
-    let verdicts: Vec<_> = children.iter().map(constant).collect();
-    // One of these, or none of these.
-    let complement = children.iter().any(|child| match child {
+/// Whether one of these always holds: they are some, and that none of some of
+/// them does.
+fn one_of_them(children: &[Predicate]) -> bool {
+    children.iter().any(|child| match child {
         Predicate::Nothing(denied) => denied.iter().all(|d| children.contains(d)),
         _ => false,
-    });
-    if complement || verdicts.contains(&Some(true)) {
-        return Some(true);
-    }
-    verdicts.iter().all(|v| *v == Some(false)).then_some(false)
+    })
 }
 
 fn test(predicate: &Predicate) -> Option<&Test> {
@@ -126,6 +136,10 @@ mod tests {
         condition::Left,
     };
 
+    fn found(predicate: &Predicate) -> Option<bool> {
+        constant(predicate, &mut 1_000_000)
+    }
+
     fn check(check: Check) -> Predicate {
         Predicate::Test(Test { left: Left::Fact(0), factor: Factor::ONE, check })
     }
@@ -145,16 +159,15 @@ mod tests {
 
     #[test]
     fn a_test_and_its_negation_never_hold_together() {
-        let both = Predicate::All(vec![is("a"), Predicate::Nothing(vec![is("a")])]);
-        let either = Predicate::Any(vec![is("a"), Predicate::Nothing(vec![is("a")])]);
-        assert_eq!(constant(&both), Some(false));
-        assert_eq!(constant(&either), Some(true));
-        assert_eq!(constant(&Predicate::Nothing(vec![both])), Some(true));
+        let parts = || vec![is("a"), Predicate::Nothing(vec![is("a")])];
+        assert_eq!(found(&Predicate::All(parts())), Some(false));
+        assert_eq!(found(&Predicate::Any(parts())), Some(true));
+        assert_eq!(found(&Predicate::Nothing(parts())), Some(false));
         let nested = Predicate::All(vec![
             Predicate::Any(vec![is("a"), is("b")]),
             Predicate::Nothing(vec![is("b"), is("a")]),
         ]);
-        assert_eq!(constant(&nested), Some(false));
+        assert_eq!(found(&nested), Some(false));
     }
 
     #[test]
@@ -170,9 +183,9 @@ mod tests {
             (check(Check::Absent), check(Check::Present)),
             (is("a"), check(Check::Absent)),
         ] {
-            assert_eq!(constant(&Predicate::All(vec![a.clone(), b.clone()])), Some(false));
-            assert_eq!(constant(&Predicate::All(vec![b.clone(), a.clone()])), Some(false));
-            assert_eq!(constant(&Predicate::Any(vec![a, b])), None);
+            assert_eq!(found(&Predicate::All(vec![a.clone(), b.clone()])), Some(false));
+            assert_eq!(found(&Predicate::All(vec![b.clone(), a.clone()])), Some(false));
+            assert_eq!(found(&Predicate::Any(vec![a, b])), None);
         }
     }
 
@@ -186,7 +199,16 @@ mod tests {
             (is("a"), check(Check::Present)),
             (is("a"), one_of(false, &["b"])),
         ] {
-            assert_eq!(constant(&Predicate::All(vec![a, b])), None);
+            assert_eq!(found(&Predicate::All(vec![a, b])), None);
+        }
+    }
+
+    #[test]
+    fn what_would_take_too_long_to_find_is_let_through() {
+        let both = Predicate::All(vec![one_of(true, &["a", "b"]), one_of(true, &["c", "d", "e"])]);
+        for (mut effort, found, left) in [(6, Some(false), 0), (5, None, 5)] {
+            assert_eq!(constant(&both, &mut effort), found);
+            assert_eq!(effort, left);
         }
     }
 }

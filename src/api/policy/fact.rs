@@ -1,6 +1,6 @@
 //! Declarations of facts: where each comes from, its type, its values.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     domain::{
@@ -29,9 +29,20 @@ pub fn declare(c: &mut Checker, declarations: &[v1::FactDeclaration]) {
         if let Some(known) = c.facts.get_mut(position) {
             known.kind = kind;
             known.label = wire.label;
+            known.allowed = Arc::new(declaration.as_ref().map(allowed).unwrap_or_default());
             known.declaration = declaration;
         }
     }
+}
+
+/// The only values that a fact may have, as rules know it; empty: any.
+fn allowed(declaration: &FactDeclaration) -> BTreeSet<Value> {
+    let texts: &[&str] = match &declaration.origin {
+        Origin::Field(Field::OperatorKind) => &["MAIN", "SUB"],
+        Origin::Field(Field::AccountKind(_)) => &["SETTLEMENT", "QUOTA"],
+        _ => return declaration.values.iter().cloned().collect(),
+    };
+    texts.iter().map(|text| Value::text(text)).collect()
 }
 
 fn declaration(
@@ -79,8 +90,7 @@ fn declaration(
 
 fn name(c: &mut Checker, at: &Path, name: &str, position: usize) -> Option<Arc<str>> {
     c.spelling(at, name)?;
-    let earlier = c.facts.iter().take(position).position(|f| f.name == name);
-    if let Some(earlier) = earlier {
+    if let Some(earlier) = c.first_fact(name).filter(|first| *first != position) {
         let text = format!("`{name}` is declared at facts[{earlier}] already");
         return c.refuse(at, DuplicateId, text);
     }
@@ -222,6 +232,7 @@ fn values(
         kind => kind,
     };
     let mut values = Vec::with_capacity(wire.len());
+    let mut listed = BTreeSet::new();
     let before = c.problems.len();
     for (position, text) in wire.iter().enumerate() {
         match literal::parse(kind, text) {
@@ -229,7 +240,7 @@ fn values(
                 let text = format!("`{text}` is not {}", literal::form(kind));
                 c.problem(&at.at(position), WrongType, text);
             }
-            Some(value) if values.contains(&value) => {
+            Some(value) if !listed.insert(value.clone()) => {
                 c.problem(&at.at(position), Unreachable, format!("`{text}` is listed already"));
             }
             Some(value) => values.push(value),

@@ -21,7 +21,7 @@ pub fn fields_of(source: FactSource) -> &'static [&'static str] {
             "daily_count",
             "tier",
         ],
-        FactSource::Account => &["exists", "balance", "held", "available", "frozen"],
+        FactSource::Account => &["exists", "kind", "balance", "held", "available", "frozen"],
         _ => &[],
     }
 }
@@ -51,6 +51,7 @@ pub fn typed_field(source: FactSource, name: &str, account: Option<Id>) -> Optio
         (FactSource::Grant, "daily_count") => Field::GrantDailyCount,
         (FactSource::Grant, "tier") => Field::GrantTier,
         (FactSource::Account, "exists") => Field::AccountExists(account?),
+        (FactSource::Account, "kind") => Field::AccountKind(account?),
         (FactSource::Account, "balance") => Field::AccountBalance(account?),
         (FactSource::Account, "held") => Field::AccountHeld(account?),
         (FactSource::Account, "available") => Field::AccountAvailable(account?),
@@ -68,6 +69,7 @@ pub fn type_of(field: &Field) -> ValueType {
         | Field::ShopId
         | Field::OperatorId
         | Field::OperatorKind
+        | Field::AccountKind(_)
         | Field::GrantTier => ValueType::Text,
         Field::Time | Field::OrderPlaceTime => ValueType::Time,
         Field::OrderExists

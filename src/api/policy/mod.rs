@@ -3,6 +3,7 @@
 //! constructs and none of the rules. Stores and activates nothing.
 
 mod alert;
+mod bounds;
 mod checker;
 mod comparison;
 mod compatible;
@@ -27,7 +28,8 @@ mod tests;
 mod text;
 mod time;
 
+pub use bounds::exceeded;
 pub use compatible::compatible;
-pub use compile::compile;
+pub use compile::{compile, recompile};
 pub use diff::{Difference, Unreadable, diff};
 pub use problem::{PolicyReason, Problem};

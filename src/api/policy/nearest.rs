@@ -1,11 +1,15 @@
 //! "Did you mean": the known name nearest to an unknown one.
 
+/// Longest name that is compared with known ones: theirs are no longer.
+const LONGEST: usize = 64;
+
 /// Ends a sentence about an unknown name with the nearest known one, or with
 /// all of them if they are few.
 pub fn hint<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.filter(|name| !name.is_empty()).collect();
     let nearest = known
         .iter()
+        .filter(|_| unknown.len() <= LONGEST)
         .map(|name| (distance(unknown, name), *name))
         .filter(|(distance, name)| *distance <= 1.max(name.len().max(unknown.len()) / 3))
         .min();

@@ -76,7 +76,7 @@ fn nested(
     repeats(c, &at_children, &compiled);
     let compiled: Option<Vec<Predicate>> = compiled.into_iter().collect();
     let node = make(compiled?);
-    if let Some(always) = constant(&node) {
+    if let Some(always) = constant(&node, &mut c.effort) {
         let text = if always { "always holds" } else { "never holds" };
         return c.refuse(at, Unreachable, text);
     }

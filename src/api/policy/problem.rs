@@ -52,6 +52,8 @@ reasons! {
     WrongType = "WRONG_TYPE";
     /// It can never matter, or is always the same.
     Unreachable = "UNREACHABLE";
+    /// It has more of something than a policy may have.
+    TooLarge = "TOO_LARGE";
     /// A meter that could grow without bound.
     Unbounded = "UNBOUNDED";
     /// The amount is compared with something that itself follows the amount.

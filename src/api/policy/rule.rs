@@ -16,7 +16,7 @@ use super::{
     number::Place,
     path::Path,
     predicate,
-    problem::PolicyReason::{Missing, Unreachable},
+    problem::PolicyReason::{InvalidValue, Missing, Unreachable},
     text::{self, Placeholders},
     time,
 };
@@ -96,8 +96,16 @@ pub fn sources(c: &mut Checker, at: &Path, wire: &[String]) -> Option<Vec<Arc<st
         if source.trim().is_empty() {
             c.problem(&at.at(position), Missing, "is blank");
         }
+        one_line(c, &at.at(position), source);
     }
     (c.problems.len() == before).then(|| wire.iter().map(|s| s.as_str().into()).collect())
+}
+
+/// Checks that a text is one line, as it is shown in tables.
+pub fn one_line(c: &mut Checker, at: &Path, text: &str) {
+    if text.chars().any(char::is_control) {
+        c.problem(at, InvalidValue, "has control characters such as line breaks");
+    }
 }
 
 fn texts(

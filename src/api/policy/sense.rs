@@ -1,6 +1,8 @@
 //! Whether a comparison makes sense: whether it can go either way, and whether
 //! the largest amount that passes can still be told.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use crate::domain::{
     amount::{Amount, Factor},
     condition::{Comparison, Left, Operand, Source},
@@ -15,6 +17,9 @@ use super::{
     problem::PolicyReason::{AmountComparison, Unreachable},
 };
 
+/// Values that are named where all that are allowed would be too many.
+const FEW: usize = 12;
+
 /// The left side of a comparison.
 pub struct Subject {
     /// What is compared.
@@ -24,7 +29,7 @@ pub struct Subject {
     /// Multiplies it.
     pub factor: Factor,
     /// What it may be, if that is bounded by the fact's declaration.
-    pub allowed: Vec<Value>,
+    pub allowed: Arc<BTreeSet<Value>>,
 }
 
 /// Checks that a literal is one that the fact may have.
@@ -32,8 +37,9 @@ pub fn allowed(c: &mut Checker, at: &Path, subject: &Subject, value: &Value) -> 
     if subject.allowed.is_empty() || subject.allowed.contains(value) {
         return Some(());
     }
-    let known: Vec<String> = subject.allowed.iter().map(ToString::to_string).collect();
-    let text = format!("is never `{value}`: it may be `{}`", known.join("`, `"));
+    let few: Vec<String> = subject.allowed.iter().take(FEW).map(ToString::to_string).collect();
+    let more = if subject.allowed.len() > FEW { ", …" } else { "" };
+    let text = format!("is never `{value}`: it may be `{}`{more}", few.join("`, `"));
     c.refuse(at, Unreachable, text)
 }
 

@@ -92,6 +92,10 @@ pub fn localized(
         if text.trim().is_empty() {
             c.problem(&at, Missing, "is blank");
         }
+        // Merchants and terminals are shown them; lines may be broken.
+        if text.chars().any(|c| c.is_control() && c != '\n') {
+            c.problem(&at, InvalidValue, "has control characters");
+        }
         check_placeholders(c, &at, text, placeholders);
     }
     let texts =

@@ -87,6 +87,8 @@ pub async fn run(args: &ScenarioArgs, factory: &dyn HostFactory) -> ExitCode {
         }
         Ok(Tally { failed: 0, .. }) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
+        // Whoever read this, such as `head`, went away before all were run.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
         Err(error) => {
             let _ = writeln!(io::stderr(), "{error}");
             ExitCode::FAILURE

@@ -19,6 +19,10 @@ const SAME_AGAIN: [&str; 4] = ["ExecutePayout", "SettlePayout", "CancelPayout", 
 /// requires one, and, with `everywhere`, wherever there can be one. An id that
 /// was written, even as `""`, stays.
 pub(super) fn fill_ids(message: &mut DynamicMessage, node: &Node, id: &str, everywhere: bool) {
+    // A read names the request of something that it reads; it has no id itself.
+    if message.descriptor().name().starts_with("Get") {
+        return;
+    }
     let fields: Vec<FieldDescriptor> = message.descriptor().fields().collect();
     for field in fields {
         let written = node.get(field.name()).or_else(|| node.get(field.json_name()));

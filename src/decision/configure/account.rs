@@ -6,6 +6,7 @@ use super::{
     super::{
         context::Context, loaded::Loaded, out::Out, reading, reply::Reply, spec::check_amount,
     },
+    CHANGE_IT,
     edit::{Edit, check_etag},
     exists, put, shop_keys,
 };
@@ -85,7 +86,7 @@ impl NewAccount {
         loaded.the_shop(&shop)?;
         let name = self.name.to_string();
         if loaded.account(&self.name).is_some() {
-            return Err(exists(&name));
+            return Err(exists(&name, CHANGE_IT));
         }
         out.changes.push(Change::Put(Row::Balance(Balance::new(self.name.clone()))));
         let row = Account {
@@ -93,7 +94,7 @@ impl NewAccount {
             kind: self.kind,
             currency: self.currency,
             facts: self.facts.clone(),
-            stamp: Stamp::new(context.now),
+            stamp: Stamp::made_by(&context.fresh, context.now),
         };
         put(Row::Account(row.clone()), Some(shop), &name, context, out);
         Ok(reply(row, loaded, context))
@@ -112,7 +113,7 @@ pub fn update(
     let old = loaded.the_account(name)?;
     check_etag(&edit.etag, &old.stamp)?;
     let row = Account {
-        facts: edit.facts.apply(&old.facts),
+        facts: edit.facts.apply(&old.facts)?,
         stamp: old.stamp.changed(context.now),
         ..old.clone()
     };

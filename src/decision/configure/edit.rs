@@ -30,9 +30,26 @@ pub enum FactEdit {
     Some(Vec<(Arc<str>, Option<Fact>)>),
 }
 
+/// Most facts of a resource. A request has no more; edits by name may add up.
+const MOST_FACTS: usize = 100;
+
 impl FactEdit {
     /// Applies it.
-    pub fn apply(&self, facts: &Facts) -> Facts {
+    ///
+    /// # Errors
+    /// If there would be too many.
+    pub fn apply(&self, facts: &Facts) -> Result<Facts, Refusal> {
+        let facts = self.applied(facts);
+        let count = facts.len();
+        if count <= MOST_FACTS {
+            return Ok(facts);
+        }
+        let message = format!("The resource would have {count} facts; at most {MOST_FACTS}.");
+        Err(Refusal::new(Reason::FieldInvalid, message)
+            .at("update_mask", "Take facts away that are not needed any more."))
+    }
+
+    fn applied(&self, facts: &Facts) -> Facts {
         match self {
             Self::Keep => facts.clone(),
             Self::All(facts) => facts.clone(),
@@ -50,12 +67,26 @@ impl FactEdit {
     }
 }
 
+/// That no etag was sent for something that is not there: it was taken away
+/// since, and an update would bring it back.
+pub fn check_absent(etag: &str) -> Result<(), Refusal> {
+    if etag.is_empty() {
+        return Ok(());
+    }
+    Err(mismatch(format!(
+        "The resource is not there any more; etag {etag:?} was of an earlier one."
+    )))
+}
+
 /// That the etag sent is the current one.
 pub fn check_etag(etag: &str, stamp: &Stamp) -> Result<(), Refusal> {
     if etag.is_empty() || etag == stamp.etag() {
         return Ok(());
     }
-    let message = format!("The resource has etag {:?} now, not {etag:?}.", stamp.etag());
-    Err(Refusal::new(Reason::EtagMismatch, message)
-        .at("etag", "Read it again and repeat the change on what it is now."))
+    Err(mismatch(format!("The resource has etag {:?} now, not {etag:?}.", stamp.etag())))
+}
+
+fn mismatch(message: String) -> Refusal {
+    Refusal::new(Reason::EtagMismatch, message)
+        .at("etag", "Read it again and repeat the change on what it is now.")
 }

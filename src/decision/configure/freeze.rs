@@ -79,7 +79,15 @@ impl NewFreeze {
         }
         let name = self.name.to_string();
         if loaded.row(&Key::Freeze(self.name.clone())).is_some() {
-            return Err(exists(&name));
+            return Err(exists(
+                &name,
+                "Lift it with CaseService.LiftFreeze, or choose another id.",
+            ));
+        }
+        if let Some(end) = self.end_time.filter(|end| *end <= context.now) {
+            let message = format!("The freeze would end at {end}; it is {} now.", context.now);
+            return Err(Refusal::new(Reason::FieldInvalid, message)
+                .at("freeze.end_time", "Must be later than now, or be left out."));
         }
         let freeze = Freeze {
             name: self.name.clone(),

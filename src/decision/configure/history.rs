@@ -123,7 +123,7 @@ impl Reign<'_> {
         };
         let list = if metered.is_limit { "limits" } else { "measures" };
         let field = format!("{}: {list}[{}]", self.revision, metered.id);
-        Some(Detail { field, description: problem })
+        Some(Detail { field, word: "".into(), description: problem })
     }
 
     /// From when it binds under this revision, if ever.

@@ -325,7 +325,9 @@ fn put(
     Reply::Row(Arc::new(row))
 }
 
-fn exists(name: &str) -> Refusal {
-    Refusal::new(Reason::AlreadyExists, format!("There is {name} already."))
-        .at(name, "Change it with its Update method, or choose another id.")
+/// What to do about something that is there and can be changed.
+const CHANGE_IT: &str = "Change it with its Update method, or choose another id.";
+
+fn exists(name: &str, advice: &str) -> Refusal {
+    Refusal::new(Reason::AlreadyExists, format!("There is {name} already.")).at(name, advice)
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    super::{context::Context, loaded::Loaded, out::Out, reply::Reply},
-    edit::{Edit, check_etag},
+    super::{context::Context, loaded::Loaded, out::Out, reply::Reply, spec::the_programme},
+    CHANGE_IT,
+    edit::{Edit, check_absent, check_etag},
     exists, put, shop_keys,
 };
 use crate::domain::{
@@ -12,10 +13,10 @@ use crate::domain::{
     change::Change,
     event::EventKind,
     key::Key,
-    name::{GrantName, OperatorName},
+    name::{GrantName, OperatorName, RevisionName},
     operator::{Grant, Operator, OperatorKind, Reach},
     refusal::{Reason, Refusal},
-    row::Row,
+    row::{Programme, Row},
     shop::Stamp,
     value::Facts,
 };
@@ -83,14 +84,14 @@ impl NewOperator {
         loaded.the_shop(&shop)?;
         let name = self.name.to_string();
         if loaded.operator(&self.name).is_some() {
-            return Err(exists(&name));
+            return Err(exists(&name, CHANGE_IT));
         }
         let row = Operator {
             name: self.name.clone(),
             display_name: self.display_name.clone(),
             kind: self.kind,
             facts: self.facts.clone(),
-            stamp: Stamp::new(context.now),
+            stamp: Stamp::made_by(&context.fresh, context.now),
         };
         Ok(put(Row::Operator(row), Some(shop), &name, context, out))
     }
@@ -109,7 +110,7 @@ pub fn update(
     check_etag(&edit.etag, &old.stamp)?;
     let row = Operator {
         display_name: edit.display_name.clone().unwrap_or_else(|| old.display_name.clone()),
-        facts: edit.facts.apply(&old.facts),
+        facts: edit.facts.apply(&old.facts)?,
         stamp: old.stamp.changed(context.now),
         ..old.clone()
     };
@@ -126,24 +127,18 @@ impl SetGrant {
         let shop = self.name.shop();
         loaded.the_shop(&shop)?;
         loaded.the_operator(&self.name.operator())?;
-        super::super::spec::the_programme(loaded, &self.name.programme())?;
+        let programme = the_programme(loaded, &self.name.programme())?;
+        self.check_decimals(programme, context)?;
         let old = loaded.grant(&self.name);
         let mut row = match old {
             Some(old) => {
                 check_etag(&self.etag, &old.stamp)?;
                 Grant { stamp: old.stamp.changed(context.now), ..old.clone() }
             }
-            None => Grant {
-                name: self.name.clone(),
-                enabled: false,
-                per_payout_amount: None,
-                daily_amount: None,
-                monthly_amount: None,
-                daily_count: None,
-                tier: "".into(),
-                reach: Reach::default(),
-                stamp: Stamp::new(context.now),
-            },
+            None => {
+                check_absent(&self.etag)?;
+                self.made(context)
+            }
         };
         for field in self.fields.iter().cloned() {
             match field {
@@ -157,6 +152,48 @@ impl SetGrant {
             }
         }
         Ok(put(Row::Grant(row), Some(shop), &self.name.to_string(), context, out))
+    }
+}
+
+impl SetGrant {
+    /// A grant without anything in it yet, made now.
+    fn made(&self, context: &Context<'_>) -> Grant {
+        Grant {
+            name: self.name.clone(),
+            enabled: false,
+            per_payout_amount: None,
+            daily_amount: None,
+            monthly_amount: None,
+            daily_count: None,
+            tier: "".into(),
+            reach: Reach::default(),
+            stamp: Stamp::made_by(&context.fresh, context.now),
+        }
+    }
+
+    /// Bounds have no more decimals than the programme's currency: that of the
+    /// revision in force, or of the newest.
+    fn check_decimals(&self, programme: &Programme, context: &Context<'_>) -> Result<(), Refusal> {
+        let newest =
+            RevisionName { programme: programme.name.clone(), number: programme.revisions };
+        let revision = programme.active(context.now).unwrap_or(newest);
+        let Some(policy) = context.policies.policy(&revision) else { return Ok(()) };
+        let (most, code) = (policy.currency.decimals(), policy.currency.code());
+        let mut refusal =
+            Refusal::new(Reason::AmountInvalid, format!("{code} has {most} decimals."));
+        for field in &self.fields {
+            let (name, amount) = match field {
+                GrantField::PerPayoutAmount(amount) => ("per_payout_amount", amount),
+                GrantField::DailyAmount(amount) => ("daily_amount", amount),
+                GrantField::MonthlyAmount(amount) => ("monthly_amount", amount),
+                _ => continue,
+            };
+            if amount.is_some_and(|amount| amount.decimals() > most) {
+                let advice = format!("{code} has {most} decimals; bounds are never rounded.");
+                refusal = refusal.at(format!("grant.{name}"), advice);
+            }
+        }
+        if refusal.details.is_empty() { Ok(()) } else { Err(refusal) }
     }
 }
 

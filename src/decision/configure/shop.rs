@@ -2,6 +2,7 @@
 
 use super::{
     super::{context::Context, loaded::Loaded, out::Out, reply::Reply, spec::newer_order},
+    CHANGE_IT,
     edit::{Edit, check_etag},
     exists, put,
 };
@@ -21,9 +22,9 @@ pub fn create_platform(
 ) -> Result<Reply, Refusal> {
     let name = platform.name.to_string();
     if loaded.platform(&platform.name).is_some() {
-        return Err(exists(&name));
+        return Err(exists(&name, CHANGE_IT));
     }
-    let row = Platform { stamp: Stamp::new(context.now), ..platform.clone() };
+    let row = Platform { stamp: Stamp::made_by(&context.fresh, context.now), ..platform.clone() };
     Ok(put(Row::Platform(row), None, &name, context, out))
 }
 
@@ -39,7 +40,7 @@ pub fn update_platform(
     let row = Platform {
         name: name.clone(),
         display_name: edit.display_name.clone().unwrap_or_else(|| old.display_name.clone()),
-        facts: edit.facts.apply(&old.facts),
+        facts: edit.facts.apply(&old.facts)?,
         stamp: old.stamp.changed(context.now),
     };
     Ok(put(Row::Platform(row), None, &name.to_string(), context, out))
@@ -54,9 +55,9 @@ pub fn create(
     loaded.the_platform(&shop.name.platform())?;
     let name = shop.name.to_string();
     if loaded.shop(&shop.name).is_some() {
-        return Err(exists(&name));
+        return Err(exists(&name, CHANGE_IT));
     }
-    let row = Shop { stamp: Stamp::new(context.now), ..shop.clone() };
+    let row = Shop { stamp: Stamp::made_by(&context.fresh, context.now), ..shop.clone() };
     Ok(put(Row::Shop(row), Some(shop.name.clone()), &name, context, out))
 }
 
@@ -72,7 +73,7 @@ pub fn update(
     let row = Shop {
         name: name.clone(),
         display_name: edit.display_name.clone().unwrap_or_else(|| old.display_name.clone()),
-        facts: edit.facts.apply(&old.facts),
+        facts: edit.facts.apply(&old.facts)?,
         stamp: old.stamp.changed(context.now),
     };
     Ok(put(Row::Shop(row), Some(name.clone()), &name.to_string(), context, out))

@@ -1,5 +1,6 @@
 //! A policy with every construct that is carried out, and what becomes of it.
 
+mod bounds;
 mod compiling;
 mod differences;
 mod faults;
