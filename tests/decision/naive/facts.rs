@@ -152,6 +152,7 @@ fn typed(fact: &v1::FactDeclaration, books: &Books, ask: &Ask, now: Timestamp) -
         (FactSource::Grant, "daily_count") => grant?.daily_count.map(|n| Number(n.into())),
         (FactSource::Grant, "tier") => text(&grant?.tier),
         (FactSource::Account, "exists") => Some(Bool(books.has_account)),
+        (FactSource::Account, "kind") => books.has_account.then(|| text("SETTLEMENT"))?,
         (FactSource::Account, "balance") => account(Number(books.balance())),
         (FactSource::Account, "held") => account(Number(books.held(now))),
         (FactSource::Account, "available") => account(Number(books.available(now))),
