@@ -223,6 +223,45 @@ fn a_file_that_was_just_being_made_heals_and_a_damaged_one_does_not() {
 }
 
 #[test]
+fn a_journal_whose_only_file_is_empty_is_told_from_one_that_was_never_begun() {
+    let empty = [vec![], vec![0; 92], vec![0; 4096], vec![0; 100_000]];
+    for content in &empty {
+        // Never begun: the fence knows of nothing.
+        let place = Sled::new();
+        drop(place.open());
+        fs::write(&files(&place)[0], content).expect("written");
+        let copy = place.copy();
+        let report = verify(copy.path(), &copy.options, |_| Ok(())).expect("an empty journal");
+        assert_eq!(report.tip.sequence, 0);
+        let (mut store, mut writer) = (place.open(), Writer::default());
+        writer.put(&mut store, vec![order("a", "c")]);
+        drop(store);
+        writer.agrees(&mut place.open());
+
+        // Lost: the fence knows better, and it is left as it was found.
+        fs::write(&files(&place)[0], content).expect("written");
+        let fence = fs::read(place.path().join("durable.fence")).expect("a fence");
+        for why in [
+            place.refusal(),
+            verify(place.path(), &place.options, |_| Ok(())).expect_err("a loss").to_string(),
+        ] {
+            assert!(why.contains("ends at record 0, but record 1 was durable"), "{why}");
+        }
+        assert_eq!(&fs::read(&files(&place)[0]).expect("a file"), content);
+        assert_eq!(fs::read(place.path().join("durable.fence")).expect("a fence"), fence);
+    }
+}
+
+#[test]
+fn what_a_start_left_that_ended_before_it_had_a_journal_holds_no_store() {
+    let place = Sled::new();
+    drop(place.open());
+    fs::remove_dir_all(place.path().join("journal")).expect("removed");
+    let why = verify(place.path(), &place.options, |_| Ok(())).expect_err("nothing").to_string();
+    assert!(why.contains("holds no store"), "{why}");
+}
+
+#[test]
 fn a_journal_cut_below_the_fence_refuses() {
     for cut in [1, 5, 10] {
         let (place, _) = closed();

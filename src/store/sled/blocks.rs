@@ -55,14 +55,6 @@ impl Blocks {
         self.census
     }
 
-    /// Removes everything, to be written again from the journal.
-    pub(super) fn clear(&mut self) -> Result<(), Damage> {
-        self.blocks.clear()?;
-        self.parts.clear()?;
-        self.census = Census::default();
-        Ok(())
-    }
-
     /// Reads every row, and counts the blocks.
     pub(super) fn read_all(
         &mut self,
@@ -146,6 +138,11 @@ impl Blocks {
                 changes.next_if(|(key, _)| is_below(key, above.as_deref()))
             {
                 updates.push((key, slot));
+            }
+            if updates.is_empty() {
+                // It covers the key and ends below it.
+                let why = "its blocks overlap".to_owned();
+                return Err(Damage::Unreadable { what: "the database".to_owned(), why });
             }
             entries = merge(entries, &updates)?;
             self.replace(&bound, old.as_ref(), &entries, &mut unfinished)?;

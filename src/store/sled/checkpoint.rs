@@ -7,18 +7,22 @@
 //! the journal. sled keeps no order that one could rely on instead, least of
 //! all through a power failure (docs/decisions/0013).
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
+    Options,
+    blocks::Blocks,
     census::Census,
     codec::{decode, encode},
     damage::Damage,
     database::Database,
-    journal::{End, Hash},
+    journal::{End, Hash, Journal},
     rows::Rows,
     sync::{Disk, Stage},
 };
-use crate::domain::instant::Instant;
+use crate::{domain::instant::Instant, store::Tip};
 
 const HEAD: &str = "head";
 
@@ -82,11 +86,6 @@ impl Heads {
         })
     }
 
-    /// Forgets every checkpoint.
-    pub(super) fn clear(&self) -> Result<(), Damage> {
-        Ok(self.tree.clear()?)
-    }
-
     fn write(&self, head: &Head) -> Result<(), Damage> {
         let mut bytes = Vec::new();
         let stored = Stored {
@@ -104,33 +103,77 @@ impl Heads {
     }
 }
 
-/// Puts rows away to blocks, without a head. Enough to make room in memory.
-pub(super) fn put_away(
-    database: &Database,
-    rows: &mut Rows,
-    disk: &dyn Disk,
-) -> Result<(), Damage> {
-    let mut unfinished = rows.blocks.write(rows.hot.changes())?;
-    database.sync(Stage::Blocks, disk)?;
-    if rows.blocks.shrink(&mut unfinished)? {
-        database.sync(Stage::Blocks, disk)?;
-    }
-    rows.blocks.sweep(unfinished)?;
-    rows.hot.settle();
-    database.refuse_blobs()
+/// Rows, and what is at rest of them.
+#[derive(Debug)]
+pub(super) struct AtRest {
+    pub(super) rows: Rows,
+    pub(super) head: Head,
+    heads: Heads,
+    database: Database,
 }
 
-/// Writes a checkpoint of rows that are at `end`.
-pub(super) fn write(
-    database: &Database,
-    heads: &Heads,
-    rows: &mut Rows,
-    (end, at): (End, Instant),
-    disk: &dyn Disk,
-) -> Result<Head, Damage> {
-    put_away(database, rows, disk)?;
-    let head = Head { end, at, census: rows.blocks.census() };
-    heads.write(&head)?;
-    database.sync(Stage::Head, disk)?;
-    Ok(head)
+impl AtRest {
+    /// What is there beside a journal, if it is exactly what the last
+    /// checkpoint left.
+    pub(super) fn open(dir: &Path, options: &Options, journal: &Journal) -> Result<Self, Damage> {
+        let mut rest = Self::find(dir, options)?;
+        journal.saw(("the checkpoint", rest.head.end))?;
+        rest.rows.warm()?;
+        if rest.rows.blocks.census() == rest.head.census {
+            Ok(rest)
+        } else {
+            Err(Damage::Unreadable {
+                what: "the checkpoint".to_owned(),
+                why: "its blocks are not those that its head counted; it was not finished"
+                    .to_owned(),
+            })
+        }
+    }
+
+    /// None, in a database of its own: one that was found wrong is not used again.
+    pub(super) fn anew(dir: &Path, options: &Options) -> Result<Self, Damage> {
+        Database::remove(dir)?;
+        Self::find(dir, options)
+    }
+
+    fn find(dir: &Path, options: &Options) -> Result<Self, Damage> {
+        let database = Database::open(dir, options.cache_bytes)?;
+        let heads = Heads::open(&database)?;
+        let head = heads.read()?;
+        let blocks = Blocks::new(database.tree("blocks")?, database.tree("parts")?);
+        Ok(Self { rows: Rows::new(blocks), head, heads, database })
+    }
+
+    /// Up to where the rows at rest are.
+    pub(super) fn tip(&self) -> Tip {
+        Tip { sequence: self.head.end.sequence, at: self.head.at }
+    }
+
+    /// Puts rows away to blocks, without a head. Enough to make room in memory.
+    pub(super) fn put_away(&mut self, disk: &dyn Disk) -> Result<(), Damage> {
+        let Self { rows, database, .. } = self;
+        let mut unfinished = rows.blocks.write(rows.hot.changes())?;
+        database.sync(Stage::Blocks, disk)?;
+        if rows.blocks.shrink(&mut unfinished)? {
+            database.sync(Stage::Blocks, disk)?;
+        }
+        rows.blocks.sweep(unfinished)?;
+        rows.hot.settle();
+        database.refuse_blobs()
+    }
+
+    /// Writes a checkpoint of rows that are at `end`.
+    pub(super) fn checkpoint(
+        &mut self,
+        end: End,
+        at: Instant,
+        disk: &dyn Disk,
+    ) -> Result<(), Damage> {
+        self.put_away(disk)?;
+        let head = Head { end, at, census: self.rows.blocks.census() };
+        self.heads.write(&head)?;
+        self.database.sync(Stage::Head, disk)?;
+        self.head = head;
+        Ok(())
+    }
 }

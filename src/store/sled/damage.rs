@@ -38,7 +38,7 @@ pub enum Damage {
     #[error("sled: {0}")]
     Sled(#[from] ::sled::Error),
     /// sled panicked while opening.
-    #[error("sled cannot open {}: {why}. {RESTORE}", .path.display())]
+    #[error("sled cannot open {}: {why}", .path.display())]
     Unopenable {
         /// Which directory.
         path: PathBuf,
@@ -108,8 +108,8 @@ pub enum Damage {
     },
     /// sled put a value into a file that it never syncs.
     #[error(
-        "{} is not empty: sled keeps values there that it never syncs, so that they may be lost. \
-         {RESTORE}", .0.display()
+        "{} is not empty: sled keeps values there that it never syncs, so that they may be lost",
+        .0.display()
     )]
     Blobs(PathBuf),
     /// Rows differ from what the journal makes of them.

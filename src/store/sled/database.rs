@@ -18,6 +18,7 @@
 
 use std::{
     fs::{self, File},
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     thread,
@@ -95,8 +96,10 @@ impl Database {
     /// Removes it.
     pub(super) fn remove(dir: &Path) -> Result<(), Damage> {
         let path = Self::path(dir);
-        fs::remove_dir_all(&path).map_err(Damage::io(&path))?;
-        sync_all(dir)
+        match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Damage::io(&path)(error)),
+            _ => sync_all(dir),
+        }
     }
 
     /// One of its trees.

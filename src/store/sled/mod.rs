@@ -27,7 +27,7 @@ use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
 use self::{
     hot::Slot,
-    recover::{Opened, Purpose},
+    recover::Opened,
     sort_key::SortKey,
     sync::{Disk, RealDisk, Stage},
 };
@@ -116,7 +116,7 @@ pub struct SledStore {
 impl SledStore {
     /// Opens a data directory, or makes one.
     pub fn open(dir: &Path, options: Options) -> Result<Self, Damage> {
-        let inner = recover::open(dir, &options, Purpose::Serve)?;
+        let inner = recover::open(dir, &options)?;
         // What was replayed is not in a checkpoint either.
         let since = (inner.start.replayed, 0);
         Ok(Self { inner, options, since, broken: None })
@@ -144,13 +144,13 @@ impl SledStore {
     }
 
     fn write(&mut self, commit: &Commit, rows: Vec<(SortKey, Slot)>) -> Result<(), Damage> {
-        let Opened { journal, fence, tip, rows: all, .. } = &mut self.inner;
+        let Opened { journal, fence, tip, rest, .. } = &mut self.inner;
         let disk = &*self.options.disk;
         let appended = journal.append(&commit.records)?;
         journal.sync(Stage::Journal, disk)?;
         journal.accept(&appended);
         for (key, slot) in rows {
-            all.hot.change(key, slot);
+            rest.rows.hot.change(key, slot);
         }
         if let Some(record) = commit.records.last() {
             *tip = Tip { sequence: record.sequence, at: record.at };
@@ -185,7 +185,7 @@ impl Store for SledStore {
 
     fn load(&mut self, keys: &[Key]) -> Result<Rows, StoreError> {
         self.guard(|store| {
-            keys.iter().map(|key| Ok((key.clone(), store.inner.rows.get(key)?))).collect()
+            keys.iter().map(|key| Ok((key.clone(), store.inner.rest.rows.get(key)?))).collect()
         })
     }
 
@@ -206,7 +206,7 @@ impl Store for SledStore {
     fn scan(&mut self, scan: &Scan) -> Result<Vec<Arc<Row>>, StoreError> {
         let (from, to) = (encode_key(&scan.from), encode_key(&scan.to));
         self.guard(|store| {
-            let rows = store.inner.rows.scan(&from, &to, scan.reverse, scan.limit)?;
+            let rows = store.inner.rest.rows.scan(&from, &to, scan.reverse, scan.limit)?;
             Ok(rows.into_iter().map(|(_, row)| row).collect())
         })
     }
@@ -216,7 +216,7 @@ impl Store for SledStore {
     }
 
     fn open_payouts(&mut self) -> Result<Vec<Arc<Row>>, StoreError> {
-        self.guard(|store| Ok(store.inner.rows.open_payouts()))
+        self.guard(|store| Ok(store.inner.rest.rows.open_payouts()))
     }
 
     /// Moves the fence to the end, and writes a checkpoint if enough was

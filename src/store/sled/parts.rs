@@ -45,11 +45,6 @@ impl Parts {
         Self { tree }
     }
 
-    /// Removes all.
-    pub(super) fn clear(&self) -> Result<(), Damage> {
-        Ok(self.tree.clear()?)
-    }
-
     /// The value of a block with these rows; writes its parts if it needs any.
     pub(super) fn value(
         &self,

@@ -8,21 +8,18 @@
 //! | a fence that says more than nothing, without a journal | refused |
 //! | a gap, a damaged commit, a broken chain, an end below fence or checkpoint | refused, naming the record |
 //! | part of a commit after the last whole one, above the fence | dropped |
-//! | rows at rest that are damaged, or not those of the last checkpoint | made again from the journal |
-//! | a database that sled cannot open, or files of it that sled does not sync | removed, and made again from the journal |
+//! | rows at rest that are damaged, or not those of the last checkpoint; a database that sled cannot open, or files of it that sled does not sync | the database is removed, and made again from the journal |
 
 use std::{fs, path::Path};
 
 use super::{
     Options,
-    blocks::Blocks,
-    checkpoint::{self, Head, Heads},
+    checkpoint::AtRest,
     damage::Damage,
-    database::{Database, sync_all},
+    database::sync_all,
     fence::Fence,
     journal::{Checked, End, Journal},
     lock::Lock,
-    rows::Rows,
 };
 use crate::{domain::instant::Instant, store::Tip};
 
@@ -44,16 +41,23 @@ pub struct Start {
 /// An open data directory. Fields are dropped in this order: the lock last.
 #[derive(Debug)]
 pub(super) struct Opened {
-    pub(super) rows: Rows,
+    pub(super) rest: AtRest,
     pub(super) journal: Journal,
-    pub(super) heads: Heads,
-    pub(super) head: Head,
     pub(super) tip: Tip,
     pub(super) start: Start,
-    pub(super) database: Database,
     pub(super) fence: Fence,
     #[expect(dead_code, reason = "held, not read")]
     pub(super) lock: Lock,
+}
+
+/// What is in a data directory, before anything of it was changed.
+pub(super) struct Found {
+    /// Rows at rest. `None`: they are not exactly those of the last checkpoint.
+    pub(super) rest: Option<AtRest>,
+    pub(super) journal: Journal,
+    pub(super) checked: Checked,
+    pub(super) fence: Fence,
+    lock: Lock,
 }
 
 /// Whether what can be mended is mended.
@@ -65,118 +69,70 @@ pub(super) enum Purpose {
     Verify,
 }
 
-/// Opens a data directory.
-pub(super) fn open(dir: &Path, options: &Options, purpose: Purpose) -> Result<Opened, Damage> {
+/// Looks at a data directory; refuses what would lose an answer.
+pub(super) fn find(dir: &Path, options: &Options, purpose: Purpose) -> Result<Found, Damage> {
     let lock = enter(dir, purpose)?;
-    let disk = &*options.disk;
     let fence = find_fence(dir, options, purpose)?;
-    let (mut journal, Checked { end, torn }) = if Journal::exists(dir)? {
-        Journal::open(dir, options.segment_bytes, disk, &[("the fence", fence.end())])?
+    let (journal, checked) = if Journal::exists(dir)? {
+        let witnesses = [("the fence", fence.end())];
+        Journal::open(dir, options.segment_bytes, &*options.disk, &witnesses)?
     } else {
         let journal = Journal::create(dir, options.segment_bytes)?;
         sync_entries(dir)?;
         (journal, Checked::default())
     };
-    if purpose == Purpose::Serve {
-        journal.heal(torn > 0)?;
-    }
-    let (database, heads, head, usable) = open_rows(dir, options, purpose)?;
-    journal.saw(("the checkpoint", head.end))?;
-    let rows = Rows::new(Blocks::new(database.tree("blocks")?, database.tree("parts")?));
-    let mut opened = Opened {
-        rows,
-        journal,
-        heads,
-        tip: Tip { sequence: head.end.sequence, at: head.at },
-        head,
-        start: Start { sequence: end.sequence, torn_bytes: torn, ..Start::default() },
-        database,
-        fence,
-        lock,
-    };
-    opened.start.rebuilt = !(usable && opened.warm(purpose)?);
-    match purpose {
-        Purpose::Verify if opened.start.rebuilt => {}
-        Purpose::Verify => opened.replay(None)?,
-        Purpose::Serve => {
-            if opened.start.rebuilt {
-                opened.discard_rows()?;
-            }
-            opened.replay(Some(options))?;
-            opened.fence.write(end, disk)?;
-            if opened.start.rebuilt {
-                opened.checkpoint(options)?;
-            }
+    let rest = match AtRest::open(dir, options, &journal) {
+        Ok(rest) => Some(rest),
+        // All of it can be made again, so it is no reason not to serve.
+        Err(why) if why.is_of_rows() => {
+            tracing::warn!(%why, "rows at rest are not used");
+            None
         }
+        Err(why) => return Err(why),
+    };
+    Ok(Found { rest, journal, checked, fence, lock })
+}
+
+/// Opens a data directory to serve it.
+pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
+    let Found { rest, mut journal, checked, fence, lock } = find(dir, options, Purpose::Serve)?;
+    journal.heal(checked.torn > 0)?;
+    let end = checked.end;
+    let rebuilt = rest.is_none();
+    let rest = match rest {
+        Some(rest) => rest,
+        None => {
+            tracing::warn!(records = end.sequence, "rows are made again from the whole journal");
+            AtRest::anew(dir, options)?
+        }
+    };
+    let start = Start { sequence: end.sequence, torn_bytes: checked.torn, rebuilt, replayed: 0 };
+    let tip = rest.tip();
+    let mut opened = Opened { rest, journal, tip, start, fence, lock };
+    opened.replay(options)?;
+    opened.fence.write(end, &*options.disk)?;
+    if rebuilt {
+        opened.checkpoint(options)?;
     }
     report(dir, opened.start);
     Ok(opened)
 }
 
-/// What is at rest, and whether it can be used. All of it can be made again, so
-/// whatever is wrong with it is no reason not to serve.
-fn open_rows(
-    dir: &Path,
-    options: &Options,
-    purpose: Purpose,
-) -> Result<(Database, Heads, Head, bool), Damage> {
-    let found = Database::open(dir, options.cache_bytes).and_then(|database| {
-        let heads = Heads::open(&database)?;
-        let head = heads.read()?;
-        Ok((database, heads, head))
-    });
-    match found {
-        Ok((database, heads, head)) => Ok((database, heads, head, true)),
-        Err(why) if purpose == Purpose::Serve && why.is_of_rows() => {
-            tracing::warn!(%why, "rows at rest cannot be used");
-            Database::remove(dir)?;
-            let database = Database::open(dir, options.cache_bytes)?;
-            let heads = Heads::open(&database)?;
-            Ok((database, heads, Head::none(), false))
-        }
-        Err(why) => Err(why),
-    }
-}
-
 impl Opened {
-    /// Reads the checkpoint's rows. Says whether they are exactly those.
-    fn warm(&mut self, purpose: Purpose) -> Result<bool, Damage> {
-        let why = match self.rows.warm() {
-            Ok(()) if self.rows.blocks.census() == self.head.census => return Ok(true),
-            Ok(()) => "its blocks are not those that its head counted".to_owned(),
-            Err(damage @ Damage::Unreadable { .. }) if purpose == Purpose::Serve => {
-                damage.to_string()
-            }
-            Err(damage) => return Err(damage),
-        };
-        tracing::warn!(%why, "the checkpoint is not used");
-        Ok(false)
-    }
-
-    /// Forgets every checkpoint: the journal makes all rows.
-    fn discard_rows(&mut self) -> Result<(), Damage> {
-        tracing::warn!(records = self.start.sequence, "rows are made again from the whole journal");
-        self.heads.clear()?;
-        self.rows.clear()?;
-        self.head = Head::none();
-        self.tip = Tip::EMPTY;
-        Ok(())
-    }
-
-    /// Applies the records after the checkpoint. With options, rows are put away
-    /// on the way, so that a long tail does not have to fit into memory.
-    fn replay(&mut self, put_away: Option<&Options>) -> Result<(), Damage> {
-        let Self { rows, journal, tip, start, database, .. } = self;
+    /// Applies the records after the checkpoint. Rows are put away on the way,
+    /// so that a long tail does not have to fit into memory.
+    fn replay(&mut self, options: &Options) -> Result<(), Damage> {
+        let Self { rest, journal, tip, start, .. } = self;
         let mut since = 0;
-        for record in journal.records(self.head.end.sequence) {
+        for record in journal.records(rest.head.end.sequence) {
             let record = record?;
-            rows.apply(&record)?;
+            rest.rows.apply(&record)?;
             *tip = Tip { sequence: record.sequence, at: record.at };
             start.replayed += 1;
             since += 1;
-            if let Some(options) = put_away.filter(|o| since >= o.checkpoint_records) {
+            if since >= options.checkpoint_records {
                 since = 0;
-                checkpoint::put_away(database, rows, &*options.disk)?;
+                rest.put_away(&*options.disk)?;
             }
         }
         Ok(())
@@ -185,14 +141,11 @@ impl Opened {
     /// Writes a checkpoint of everything.
     pub(super) fn checkpoint(&mut self, options: &Options) -> Result<(), Damage> {
         let end = self.journal.end();
-        if end == self.head.end {
+        if end == self.rest.head.end {
             return Ok(());
         }
         self.fence.write(end, &*options.disk)?;
-        let place = (end, self.tip.at);
-        self.head =
-            checkpoint::write(&self.database, &self.heads, &mut self.rows, place, &*options.disk)?;
-        Ok(())
+        self.rest.checkpoint(end, self.tip.at, &*options.disk)
     }
 }
 
@@ -211,9 +164,10 @@ fn find_fence(dir: &Path, options: &Options, purpose: Purpose) -> Result<Fence, 
     let every = options.fence_every;
     match (Fence::open(dir, every)?, Journal::exists(dir)?) {
         (Some(fence), true) => Ok(fence),
-        (Some(fence), false) if fence.end() == End::default() && purpose == Purpose::Serve => {
-            Ok(fence)
-        }
+        (Some(fence), false) if fence.end() == End::default() => match purpose {
+            Purpose::Serve => Ok(fence),
+            Purpose::Verify => Err(Damage::Nothing(dir.to_owned())),
+        },
         (Some(fence), false) => Err(Damage::BelowFence { have: 0, fence: fence.end().sequence }),
         (None, true) => Err(Damage::FenceMissing(Fence::path(dir))),
         (None, false) => {
@@ -247,9 +201,10 @@ pub fn rebuild_fence(dir: &Path, options: &Options) -> Result<Tip, Damage> {
     }
     let disk = &*options.disk;
     let (journal, Checked { end, .. }) = Journal::open(dir, options.segment_bytes, disk, &[])?;
-    // The checkpoint may know of a later end. Without one, nobody does.
-    if let Ok(database) = Database::open(dir, options.cache_bytes) {
-        journal.saw(("the checkpoint", Heads::open(&database)?.read()?.end))?;
+    // The checkpoint may know of a later end. If it cannot be read, nobody does.
+    match AtRest::open(dir, options, &journal) {
+        Err(why) if !why.is_of_rows() => return Err(why),
+        _ => {}
     }
     Fence::create(dir, options.fence_every, disk, end)?;
     sync_all(dir)?;

@@ -46,12 +46,6 @@ impl Rows {
         })
     }
 
-    /// Removes everything, to be made again from the journal.
-    pub(super) fn clear(&mut self) -> Result<(), Damage> {
-        self.hot = Hot::default();
-        self.blocks.clear()
-    }
-
     /// The row under a key.
     pub(super) fn get(&self, key: &Key) -> Result<Option<Arc<Row>>, Damage> {
         Ok(self.slot(key, &encode_key(key))?.and_then(|slot| slot.row))

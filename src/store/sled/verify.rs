@@ -10,8 +10,9 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use super::{
     Options,
+    checkpoint::AtRest,
     damage::Damage,
-    recover::{Opened, Purpose, open},
+    recover::{Found, Purpose, find},
     sort_key::{SortKey, encode_key},
 };
 use crate::{
@@ -46,10 +47,10 @@ pub fn verify(
     options: &Options,
     mut each: impl FnMut(&Arc<Record>) -> Result<(), Damage>,
 ) -> Result<Report, Damage> {
-    let opened = open(dir, options, Purpose::Verify)?;
+    let Found { rest, journal, checked, fence, .. } = find(dir, options, Purpose::Verify)?;
     let mut rows: BTreeMap<SortKey, Arc<Row>> = BTreeMap::new();
     let mut tip = Tip::EMPTY;
-    for record in opened.journal.records(0) {
+    for record in journal.records(0) {
         let record = record?;
         if record.at < tip.at {
             return Err(Damage::Unreadable {
@@ -61,17 +62,22 @@ pub fn verify(
         apply(&mut rows, &record);
         each(&record)?;
     }
-    if !opened.start.rebuilt {
-        compare(&rows, &opened)?;
+    let rows_incomplete = rest.is_none();
+    let checkpoint = rest.as_ref().map_or(0, |rest| rest.head.end.sequence);
+    if let Some(mut rest) = rest {
+        for record in journal.records(checkpoint) {
+            rest.rows.apply(&*record?)?;
+        }
+        compare(&rows, &rest)?;
     }
     Ok(Report {
         tip,
-        commits: opened.journal.end().commit,
-        fence: opened.fence.end().sequence,
-        checkpoint: opened.head.end.sequence,
+        commits: checked.end.commit,
+        fence: fence.end().sequence,
+        checkpoint,
         rows: rows.len(),
-        torn_bytes: opened.start.torn_bytes,
-        rows_incomplete: opened.start.rebuilt,
+        torn_bytes: checked.torn,
+        rows_incomplete,
     })
 }
 
@@ -89,11 +95,11 @@ fn apply(rows: &mut BTreeMap<SortKey, Arc<Row>>, record: &Record) {
 const PAGE: usize = 1000;
 
 /// Compares what the journal makes with what would be served.
-fn compare(made: &BTreeMap<SortKey, Arc<Row>>, opened: &Opened) -> Result<(), Damage> {
+fn compare(made: &BTreeMap<SortKey, Arc<Row>>, rest: &AtRest) -> Result<(), Damage> {
     let mut made = made.iter();
     let mut from = vec![0];
     loop {
-        let page = opened.rows.scan(&from, &[u8::MAX], false, PAGE)?;
+        let page = rest.rows.scan(&from, &[u8::MAX], false, PAGE)?;
         for (key, served) in &page {
             match made.next() {
                 Some((_, row)) if row == served => {}

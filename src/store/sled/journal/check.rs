@@ -43,6 +43,8 @@ pub(super) fn check(segments: &mut [Segment], witnesses: &[Witness]) -> Result<C
             None => torn = tail(segment, stop, &end, witnesses)?,
         }
     }
+    // Also where there is no file to look into.
+    durable(witnesses, &end)?;
     Ok(Checked { end, torn })
 }
 
@@ -117,13 +119,18 @@ fn tail(segment: &Segment, stop: Stop, end: &End, witnesses: &[Witness]) -> Resu
             return Err(broken(stop, end));
         }
     }
-    let durable = witnesses.iter().map(|(_, seen)| seen).max_by_key(|seen| seen.commit);
-    match durable {
-        Some(seen) if seen.commit > end.commit && stop.is_some() => Err(broken(stop, end)),
-        Some(seen) if seen.commit > end.commit => {
-            Err(Damage::BelowFence { have: end.sequence, fence: seen.sequence })
-        }
-        _ => Ok(last.map_or(0, |last| last + 1 - segment.filled)),
+    if stop.is_some() && durable(witnesses, end).is_err() {
+        return Err(broken(stop, end));
+    }
+    Ok(last.map_or(0, |last| last + 1 - segment.filled))
+}
+
+/// Whether nobody saw a later end.
+fn durable(witnesses: &[Witness], end: &End) -> Result<(), Damage> {
+    let latest = witnesses.iter().map(|(_, seen)| seen).max_by_key(|seen| seen.commit);
+    match latest.filter(|seen| seen.commit > end.commit) {
+        Some(seen) => Err(Damage::BelowFence { have: end.sequence, fence: seen.sequence }),
+        None => Ok(()),
     }
 }
 

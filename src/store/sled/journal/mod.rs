@@ -70,9 +70,13 @@ impl Journal {
         let path = Self::path(dir);
         fs::create_dir_all(&path).map_err(Damage::io(&path))?;
         sync_all(dir)?;
-        let head = Head { mark: draw_mark(), before: End::default(), filled: 0 };
-        let segments = vec![Segment::create(&path, head)?];
+        let segments = vec![Self::first(&path)?];
         Ok(Self { dir: path, segment_bytes, segments, end: End::default() })
+    }
+
+    fn first(path: &Path) -> Result<Segment, Damage> {
+        let head = Head { mark: draw_mark(), before: End::default(), filled: 0 };
+        Segment::create(path, head)
     }
 
     /// Opens one and checks all of it; changes nothing.
@@ -114,6 +118,10 @@ impl Journal {
         for file in files(&self.dir)?.into_iter().filter(|file| !is_ours(file)) {
             fs::remove_file(&file).map_err(Damage::io(&file))?;
             sync_all(&self.dir)?;
+        }
+        if self.segments.is_empty() {
+            // The very first start ended before it had made a file.
+            self.segments.push(Self::first(&self.dir)?);
         }
         Ok(())
     }
