@@ -104,7 +104,10 @@ impl Policies<'_> {
 
     fn same_fact(&self, old: usize, new: usize) -> bool {
         match (self.old.facts.get(old), self.new.facts.get(new)) {
-            (Some(a), Some(b)) => a.origin == b.origin && a.kind == b.kind,
+            // Whose word counts decides whether a fact is there at all.
+            (Some(a), Some(b)) => {
+                a.origin == b.origin && a.kind == b.kind && a.asserted_by == b.asserted_by
+            }
             _ => false,
         }
     }

@@ -22,6 +22,7 @@ fn what_is_counted_stays_under_its_id() {
         ("/measures/0/states/1", json!("PAYOUT_STATE_AUTHORIZED"), "measures[0].counts"),
         ("/measures/1/when/value", json!("freight"), "measures[1].when"),
         ("/measures/1/when", json!(null), "measures[1].when"),
+        ("/facts/2/asserted_by", json!(["ROLE_ADMIN"]), "measures[0].scope"),
     ] {
         // What depends on the quantity changes with it.
         let bound = ("/limits/6/bound", json!({"value": "3"}));
