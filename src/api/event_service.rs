@@ -362,15 +362,15 @@ fn decided<'a>(
     record: &'a Record,
     name: &crate::domain::name::DecisionName,
 ) -> Option<&'a Decision> {
-    record.changes.iter().find_map(|change| match change {
-        Change::Put(Row::Decision(decision)) if decision.name == *name => Some(decision.as_ref()),
+    record.changes.iter().filter_map(Change::as_put).find_map(|row| match row {
+        Row::Decision(decision) if decision.name == *name => Some(decision.as_ref()),
         _ => None,
     })
 }
 
 fn put_payout(record: &Record) -> Option<&Payout> {
-    record.changes.iter().find_map(|change| match change {
-        Change::Put(Row::Payout(payout)) => Some(payout.as_ref()),
+    record.changes.iter().filter_map(Change::as_put).find_map(|row| match row {
+        Row::Payout(payout) => Some(payout.as_ref()),
         _ => None,
     })
 }

@@ -125,18 +125,16 @@ struct Problem {
 impl Recount {
     fn take(&mut self, record: &Record) {
         self.records += 1;
-        for change in &record.changes {
-            let (name, checked) = match change {
-                Change::Put(Row::Revision(revision)) => {
+        for row in record.changes.iter().filter_map(Change::as_put) {
+            let (name, checked) = match row {
+                Row::Revision(revision) => {
                     let compiled = compile_stored(&revision.policy);
                     let learnt = compiled.map(|policy| {
                         self.policies.insert(revision.name.clone(), policy);
                     });
                     (revision.name.to_string(), learnt)
                 }
-                Change::Put(Row::Decision(decision)) => {
-                    (decision.name.to_string(), self.check(decision))
-                }
+                Row::Decision(decision) => (decision.name.to_string(), self.check(decision)),
                 _ => continue,
             };
             if let Err(why) = checked {

@@ -89,7 +89,7 @@ impl Authorize {
         match loaded.row(&Key::Decision(shop.decision(id.clone()))).map(AsRef::as_ref) {
             Some(Row::Decision(decision)) => Ok(Reply::Decided {
                 decision: decision.clone(),
-                payout: loaded.payout(&shop.payout(id.clone())).map(|p| Box::new(p.clone())),
+                payout: loaded.shared_payout(&shop.payout(id.clone())),
                 replayed: true,
             }),
             _ => Err(Refusal::new(
@@ -130,16 +130,17 @@ impl Authorize {
                 shop.clone(),
                 EventKind::Configured(order.name.to_string().into()),
             );
-            out.changes.push(Change::Put(Row::Order(Order { update_time: context.now, ..order })));
+            out.changes.push(Change::put(Row::Order(Order { update_time: context.now, ..order })));
         }
         let forget = (!held).then(|| context.now.plus(context.remember));
         let request =
             replay::remember(&self.identity, Answered::Decision(id.clone()), context.now, forget);
-        out.changes.push(Change::Put(Row::Request(request)));
+        out.changes.push(Change::put(Row::Request(request)));
         out.tell(context.now, shop, EventKind::Decided(decision.name.clone()));
-        let payout = held.then(|| Box::new(self.hold(&decision, &policy, context, &mut out)));
-        out.changes.push(Change::Put(Row::Decision(Box::new(decision.clone()))));
-        out.answer(Ok(Reply::Decided { decision: Box::new(decision), payout, replayed: false }))
+        let payout = held.then(|| self.hold(&decision, &policy, context, &mut out));
+        let decision = Arc::new(decision);
+        out.changes.push(Change::put(Row::Decision(decision.clone())));
+        out.answer(Ok(Reply::Decided { decision, payout, replayed: false }))
     }
 
     /// Makes the payout and holds its amount everywhere.
@@ -149,7 +150,7 @@ impl Authorize {
         policy: &Policy,
         context: &Context<'_>,
         out: &mut Out,
-    ) -> Payout {
+    ) -> Arc<Payout> {
         let spec = &self.spec;
         let inputs = &decision.inputs;
         let amount = inputs.amount.expect("an authorization states its amount");
@@ -190,11 +191,12 @@ impl Authorize {
         };
         if let Some(order) = &spec.order {
             let row = Row::PayoutOfOrder(order.clone(), payout.name.payout.clone());
-            out.changes.push(Change::Put(row));
+            out.changes.push(Change::put(row));
         }
         life::place(&mut payout, context.now, out);
         life::announce(&payout, None, context.now, policy, out);
-        out.changes.push(Change::Put(Row::Payout(Box::new(payout.clone()))));
+        let payout = Arc::new(payout);
+        out.changes.push(Change::put(Row::Payout(payout.clone())));
         payout
     }
 }

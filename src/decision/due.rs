@@ -1,6 +1,8 @@
 //! What happens by itself: expiries and the policy's timers, dated at their
 //! instants, each once, also after downtime.
 
+use std::sync::Arc;
+
 use super::{
     context::Context,
     life,
@@ -53,7 +55,7 @@ impl Due {
         let before = payout.clone();
         catch_up(&mut payout, context.now, &policy, &mut out);
         if payout != before {
-            out.changes.push(Change::Put(Row::Payout(Box::new(payout))));
+            out.changes.push(Change::put(Row::Payout(Arc::new(payout))));
         }
         out.answer(Ok(Reply::Done))
     }

@@ -224,16 +224,17 @@ pub fn expire_if_due(payout: &mut Payout, now: Instant, policy: &Policy, out: &m
 
 /// Keeps the payout as it is now, if it changed, and answers with it.
 pub fn keep(before: &Payout, payout: Payout, mut out: Out) -> Judgement {
-    if payout != *before {
-        out.changes.push(Change::Put(Row::Payout(Box::new(payout.clone()))));
+    let payout = Arc::new(payout);
+    if *payout != *before {
+        out.changes.push(Change::put(Row::Payout(payout.clone())));
     }
-    out.answer(Ok(Reply::Payout(Box::new(payout))))
+    out.answer(Ok(Reply::Payout(payout)))
 }
 
 /// Keeps what was written (an expiry, an alert) and refuses.
 pub fn refuse(before: &Payout, payout: Payout, mut out: Out, refusal: Refusal) -> Judgement {
     if payout != *before {
-        out.changes.push(Change::Put(Row::Payout(Box::new(payout))));
+        out.changes.push(Change::put(Row::Payout(Arc::new(payout))));
     }
     out.answer(Err(refusal))
 }

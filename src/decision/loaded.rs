@@ -97,6 +97,14 @@ impl<'a> Loaded<'a> {
         /// A request that was answered.
         request(key: &RequestKey) = Key::Request(key.clone()) => Request -> Request);
 
+    /// A payout, to be shared with an answer.
+    pub fn shared_payout(&self, name: &PayoutName) -> Option<Arc<Payout>> {
+        match self.row(&Key::Payout(name.clone()))?.as_ref() {
+            Row::Payout(payout) => Some(payout.clone()),
+            other => unreachable!("another kind of row under {:?}", other.key()),
+        }
+    }
+
     /// The running use of a limit.
     pub fn meter(&self, key: &MeterKey) -> Option<&'a Meter> {
         match self.row(&Key::Meter(key.clone()))?.as_ref() {

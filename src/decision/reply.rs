@@ -19,16 +19,16 @@ pub enum Reply {
     /// A decision that was recorded.
     Decided {
         /// The decision.
-        decision: Box<Decision>,
+        decision: Arc<Decision>,
         /// Its payout now.
-        payout: Option<Box<Payout>>,
+        payout: Option<Arc<Payout>>,
         /// Whether it was made before.
         replayed: bool,
     },
     /// A check: what would be decided.
     Checked(Box<Check>),
     /// A payout as it is now.
-    Payout(Box<Payout>),
+    Payout(Arc<Payout>),
     /// A configured resource as it is now.
     Row(Arc<Row>),
     /// An account as it is now.

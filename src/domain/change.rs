@@ -19,7 +19,7 @@ use super::{
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Change {
     /// A row as it is from now on.
-    Put(Row),
+    Put(Arc<Row>),
     /// A row that is gone.
     Delete(Key),
     /// A payout's part of a meter.
@@ -29,6 +29,16 @@ pub enum Change {
 }
 
 impl Change {
+    /// A row as it is from now on.
+    pub fn put(row: Row) -> Self {
+        Self::Put(Arc::new(row))
+    }
+
+    /// The row that it puts there.
+    pub fn as_put(&self) -> Option<&Row> {
+        if let Self::Put(row) = self { Some(row) } else { None }
+    }
+
     /// The row it changes.
     pub fn key(&self) -> Key {
         match self {
@@ -42,7 +52,7 @@ impl Change {
     /// The row after it, from the row before it.
     pub fn apply(&self, row: Option<Arc<Row>>) -> Option<Arc<Row>> {
         match self {
-            Self::Put(row) => Some(Arc::new(row.clone())),
+            Self::Put(row) => Some(row.clone()),
             Self::Delete(_) => None,
             Self::Meter(change) => {
                 let mut row = row.unwrap_or_else(|| {

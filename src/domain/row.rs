@@ -41,11 +41,11 @@ pub enum Row {
     /// An order.
     Order(Order),
     /// A payout.
-    Payout(Box<Payout>),
+    Payout(Arc<Payout>),
     /// That a payout belongs to an order.
     PayoutOfOrder(OrderName, Id),
     /// A decision.
-    Decision(Box<Decision>),
+    Decision(Arc<Decision>),
     /// A request that was answered.
     Request(Request),
     /// A programme.

@@ -242,7 +242,7 @@ impl Play {
                 self.stays_within(ask, &bounds)?;
             }
         }
-        self.asked.push(Asked { command, roles, decision: *decision });
+        self.asked.push(Asked { command, roles, decision: (*decision).clone() });
         Ok(())
     }
 

@@ -7,7 +7,6 @@ use bursar::{
         configure::{Edit, FactEdit},
     },
     domain::{
-        change::Change,
         decision::{Answer, Decision},
         finding::Outcome,
         payout::State,
@@ -79,7 +78,7 @@ pub fn edit(key: &str, said: &Said) -> Edit {
 /// A denial leaves a record of itself and of the order that came along.
 pub fn only_says_no(judgement: &Judgement) -> Result<(), String> {
     let silent = judgement.changes.iter().all(|change| {
-        matches!(change, Change::Put(Row::Request(_) | Row::Decision(_) | Row::Order(_)))
+        matches!(change.as_put(), Some(Row::Request(_) | Row::Decision(_) | Row::Order(_)))
     });
     expect("a denial consumes nothing", silent)
 }

@@ -1,7 +1,7 @@
 //! `bursar verify` on journals whose decisions are not what they say: the chain
 //! is sound, but the record and its revision make another decision.
 
-use std::{collections::HashMap, path::Path, process::Command};
+use std::{collections::HashMap, path::Path, process::Command, sync::Arc};
 
 use bursar::{
     domain::{
@@ -70,9 +70,11 @@ fn run(data: &Path) -> (i32, String) {
 fn change(records: &mut [Record], request: &str, change: impl Fn(&mut Decision)) -> (u64, String) {
     for record in records {
         for made in &mut record.changes {
-            if let Change::Put(Row::Decision(decision)) = made
+            if let Change::Put(row) = made
+                && let Row::Decision(decision) = Arc::make_mut(row)
                 && &*decision.request_id == request
             {
+                let decision = Arc::make_mut(decision);
                 change(decision);
                 return (record.sequence, decision.name.to_string());
             }
@@ -122,7 +124,7 @@ async fn a_decision_that_its_record_does_not_make_is_named() {
 async fn a_decision_without_its_revision_is_named() {
     let mut records = records().await;
     for record in &mut records {
-        record.changes.retain(|change| !matches!(change, Change::Put(Row::Revision(_))));
+        record.changes.retain(|change| !matches!(change.as_put(), Some(Row::Revision(_))));
     }
     let (code, said) = verify(records);
     assert_eq!(code, 1, "{said}");

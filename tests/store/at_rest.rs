@@ -187,7 +187,7 @@ fn long_keys_and_long_rows_make_no_blobs() {
     for batch in 0..20 {
         let changes = |n: usize| {
             let name = format!("{long}{:08}", n * 31 + batch);
-            vec![Change::Put(order(&name, &"c".repeat(n * 90 % 5800)))]
+            vec![Change::put(order(&name, &"c".repeat(n * 90 % 5800)))]
         };
         store.commit(writer.commit((0..40).map(changes).collect())).expect("a commit");
     }

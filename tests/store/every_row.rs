@@ -100,7 +100,7 @@ fn finding() -> Finding {
 
 fn decision() -> Row {
     let position = Position { balance: amount("1"), held: amount("2"), freeze: None };
-    Row::Decision(Box::new(Decision {
+    Row::Decision(Arc::new(Decision {
         name: decision_name(),
         revision: RevisionName { programme: programme_name(), number: 3 },
         request_id: "r".into(),
@@ -133,7 +133,7 @@ fn decision() -> Row {
 
 fn full_payout() -> Row {
     let Row::Payout(simple) = payout("full", State::Returned) else { panic!("a payout") };
-    Row::Payout(Box::new(Payout {
+    Row::Payout(Arc::new(Payout {
         operator: Some(shop_name().operator(id("o"))),
         settled: Some(amount("5")),
         returned: Some(amount("5.00")),
@@ -172,7 +172,7 @@ fn full_payout() -> Row {
             now: Some((Phase::Used, amount("5"))),
         }],
         fired: vec!["t".into()],
-        ..*simple
+        ..(*simple).clone()
     }))
 }
 
@@ -306,7 +306,7 @@ fn every_row_and_event_reads_back_as_it_was() {
     rows.extend(freezes());
     rows.extend(configured());
     rows.extend(movements());
-    let mut changes: Vec<Change> = rows.into_iter().map(Change::Put).collect();
+    let mut changes: Vec<Change> = rows.into_iter().map(Change::put).collect();
     changes.extend([
         hold("a", Shape::Fixed, "x", "1.10"),
         hold("b", Shape::Rolling, "x", "2"),

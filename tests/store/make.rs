@@ -88,7 +88,7 @@ pub fn meter_key(rule: &str) -> MeterKey {
 }
 
 pub fn payout(payout: &str, state: State) -> Row {
-    Row::Payout(Box::new(Payout {
+    Row::Payout(Arc::new(Payout {
         name: payout_name(payout),
         revision: RevisionName { programme: programme_name(), number: 1 },
         request_id: "r".into(),
@@ -231,7 +231,7 @@ impl Writer {
 
     /// Commits one record with these rows.
     pub fn put(&mut self, store: &mut impl Store, rows: Vec<Row>) {
-        let changes = rows.into_iter().map(Change::Put).collect();
+        let changes = rows.into_iter().map(Change::put).collect();
         store.commit(self.commit(vec![changes])).expect("a commit");
     }
 

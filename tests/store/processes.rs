@@ -51,7 +51,7 @@ fn changes(after: u64) -> Vec<Vec<Change>> {
         let name = format!("o{:05}", number * 7919 % 100_000);
         let size = if number.is_multiple_of(10) { 15_000 } else { 50 };
         let row = revision(u32::try_from(number % 50).expect("small"), size);
-        vec![Change::Put(order(&name, "caller")), credit("1"), Change::Put(row)]
+        vec![Change::put(order(&name, "caller")), credit("1"), Change::put(row)]
     };
     (1..2 + after % 9).map(record).collect()
 }

@@ -31,10 +31,10 @@ fn name(number: u8) -> String {
 fn changes() -> impl Strategy<Value = Change> {
     let states = prop::sample::select(vec![State::Authorized, State::Processing, State::Failed]);
     prop_oneof![
-        4 => (any::<u8>(), "[a-z]{0,300}").prop_map(|(n, text)| Change::Put(order(&name(n), &text))),
-        3 => (any::<u8>(), states).prop_map(|(n, state)| Change::Put(payout(&name(n), state))),
-        2 => any::<u8>().prop_map(|n| Change::Put(request(&name(n)))),
-        1 => (0_u32..4, 0_usize..15_000).prop_map(|(n, size)| Change::Put(revision(n, size))),
+        4 => (any::<u8>(), "[a-z]{0,300}").prop_map(|(n, text)| Change::put(order(&name(n), &text))),
+        3 => (any::<u8>(), states).prop_map(|(n, state)| Change::put(payout(&name(n), state))),
+        2 => any::<u8>().prop_map(|n| Change::put(request(&name(n)))),
+        1 => (0_u32..4, 0_usize..15_000).prop_map(|(n, size)| Change::put(revision(n, size))),
         2 => any::<u8>().prop_map(|n| Change::Delete(Key::Order(order_name(&name(n))))),
         1 => any::<u8>().prop_map(|n| Change::Delete(Key::Payout(payout_name(&name(n))))),
         1 => Just(Change::Delete(hold("r", Shape::Rolling, "x", "1").key())),

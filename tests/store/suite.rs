@@ -147,7 +147,7 @@ fn commit_is_all_or_nothing<P: Place>() {
     writer.put(&mut store, vec![order("a", "before")]);
     let mut other = writer.clone();
     let mut bad = other.commit(vec![
-        vec![Change::Put(order("a", "after")), Change::Put(order("b", "after"))],
+        vec![Change::put(order("a", "after")), Change::put(order("b", "after"))],
         vec![credit("1")],
     ]);
     bad.records[1].sequence += 1;
@@ -161,7 +161,7 @@ fn a_wrong_sequence_conflicts_and_writes_nothing<P: Place>() {
     let place = P::new();
     let (mut store, mut writer) = (place.open(), Writer::default());
     writer.put(&mut store, vec![order("a", "c")]);
-    let stale = Writer::default().commit(vec![vec![Change::Put(order("b", "c"))]]);
+    let stale = Writer::default().commit(vec![vec![Change::put(order("b", "c"))]]);
     assert!(matches!(store.commit(stale), Err(StoreError::Conflict)));
     writer.put(&mut store, vec![order("c", "c")]);
     writer.agrees(&mut store);
@@ -179,7 +179,7 @@ fn records_come_back_in_order_without_gaps<P: Place>() {
     let (mut store, mut writer) = (place.open(), Writer::default());
     let mut written = Vec::new();
     for size in [1, 3, 40, 2] {
-        let changes = |n: usize| vec![Change::Put(order(&format!("o{n}"), "c"))];
+        let changes = |n: usize| vec![Change::put(order(&format!("o{n}"), "c"))];
         let commit = writer.commit((0..size).map(changes).collect());
         written.extend(commit.records.clone());
         store.commit(commit).expect("a commit");
@@ -194,7 +194,7 @@ fn records_are_bounded_and_start_anywhere<P: Place>() {
     let sizes = [10, 7000, 20, 13_000, 3000, 3000, 5, 900];
     let commit = |sizes: &[usize], writer: &mut Writer| {
         let changes = |(n, size): (usize, &usize)| {
-            vec![Change::Put(revision(u32::try_from(n).expect("small"), *size))]
+            vec![Change::put(revision(u32::try_from(n).expect("small"), *size))]
         };
         writer.commit(sizes.iter().enumerate().map(changes).collect())
     };
@@ -382,7 +382,7 @@ fn many_rows_make_many_blocks<P: Place>() {
     for batch in 0..10 {
         let rows = |n: usize| {
             let name = format!("o{:04}", (n * 37 + batch) % 1000);
-            vec![Change::Put(order(&name, "caller")), Change::Put(request(&name))]
+            vec![Change::put(order(&name, "caller")), Change::put(request(&name))]
         };
         store.commit(writer.commit((0..60).map(rows).collect())).expect("a commit");
     }
@@ -430,13 +430,13 @@ fn the_fault_store_lets_others_get_in_between<P: Place>() {
         }
         result
     };
-    let money = || vec![Change::Put(order("a", "c")), credit("5")];
+    let money = || vec![Change::put(order("a", "c")), credit("5")];
     assert!(try_to(&mut store, money()).is_ok());
     assert!(matches!(try_to(&mut store, money()), Err(StoreError::Conflict)));
     assert_eq!(store.taken().len(), 1, "the balance is lower by as much");
     assert!(matches!(try_to(&mut store, money()), Err(StoreError::Conflict)));
     assert_eq!(store.taken(), []);
-    let nothing = vec![Change::Put(order("a", "d"))];
+    let nothing = vec![Change::put(order("a", "d"))];
     assert!(matches!(try_to(&mut store, nothing), Err(StoreError::Conflict)));
     assert!(try_to(&mut store, money()).is_ok());
     assert_eq!((store.commits(), store.most_loads()), (5, 1));

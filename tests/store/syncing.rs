@@ -171,7 +171,7 @@ fn a_failed_sync_poisons_the_store() {
         writer.put(&mut store, vec![order("a", "c")]);
         let answered = writer.clone();
         *disk.failing.lock().expect("failing") = Some(("sync", Stage::Journal, code));
-        let commit = writer.commit(vec![vec![Change::Put(order("b", "c"))]]);
+        let commit = writer.commit(vec![vec![Change::put(order("b", "c"))]]);
         let why = fatal(store.commit(commit));
         assert!(why.contains(&format!("os error {code}")), "{why}");
 
@@ -199,7 +199,7 @@ fn a_checkpoint_that_fails_poisons_and_is_made_again() {
         let (place, disk) = place();
         let (mut store, mut writer) = (place.open(), Writer::default());
         for round in 0..3 {
-            let rows = |n: usize| vec![Change::Put(order(&format!("o{n:03}-{round}"), "c"))];
+            let rows = |n: usize| vec![Change::put(order(&format!("o{n:03}-{round}"), "c"))];
             store.commit(writer.commit((0..40).map(rows).collect())).expect("a commit");
             if round == 0 {
                 store.tidy().expect("tidy");
@@ -282,8 +282,8 @@ fn a_kill_at_every_step_of_a_checkpoint_loses_nothing() {
             let name = format!("o{n:03}-{round}");
             let size = if n == 0 { 9000 * (round + 1) } else { 10 };
             vec![
-                Change::Put(order(&name, "c")),
-                Change::Put(crate::make::revision(u32::from(n > 0), size)),
+                Change::put(order(&name, "c")),
+                Change::put(crate::make::revision(u32::from(n > 0), size)),
                 crate::make::credit("1"),
             ]
         };
@@ -311,7 +311,7 @@ fn old_rows_between_many_new_ones_survive_a_kill_in_the_middle_of_a_checkpoint()
     place.options.disk = disk.clone();
     place.options.checkpoint_records = 100_000;
     let (mut store, mut writer) = (place.open(), Writer::default());
-    let put = |n: usize| vec![Change::Put(order(&format!("o{n:05}"), &"c".repeat(150)))];
+    let put = |n: usize| vec![Change::put(order(&format!("o{n:05}"), &"c".repeat(150)))];
     store.commit(writer.commit((0..300).map(|n| put(n * 40)).collect())).expect("a commit");
     store.tidy().expect("tidy");
     for part in 0..6 {

@@ -88,7 +88,7 @@ impl NewAccount {
         if loaded.account(&self.name).is_some() {
             return Err(exists(&name, CHANGE_IT));
         }
-        out.changes.push(Change::Put(Row::Balance(Balance::new(self.name.clone()))));
+        out.changes.push(Change::put(Row::Balance(Balance::new(self.name.clone()))));
         let row = Account {
             name: self.name.clone(),
             kind: self.kind,
@@ -199,8 +199,8 @@ impl NewMovement {
         out.changes.push(Change::Balance(change));
         let number =
             Row::MovementNumber(self.account.clone(), movement.number, self.reference.clone());
-        out.changes.push(Change::Put(number));
-        out.changes.push(Change::Put(Row::Movement(movement.clone())));
+        out.changes.push(Change::put(number));
+        out.changes.push(Change::put(Row::Movement(movement.clone())));
         out.tell(context.now, Some(shop.clone()), EventKind::Movement(name.clone().into()));
         if overdrawn {
             out.alert(context.now, &shop, OVERDRAWN, &name);

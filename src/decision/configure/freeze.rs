@@ -163,7 +163,7 @@ fn keep(freeze: Freeze, standing: Vec<Standing>, context: &Context<'_>, out: &mu
     let shop = freeze.target.shop();
     out.tell(context.now, Some(shop), EventKind::Freeze(freeze.name.to_string().into()));
     out.changes
-        .push(Change::Put(Row::Freezes(Freezes { target: freeze.target.clone(), standing })));
-    out.changes.push(Change::Put(Row::Freeze(freeze.clone())));
+        .push(Change::put(Row::Freezes(Freezes { target: freeze.target.clone(), standing })));
+    out.changes.push(Change::put(Row::Freeze(freeze.clone())));
     Reply::Row(Arc::new(Row::Freeze(freeze)))
 }

@@ -198,7 +198,7 @@ impl Configure {
                         _ => Answered::Resource,
                     };
                     let request = replay::remember(identity, answered, context.now, forget);
-                    out.changes.push(Change::Put(Row::Request(request)));
+                    out.changes.push(Change::put(Row::Request(request)));
                 }
                 out.answer(Ok(reply))
             }
@@ -321,8 +321,9 @@ fn put(
     out: &mut Out,
 ) -> Reply {
     out.tell(context.now, shop, EventKind::Configured(name.into()));
+    let row = Arc::new(row);
     out.changes.push(Change::Put(row.clone()));
-    Reply::Row(Arc::new(row))
+    Reply::Row(row)
 }
 
 /// What to do about something that is there and can be changed.

@@ -87,7 +87,7 @@ impl NewRevision {
             revisions: number,
             activations: old.map_or_else(Vec::new, |p| p.activations.clone()),
         };
-        out.changes.push(Change::Put(Row::Programme(programme)));
+        out.changes.push(Change::put(Row::Programme(programme)));
         let row = Revision {
             name: self.name(number),
             policy: self.policy.clone(),
@@ -130,7 +130,7 @@ impl Activate {
         row.activations.insert(place, (start, self.revision.number));
         history::check(&row, place, context)?;
         out.tell(context.now, None, EventKind::Configured(row.name.to_string().into()));
-        out.changes.push(Change::Put(Row::Programme(row.clone())));
+        out.changes.push(Change::put(Row::Programme(row.clone())));
         Ok(Reply::Row(Arc::new(Row::Programme(row))))
     }
 }
