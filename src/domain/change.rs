@@ -94,4 +94,4 @@ pub struct Record {
 }
 
 /// Rows by key.
-pub type Rows = HashMap<Key, Option<Arc<Row>>>;
+pub type Rows = HashMap<Key, Option<Arc<Row>>, foldhash::fast::RandomState>;

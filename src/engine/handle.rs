@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::working::{Working, row};
 use crate::{
     decision::{Command, Reply},
     domain::{
@@ -32,11 +33,13 @@ pub struct Answer {
     pub policy: Option<Arc<Policy>>,
 }
 
-/// Reads rows on the writer's thread, between batches: only what is durable.
+/// Reads rows on the writer's thread, between batches. What it shows is told
+/// when all of it is durable.
 pub struct View<'a> {
     /// The time of reading.
     pub now: Instant,
     pub(super) store: &'a mut dyn Store,
+    pub(super) working: &'a Working,
     pub(super) policies: &'a dyn Policies,
 }
 
@@ -54,8 +57,7 @@ fn broken(error: &StoreError) -> Refusal {
 impl View<'_> {
     /// The row under a key.
     pub fn row(&mut self, key: &Key) -> Result<Option<Arc<Row>>, Refusal> {
-        let rows = self.store.load(std::slice::from_ref(key)).map_err(|e| broken(&e))?;
-        Ok(rows.into_values().flatten().next())
+        row(self.working, key, self.store).map_err(|e| broken(&e))
     }
 
     /// Rows in a range of keys.
@@ -75,7 +77,10 @@ impl View<'_> {
 }
 
 /// Looks at the state between two batches.
-pub(super) type Reader = Box<dyn FnOnce(Result<&mut View<'_>, Refusal>) + Send>;
+pub(super) type Reader = Box<dyn FnOnce(Result<&mut View<'_>, Refusal>) -> Shown + Send>;
+
+/// Tells what was seen, once it is durable.
+pub(super) type Shown = Box<dyn FnOnce(Result<(), Refusal>) + Send>;
 
 /// What is sent to the writer.
 #[expect(clippy::large_enum_variant, reason = "nearly every job is a command")]
@@ -149,15 +154,16 @@ impl Handle {
         answered.await.unwrap_or_else(|_| Err(self.unanswered()))
     }
 
-    /// Reads on the writer's thread what is durable.
+    /// Reads on the writer's thread; answers when what was read is durable.
     pub async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&mut View<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         let (answer, answered) = oneshot::channel();
         self.send(Job::Read(Box::new(move |view| {
+            let seen = view.and_then(read);
             // Nobody may be waiting any more; that is their choice.
-            let _ = answer.send(view.and_then(read));
+            Box::new(move |durable| drop(answer.send(durable.and(seen))))
         })))?;
         answered.await.unwrap_or_else(|_| Err(self.unanswered()))
     }

@@ -8,7 +8,6 @@ use super::{
     handle::Answer,
     ids,
     timekeeper::Notice,
-    working::Working,
     writer::{Pending, Writer},
 };
 use crate::{
@@ -53,19 +52,24 @@ impl Writer {
             sequence += 1;
             judged.commit.records.push(stepped_back(sequence, now));
         }
-        let mut working = self.load(pending, now)?;
+        if self.store.is_shared() {
+            self.load(pending, now)?;
+        }
         for pending in pending.iter() {
             if jumped && pending.command.lets_money_leave() {
                 judged.answers.push(Err(clock_jump()));
                 continue;
             }
             let fresh = ids::fresh(now, sequence + 1);
+            self.working.load(&pending.command.first(), self.store.as_mut())?;
             let context = self.context(pending, now, fresh.clone());
             // A command before it in the batch may have changed what it needs.
-            let further = guarded(pending, || pending.command.second(&working.view(), &context));
-            working.load(&further.unwrap_or_default(), self.store.as_mut())?;
+            let further =
+                guarded(pending, || pending.command.second(&self.working.view(), &context));
+            self.working.load(&further.unwrap_or_default(), self.store.as_mut())?;
             let context = self.context(pending, now, fresh);
-            let judgement = guarded(pending, || pending.command.judge(&working.view(), &context));
+            let judgement =
+                guarded(pending, || pending.command.judge(&self.working.view(), &context));
             let Judgement { changes, events, answer } =
                 judgement.unwrap_or_else(|refusal| Judgement::only(Err(refusal)));
             let policy =
@@ -74,13 +78,13 @@ impl Writer {
             if changes.is_empty() && events.is_empty() {
                 continue;
             }
+            sequence += 1;
             for change in &changes {
-                working.apply(change);
+                self.working.apply(change, sequence);
                 if let Change::Put(row) = change {
                     self.policies.learn(row).map_err(StoreError::Fatal)?;
                 }
             }
-            sequence += 1;
             judged.commit.records.push(Record {
                 sequence,
                 at: now,
@@ -90,7 +94,7 @@ impl Writer {
                 events,
             });
         }
-        judged.commit.rows = working.changed();
+        judged.commit.rows = self.working.changed();
         Ok(judged)
     }
 
@@ -107,19 +111,18 @@ impl Writer {
         }
     }
 
-    /// Everything that the commands need, as far as it can be told beforehand.
-    fn load(&mut self, pending: &[Pending], now: Instant) -> Result<Working, StoreError> {
-        let mut working = Working::default();
+    /// Everything that the commands need, as far as it can be told beforehand:
+    /// in two trips, where a trip is one to somewhere else.
+    fn load(&mut self, pending: &[Pending], now: Instant) -> Result<(), StoreError> {
         let first: Vec<Key> = pending.iter().flat_map(|p| p.command.first()).collect();
-        working.load(&first, self.store.as_mut())?;
+        self.working.load(&first, self.store.as_mut())?;
         let mut second: Vec<Key> = Vec::new();
         for pending in pending {
             let context = self.context(pending, now, Id::before_all());
-            let keys = guarded(pending, || pending.command.second(&working.view(), &context));
+            let keys = guarded(pending, || pending.command.second(&self.working.view(), &context));
             second.extend(keys.unwrap_or_default());
         }
-        working.load(&second, self.store.as_mut())?;
-        Ok(working)
+        self.working.load(&second, self.store.as_mut())
     }
 
     fn context(&self, pending: &Pending, now: Instant, fresh: Id) -> Context<'_> {

@@ -1,7 +1,10 @@
-//! The rows of a batch: loaded once, changed as its commands are judged, and
-//! committed together.
+//! The rows that commands are judged over: of a store that is this engine's
+//! own from batch to batch, of one that others change too for one batch. Judging
+//! a command sees what the commands before it changed, committed or not.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
+
+use foldhash::fast::RandomState;
 
 use crate::{
     decision::Loaded,
@@ -10,14 +13,21 @@ use crate::{
         key::Key,
         row::Row,
     },
-    store::{Store, StoreError},
+    store::{Changed, Store, StoreError},
 };
 
-/// The rows of a batch.
+/// How many rows are kept from batch to batch; then those that were not used
+/// lately go.
+const MOST_KEPT: usize = 200_000;
+
+/// The rows.
 #[derive(Debug, Default)]
 pub struct Working {
     rows: Rows,
-    changed: HashSet<Key>,
+    /// By the last record that changed it.
+    changed: HashMap<Key, u64, RandomState>,
+    /// Rows of payouts and what belongs to one: rarely asked for again.
+    passing: Vec<Key>,
 }
 
 impl Working {
@@ -25,12 +35,17 @@ impl Working {
     pub fn load(&mut self, keys: &[Key], store: &mut dyn Store) -> Result<(), StoreError> {
         let mut missing: Vec<Key> =
             keys.iter().filter(|key| !self.rows.contains_key(*key)).cloned().collect();
-        // One canonical order, so that stores that lock cannot deadlock.
-        missing.sort_unstable();
-        missing.dedup();
-        if !missing.is_empty() {
-            self.rows.extend(store.load(&missing)?);
+        if missing.is_empty() {
+            return Ok(());
         }
+        if store.is_shared() {
+            // One canonical order, so that stores that lock cannot deadlock.
+            missing.sort_unstable();
+            missing.dedup();
+        }
+        let rows = store.load(&missing)?;
+        self.passing.extend(missing.iter().filter(|key| passes(key)).cloned());
+        self.rows.extend(missing.into_iter().zip(rows));
         Ok(())
     }
 
@@ -39,27 +54,70 @@ impl Working {
         Loaded::new(&self.rows)
     }
 
-    /// Applies a change.
-    pub fn apply(&mut self, change: &Change) {
+    /// Applies a change that a record makes.
+    pub fn apply(&mut self, change: &Change, sequence: u64) {
         let key = change.key();
         let delta = matches!(change, Change::Meter(_) | Change::Balance(_));
         assert!(
             !delta || self.rows.contains_key(&key),
             "changed a row that was not loaded: {key:?}"
         );
-        let before = self.rows.remove(&key).flatten();
-        self.rows.insert(key.clone(), change.apply(before));
-        self.changed.insert(key);
+        if let Some(row) = self.rows.get_mut(&key) {
+            *row = change.apply(row.take());
+        } else {
+            if passes(&key) {
+                self.passing.push(key.clone());
+            }
+            self.rows.insert(key.clone(), change.apply(None));
+        }
+        self.changed.insert(key, sequence);
     }
 
-    /// The rows that changed, as they are now, by key.
-    pub fn changed(&self) -> Vec<(Key, Option<Arc<Row>>)> {
-        let mut rows: Vec<(Key, Option<Arc<Row>>)> = self
-            .changed
-            .iter()
-            .map(|key| (key.clone(), self.rows.get(key).cloned().flatten()))
-            .collect();
-        rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        rows
+    /// The rows that changed since the last time, as they are now.
+    pub fn changed(&mut self) -> Vec<Changed> {
+        let rows = &self.rows;
+        let changed = self.changed.drain().map(|(key, sequence)| {
+            let row = rows.get(&key).cloned().flatten();
+            Changed { key, row, sequence }
+        });
+        changed.collect()
+    }
+
+    /// A batch of commands is over.
+    pub fn settle(&mut self, store: &dyn Store) {
+        self.changed.clear();
+        if store.is_shared() || self.rows.len() > MOST_KEPT {
+            self.rows.clear();
+            self.passing.clear();
+        }
+        for key in self.passing.drain(..) {
+            self.rows.remove(&key);
+        }
+    }
+}
+
+/// Whether a row is one of many of its kind that hardly anybody asks for again.
+fn passes(key: &Key) -> bool {
+    matches!(
+        key,
+        Key::Movement(..)
+            | Key::MovementNumber(..)
+            | Key::Order(_)
+            | Key::Payout(_)
+            | Key::PayoutOfOrder(..)
+            | Key::Decision(_)
+            | Key::Request(_)
+    )
+}
+
+/// The row under a key, as the commands before see it.
+pub(super) fn row(
+    working: &Working,
+    key: &Key,
+    store: &mut dyn Store,
+) -> Result<Option<Arc<Row>>, StoreError> {
+    match working.rows.get(key) {
+        Some(row) => Ok(row.clone()),
+        None => Ok(store.load(std::slice::from_ref(key))?.into_iter().next().flatten()),
     }
 }

@@ -16,6 +16,7 @@ use super::{
     due::DueIndex,
     handle::{Answer, Handle, Job, Reader, View, unavailable},
     timekeeper::{Notice, Timekeeper},
+    working::Working,
 };
 use crate::{
     decision::Command,
@@ -57,6 +58,7 @@ pub(super) struct Writer {
     pub(super) policies: Compiled,
     pub(super) time: Timekeeper,
     pub(super) due: DueIndex,
+    pub(super) working: Working,
     pub(super) options: Options,
     /// Whether a step back of the clock was seen and is not recorded yet.
     pub(super) owes_alert: bool,
@@ -88,6 +90,7 @@ pub fn start(
         policies: Compiled::new(compiler),
         time: Timekeeper::new(clock),
         due: DueIndex::default(),
+        working: Working::default(),
         options,
         owes_alert: false,
         broken,
@@ -186,30 +189,32 @@ impl Writer {
 
     fn read(&mut self, read: Reader) {
         if *self.broken.borrow() {
-            return read(Err(unavailable()));
+            return read(Err(unavailable()))(Ok(()));
         }
         match self.store.begin() {
             Ok(tip) => {
                 let (now, notice) = self.time.now(tip.at);
                 self.owes_alert |= notice == Notice::SteppedBack;
-                let mut view = View { now, store: self.store.as_mut(), policies: &self.policies };
+                let Self { store, working, policies, .. } = self;
+                let mut view = View { now, store: store.as_mut(), working, policies };
                 // A defect in showing something must not end the deciding. Readers
                 // change nothing that outlives them.
-                let shown = catch_unwind(AssertUnwindSafe(|| read(Ok(&mut view))));
-                if shown.is_err() {
-                    tracing::error!("a reader ended by a defect; its message is above");
+                match catch_unwind(AssertUnwindSafe(|| read(Ok(&mut view)))) {
+                    Ok(shown) => self.store.when_durable(Box::new(|outcome| {
+                        shown(outcome.map_err(|_| unavailable()));
+                    })),
+                    Err(_) => tracing::error!("a reader ended by a defect; its message is above"),
                 }
             }
             Err(error) => {
                 self.fail(&error);
-                read(Err(unavailable()));
+                read(Err(unavailable()))(Ok(()));
             }
         }
     }
 
     fn fail(&mut self, error: &StoreError) {
-        tracing::error!(%error, "the store failed; nothing is answered any more. Restart the service");
-        self.broken.send_replace(true);
+        fail(&self.broken, error);
     }
 
     /// Judges and commits commands, then answers them.
@@ -221,6 +226,7 @@ impl Writer {
         for _ in 0..TRIES {
             pending.truncate(asked);
             self.policies.take_back();
+            self.working.settle(self.store.as_ref());
             let judged = match self.judge(&mut pending) {
                 Ok(judged) => judged,
                 Err(StoreError::Conflict) => continue,
@@ -249,12 +255,23 @@ impl Writer {
                     self.due.note(payout, &self.policies);
                 }
             }
-            for (pending, answer) in pending.iter_mut().zip(judged.answers) {
-                if let Some(sender) = pending.answer.take() {
-                    // Nobody may be waiting any more; the record stands.
-                    let _ = sender.send(answer);
+            self.working.settle(self.store.as_ref());
+            let broken = self.broken.clone();
+            let answers = judged.answers;
+            self.store.when_durable(Box::new(move |outcome| match outcome {
+                Ok(()) => {
+                    for (pending, answer) in pending.iter_mut().zip(answers) {
+                        if let Some(sender) = pending.answer.take() {
+                            // Nobody may be waiting any more; the record stands.
+                            let _ = sender.send(answer);
+                        }
+                    }
                 }
-            }
+                Err(error) => {
+                    fail(&broken, &error);
+                    answer_all(&mut pending, &unavailable());
+                }
+            }));
             return;
         }
         self.policies.take_back();
@@ -264,8 +281,14 @@ impl Writer {
 }
 
 fn changed_payouts(commit: &Commit) -> Vec<Arc<Row>> {
-    let rows = commit.rows.iter().filter_map(|(_, row)| row.clone());
+    let rows = commit.rows.iter().filter_map(|changed| changed.row.clone());
     rows.filter(|row| matches!(row.as_ref(), Row::Payout(_))).collect()
+}
+
+fn fail(broken: &watch::Sender<bool>, error: &StoreError) {
+    if !broken.send_replace(true) {
+        tracing::error!(%error, "the store failed; nothing is answered any more. Restart the service");
+    }
 }
 
 fn answer_all(pending: &mut [Pending], refusal: &Refusal) {

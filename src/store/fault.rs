@@ -7,11 +7,11 @@ use std::{
     sync::Arc,
 };
 
-use super::{Commit, Scan, Store, StoreError, Tip};
+use super::{Changed, Commit, Done, Scan, Store, StoreError, Tip};
 use crate::domain::{
     account::BalanceChange,
     amount::Amount,
-    change::{Change, Record, Rows},
+    change::{Change, Record},
     key::Key,
     meter::MeterChange,
     name::Id,
@@ -89,36 +89,29 @@ impl<S: Store> FaultStore<S> {
 
     /// The first row that is not what the changes make of the row of now.
     fn stale(&mut self, commit: &Commit) -> Result<Option<Key>, StoreError> {
-        let given: BTreeMap<&Key, &Option<Arc<Row>>> =
-            commit.rows.iter().map(|(key, row)| (key, row)).collect();
-        let keys: Vec<Key> = given.keys().map(|key| (*key).clone()).collect();
-        let rows = self.applied(&keys, commit.records.iter().flat_map(|record| &record.changes))?;
-        let differs = |key: &&Key| given.get(*key) != rows.get(*key).as_ref();
-        Ok(keys.iter().find(differs).cloned())
+        let given: BTreeMap<&Key, &Changed> =
+            commit.rows.iter().map(|changed| (&changed.key, changed)).collect();
+        let made = self.made(commit.records.clone())?.rows;
+        let differs = |changed: &&Changed| given.get(&changed.key) != Some(changed);
+        let stale = made.iter().find(differs).map(|changed| changed.key.clone());
+        let more = given.keys().find(|key| made.iter().all(|changed| changed.key != ***key));
+        Ok(stale.or_else(|| more.map(|key| (*key).clone())))
     }
 
-    /// What changes make of the rows of now.
-    fn applied<'a>(
-        &mut self,
-        keys: &[Key],
-        changes: impl IntoIterator<Item = &'a Change>,
-    ) -> Result<Rows, StoreError> {
-        let mut rows = self.store.load(keys)?;
-        for change in changes {
-            let before = rows.remove(&change.key()).flatten();
-            rows.insert(change.key(), change.apply(before));
-        }
-        Ok(rows)
+    /// What records make of the rows of now.
+    fn made(&mut self, records: Vec<Record>) -> Result<Commit, StoreError> {
+        let mut keys: Vec<Key> =
+            records.iter().flat_map(|record| &record.changes).map(Change::key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let rows = self.store.load(&keys)?;
+        let mut before: BTreeMap<Key, Option<Arc<Row>>> = keys.into_iter().zip(rows).collect();
+        Ok(Commit::of(records, |key| before.remove(key).flatten()))
     }
 
     /// Commits a record of the other writer's own.
     fn overtake(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
         let tip = self.store.begin()?;
-        let mut keys: Vec<Key> = changes.iter().map(Change::key).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        let mut rows = self.applied(&keys, &changes)?;
-        let rows = keys.into_iter().map(|key| (key.clone(), rows.remove(&key).flatten()));
         let record = Record {
             sequence: tip.sequence + 1,
             at: tip.at,
@@ -127,7 +120,7 @@ impl<S: Store> FaultStore<S> {
             changes,
             events: Vec::new(),
         };
-        let commit = Commit { records: vec![record], rows: rows.collect() };
+        let commit = self.made(vec![record])?;
         self.store.commit(commit)
     }
 }
@@ -191,10 +184,10 @@ impl<S: Store> Store for FaultStore<S> {
         self.store.begin()
     }
 
-    fn load(&mut self, keys: &[Key]) -> Result<Rows, StoreError> {
+    fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Arc<Row>>>, StoreError> {
         self.loads += 1;
         let rows = self.store.load(keys)?;
-        if rows.len() != keys.len() || keys.iter().any(|key| !rows.contains_key(key)) {
+        if rows.len() != keys.len() {
             return Err(StoreError::Fatal("other rows came than those asked for".to_owned()));
         }
         self.loaded.extend(keys.iter().cloned());
@@ -225,6 +218,14 @@ impl<S: Store> Store for FaultStore<S> {
         };
         self.overtake(others)?;
         Err(StoreError::Conflict)
+    }
+
+    fn when_durable(&mut self, done: Done) {
+        self.store.when_durable(done);
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 
     fn scan(&mut self, scan: &Scan) -> Result<Vec<Arc<Row>>, StoreError> {

@@ -6,12 +6,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Commit, Scan, Store, StoreError, Tip};
-use crate::domain::{
-    change::{Record, Rows},
-    key::Key,
-    row::Row,
-};
+use super::{Changed, Commit, Scan, Store, StoreError, Tip};
+use crate::domain::{change::Record, key::Key, row::Row};
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -58,9 +54,9 @@ impl Store for MemoryStore {
         Ok(self.lock().tip())
     }
 
-    fn load(&mut self, keys: &[Key]) -> Result<Rows, StoreError> {
+    fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Arc<Row>>>, StoreError> {
         let inner = self.lock();
-        Ok(keys.iter().map(|key| (key.clone(), inner.rows.get(key).cloned())).collect())
+        Ok(keys.iter().map(|key| inner.rows.get(key).cloned()).collect())
     }
 
     fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
@@ -73,13 +69,18 @@ impl Store for MemoryStore {
             }
         }
         inner.records.extend(commit.records.into_iter().map(Arc::new));
-        for (key, row) in commit.rows {
+        for Changed { key, row, .. } in commit.rows {
             match row {
                 Some(row) => inner.rows.insert(key, row),
                 None => inner.rows.remove(&key),
             };
         }
         Ok(())
+    }
+
+    /// Clones have the same rows.
+    fn is_shared(&self) -> bool {
+        true
     }
 
     fn scan(&mut self, scan: &Scan) -> Result<Vec<Arc<Row>>, StoreError> {

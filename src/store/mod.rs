@@ -8,16 +8,11 @@
 //! `commit` is atomic and durable when it returns, or nothing happened. The
 //! same suite (`tests/store`) runs against every store.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use thiserror::Error;
 
-use crate::domain::{
-    change::{Record, Rows},
-    instant::Instant,
-    key::Key,
-    row::Row,
-};
+use crate::domain::{change::Record, instant::Instant, key::Key, row::Row};
 
 pub mod fault;
 pub mod memory;
@@ -40,9 +35,45 @@ pub enum StoreError {
 pub struct Commit {
     /// What the journal keeps, in sequence.
     pub records: Vec<Record>,
-    /// The rows that the records changed, as they are after them.
-    pub rows: Vec<(Key, Option<Arc<Row>>)>,
+    /// The rows that the records changed, as they are after them, each once.
+    pub rows: Vec<Changed>,
 }
+
+/// A row that records changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Changed {
+    /// Its key.
+    pub key: Key,
+    /// As it is now. `None`: it is gone.
+    pub row: Option<Arc<Row>>,
+    /// The last record that changed it.
+    pub sequence: u64,
+}
+
+impl Commit {
+    /// Records with the rows that they make of others. `before` gives a row as
+    /// it was.
+    pub fn of(records: Vec<Record>, mut before: impl FnMut(&Key) -> Option<Arc<Row>>) -> Self {
+        let mut rows: BTreeMap<Key, Changed> = BTreeMap::new();
+        for record in &records {
+            for change in &record.changes {
+                let key = change.key();
+                let changed = rows.entry(key.clone()).or_insert_with(|| Changed {
+                    row: before(&key),
+                    key,
+                    sequence: record.sequence,
+                });
+                changed.row = change.apply(changed.row.take());
+                changed.sequence = record.sequence;
+            }
+        }
+        Self { records, rows: rows.into_values().collect() }
+    }
+}
+
+/// Told when everything that was committed before is durable, or that it will
+/// never be.
+pub type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 /// Which rows to list: keys from `from` (inclusive) to `to` (exclusive).
 #[derive(Clone, Debug)]
@@ -77,12 +108,23 @@ pub trait Store: Send {
     /// not committed before is forgotten.
     fn begin(&mut self) -> Result<Tip, StoreError>;
 
-    /// The rows under these keys. A key without a row comes back as `None`;
-    /// no other keys come back.
-    fn load(&mut self, keys: &[Key]) -> Result<Rows, StoreError>;
+    /// The rows under these keys, in their order. `None`: there is none.
+    fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Arc<Row>>>, StoreError>;
 
-    /// Makes records durable and their rows current, all or nothing.
+    /// Takes records and makes their rows current, all or nothing. They may
+    /// become durable later, in the order of the commits: whoever tells others
+    /// of them waits for [`Store::when_durable`].
     fn commit(&mut self, commit: Commit) -> Result<(), StoreError>;
+
+    /// Calls back when all that was committed so far is durable, or the store
+    /// failed before it was; from any thread, or before this returns.
+    fn when_durable(&mut self, done: Done) {
+        done(Ok(()));
+    }
+
+    /// Whether somebody else may change rows: what was loaded is then current
+    /// only until the commit, which may conflict.
+    fn is_shared(&self) -> bool;
 
     /// Rows in a range of keys, in order.
     fn scan(&mut self, scan: &Scan) -> Result<Vec<Arc<Row>>, StoreError>;

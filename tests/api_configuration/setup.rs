@@ -26,7 +26,7 @@ use bursar::{
             shop_service_server::ShopService,
         },
     },
-    store::{Commit, Store, memory::MemoryStore},
+    store::{Changed, Commit, Store, memory::MemoryStore},
 };
 use prost_types::FieldMask;
 use tonic::{Code, Request, Response, Status};
@@ -134,7 +134,8 @@ pub fn installed(used: &str) -> MemoryStore {
         Row::Meter(meter, Meter::Fixed(Tally { used, held, ..Tally::default() })),
     ];
     let mut store = MemoryStore::new();
-    let rows = rows.into_iter().map(|row| (row.key(), Some(Arc::new(row)))).collect();
+    let changed = |row: Row| Changed { key: row.key(), row: Some(Arc::new(row)), sequence: 0 };
+    let rows = rows.into_iter().map(changed).collect();
     store.commit(Commit { records: Vec::new(), rows }).expect("memory commits");
     store
 }

@@ -90,7 +90,7 @@ impl World {
             fresh: id(&format!("d{}", self.decided)),
             remember: Duration::from_secs(30 * 24 * 3600),
         };
-        let mut rows = self.load(command.first(), Rows::new());
+        let mut rows = self.load(command.first(), Rows::default());
         let second = command.second(&Loaded::new(&rows), &context);
         rows = self.load(second, rows);
         let judgement = command.judge(&Loaded::new(&rows), &context);

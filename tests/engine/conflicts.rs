@@ -14,7 +14,7 @@ use bursar::{
     },
     domain::{
         amount::Amount,
-        change::{Change, Record, Rows},
+        change::{Change, Record},
         key::Key,
         row::Row,
     },
@@ -79,12 +79,16 @@ impl Store for Shared {
         self.with(Store::begin)
     }
 
-    fn load(&mut self, keys: &[Key]) -> Result<Rows, StoreError> {
+    fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Arc<Row>>>, StoreError> {
         self.with(|store| store.load(keys))
     }
 
     fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
         self.with(|store| store.commit(commit))
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 
     fn scan(&mut self, scan: &Scan) -> Result<Vec<Arc<Row>>, StoreError> {

@@ -189,7 +189,8 @@ fn long_keys_and_long_rows_make_no_blobs() {
             let name = format!("{long}{:08}", n * 31 + batch);
             vec![Change::put(order(&name, &"c".repeat(n * 90 % 5800)))]
         };
-        store.commit(writer.commit((0..40).map(changes).collect())).expect("a commit");
+        crate::make::settle(&mut store, writer.commit((0..40).map(changes).collect()))
+            .expect("a commit");
     }
     writer.put(&mut store, (0..40).map(|n| revision(n, 5000 + 100 * n as usize)).collect());
     store.tidy().expect("tidy");

@@ -323,7 +323,7 @@ fn every_row_and_event_reads_back_as_it_was() {
         record.events = events();
     }
     let records: Vec<Record> = commit.records.clone();
-    store.commit(commit).expect("a commit");
+    crate::make::settle(&mut store, commit).expect("a commit");
     let kinds: std::collections::BTreeSet<_> = writer
         .rows
         .values()

@@ -20,7 +20,7 @@ use bursar::{
         shop::{Shop, Stamp},
         who::{Author, RoleSet},
     },
-    store::{Commit, Scan, Store, StoreError},
+    store::{Changed, Commit, Scan, Store, StoreError},
 };
 
 pub fn id(text: &str) -> Id {
@@ -192,19 +192,10 @@ pub struct Writer {
 impl Writer {
     /// A commit of one record per list of changes.
     pub fn commit(&mut self, records: Vec<Vec<Change>>) -> Commit {
-        let mut commit = Commit::default();
-        let mut keys = Vec::new();
+        let mut made = Vec::new();
         for changes in records {
             self.sequence += 1;
-            for change in &changes {
-                let key = change.key();
-                match change.apply(self.rows.remove(&key)) {
-                    Some(row) => self.rows.insert(key.clone(), row),
-                    None => None,
-                };
-                keys.push(key);
-            }
-            commit.records.push(Record {
+            made.push(Record {
                 sequence: self.sequence,
                 at: at(i64::try_from(self.sequence).expect("small")),
                 author: Author { caller: "t".into(), actor: None },
@@ -213,13 +204,20 @@ impl Writer {
                 events: Vec::new(),
             });
         }
-        commit.rows = keys.into_iter().map(|k| (k.clone(), self.rows.get(&k).cloned())).collect();
+        let commit = Commit::of(made, |key| self.rows.get(key).cloned());
+        for Changed { key, row, .. } in &commit.rows {
+            match row {
+                Some(row) => self.rows.insert(key.clone(), row.clone()),
+                None => self.rows.remove(key),
+            };
+        }
         commit
     }
 
     /// Takes over what others committed in between.
     pub fn catch_up(&mut self, store: &mut impl Store) {
         store.begin().expect("a tip");
+        durable(store).expect("durable");
         for record in store.records(self.sequence, usize::MAX).expect("records") {
             self.sequence = record.sequence;
             for change in &record.changes {
@@ -232,28 +230,42 @@ impl Writer {
     /// Commits one record with these rows.
     pub fn put(&mut self, store: &mut impl Store, rows: Vec<Row>) {
         let changes = rows.into_iter().map(Change::put).collect();
-        store.commit(self.commit(vec![changes])).expect("a commit");
+        settle(store, self.commit(vec![changes])).expect("a commit");
     }
 
     /// Commits one record with this change.
     pub fn change(&mut self, store: &mut impl Store, change: Change) {
-        store.commit(self.commit(vec![vec![change]])).expect("a commit");
+        settle(store, self.commit(vec![vec![change]])).expect("a commit");
     }
 
     /// That a store has exactly these rows and records, however it is asked.
     pub fn agrees(&self, store: &mut impl Store) {
         let tip = store.begin().expect("a tip");
+        durable(store).expect("durable");
         assert_eq!(tip.sequence, self.sequence);
         let listed = store.scan(&everything()).expect("a listing");
         assert_eq!(listed, self.rows.values().cloned().collect::<Vec<_>>());
         let keys: Vec<Key> = self.rows.keys().cloned().collect();
         let loaded = store.load(&keys).expect("rows");
-        for (key, row) in &self.rows {
-            assert_eq!(loaded.get(key), Some(&Some(row.clone())), "{key:?}");
+        for ((key, row), loaded) in self.rows.iter().zip(loaded) {
+            assert_eq!(loaded, Some(row.clone()), "{key:?}");
         }
         let records = store.records(0, usize::MAX).expect("records");
         assert!(records.iter().map(|r| r.sequence).eq(1..=self.sequence));
     }
+}
+
+/// Commits, and waits until it is durable.
+pub fn settle(store: &mut impl Store, commit: Commit) -> Result<(), StoreError> {
+    store.commit(commit)?;
+    durable(store)
+}
+
+/// Waits until all that was committed is durable.
+pub fn durable(store: &mut impl Store) -> Result<(), StoreError> {
+    let (told, done) = std::sync::mpsc::channel();
+    store.when_durable(Box::new(move |outcome| told.send(outcome).expect("the test waits")));
+    done.recv().expect("an outcome")
 }
 
 /// Every key.

@@ -38,7 +38,7 @@ fn the_other_process() {
     let mut out = std::io::stdout();
     loop {
         let commit = writer.commit(changes(writer.sequence));
-        store.commit(commit).expect("a commit");
+        crate::make::settle(&mut store, commit).expect("a commit");
         writeln!(out, "committed {}", writer.sequence).expect("a line");
         out.flush().expect("a line");
     }

@@ -73,7 +73,7 @@ proptest! {
                 Step::Commit(records) => {
                     let commit = writer.clone().commit(records.clone());
                     reference.commit(commit).expect("a commit");
-                    store.commit(writer.commit(records)).expect("a commit");
+                    crate::make::settle(&mut store, writer.commit(records)).expect("a commit");
                 }
                 Step::Tidy => store.tidy().expect("tidy"),
                 Step::Reopen => {

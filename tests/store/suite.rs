@@ -60,9 +60,9 @@ macro_rules! store_suite {
 store_suite!(memory => Memory, sled => Sled);
 
 fn load_one(store: &mut impl Store, key: Key) -> Option<Row> {
-    let mut rows = store.load(std::slice::from_ref(&key)).expect("rows");
+    let rows = store.load(&[key]).expect("rows");
     assert_eq!(rows.len(), 1, "only what was asked for");
-    rows.remove(&key).expect("the key").map(|row| (*row).clone())
+    rows.into_iter().next().flatten().map(|row| (*row).clone())
 }
 
 fn a_row_reads_back_as_it_was_put<P: Place>() {
@@ -151,7 +151,7 @@ fn commit_is_all_or_nothing<P: Place>() {
         vec![credit("1")],
     ]);
     bad.records[1].sequence += 1;
-    assert!(matches!(store.commit(bad), Err(StoreError::Conflict)));
+    assert!(matches!(make::settle(&mut store, bad), Err(StoreError::Conflict)));
     writer.agrees(&mut store);
     drop(store);
     writer.agrees(&mut place.open());
@@ -162,7 +162,7 @@ fn a_wrong_sequence_conflicts_and_writes_nothing<P: Place>() {
     let (mut store, mut writer) = (place.open(), Writer::default());
     writer.put(&mut store, vec![order("a", "c")]);
     let stale = Writer::default().commit(vec![vec![Change::put(order("b", "c"))]]);
-    assert!(matches!(store.commit(stale), Err(StoreError::Conflict)));
+    assert!(matches!(make::settle(&mut store, stale), Err(StoreError::Conflict)));
     writer.put(&mut store, vec![order("c", "c")]);
     writer.agrees(&mut store);
 }
@@ -170,7 +170,7 @@ fn a_wrong_sequence_conflicts_and_writes_nothing<P: Place>() {
 fn an_empty_commit_is_nothing<P: Place>() {
     let place = P::new();
     let mut store = place.open();
-    store.commit(Commit::default()).expect("nothing");
+    make::settle(&mut store, Commit::default()).expect("nothing");
     Writer::default().agrees(&mut store);
 }
 
@@ -182,7 +182,7 @@ fn records_come_back_in_order_without_gaps<P: Place>() {
         let changes = |n: usize| vec![Change::put(order(&format!("o{n}"), "c"))];
         let commit = writer.commit((0..size).map(changes).collect());
         written.extend(commit.records.clone());
-        store.commit(commit).expect("a commit");
+        make::settle(&mut store, commit).expect("a commit");
     }
     let read = store.records(0, usize::MAX).expect("records");
     assert!(read.iter().map(|record| &**record).eq(written.iter()));
@@ -198,8 +198,8 @@ fn records_are_bounded_and_start_anywhere<P: Place>() {
         };
         writer.commit(sizes.iter().enumerate().map(changes).collect())
     };
-    store.commit(commit(&sizes, &mut writer)).expect("a commit");
-    store.commit(commit(&sizes[4..], &mut writer)).expect("a commit");
+    make::settle(&mut store, commit(&sizes, &mut writer)).expect("a commit");
+    make::settle(&mut store, commit(&sizes[4..], &mut writer)).expect("a commit");
     for after in 0..writer.sequence + 2 {
         for limit in [0, 1, 2, 100] {
             let read = store.records(after, limit).expect("records");
@@ -384,7 +384,7 @@ fn many_rows_make_many_blocks<P: Place>() {
             let name = format!("o{:04}", (n * 37 + batch) % 1000);
             vec![Change::put(order(&name, "caller")), Change::put(request(&name))]
         };
-        store.commit(writer.commit((0..60).map(rows).collect())).expect("a commit");
+        make::settle(&mut store, writer.commit((0..60).map(rows).collect())).expect("a commit");
     }
     store.tidy().expect("tidy");
     writer.agrees(&mut store);
@@ -424,7 +424,7 @@ fn the_fault_store_lets_others_get_in_between<P: Place>() {
         writer.catch_up(store);
         store.load(&[credit("5").key()]).expect("rows");
         let mut attempt = writer.clone();
-        let result = store.commit(attempt.commit(vec![changes]));
+        let result = make::settle(store, attempt.commit(vec![changes]));
         if result.is_ok() {
             writer = attempt;
         }
@@ -463,7 +463,7 @@ fn the_fault_store_finds_out_who_does_not_look<P: Place>() {
         if stale {
             attempt.rows.clear();
         }
-        let result = store.commit(attempt.commit(vec![vec![credit("5")]]));
+        let result = make::settle(store, attempt.commit(vec![vec![credit("5")]]));
         if result.is_ok() {
             writer = attempt;
         }

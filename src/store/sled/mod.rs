@@ -9,8 +9,9 @@
 //!   `parts` (pieces of what is too large for a block) and `head` (the
 //!   checkpoint).
 //!
-//! Commit: a frame of records is written and synced; then it is done. Rows
-//! follow in memory and reach sled with the next checkpoint, which is a matter
+//! Commit: rows change in memory, and a thread of its own writes and syncs a
+//! frame of records while the next batch is judged. Replies wait for that. Rows
+//! reach sled with the next checkpoint, which is a matter
 //! of memory and restart time only: the journal alone makes all rows, and does
 //! so whenever those at rest are not exactly what the last checkpoint left.
 //!
@@ -23,20 +24,16 @@
 //! back to the same older state; a journal rewritten with a chain of its own
 //! together with the fence and the head.
 
-use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
+use std::{collections::VecDeque, path::Path, sync::Arc, time::Duration};
 
 use self::{
     hot::Slot,
+    pipeline::Log,
     recover::Opened,
-    sort_key::SortKey,
-    sync::{Disk, RealDisk, Stage},
+    sync::{Disk, RealDisk},
 };
-use super::{Commit, Scan, Store, StoreError, Tip};
-use crate::domain::{
-    change::{Record, Rows},
-    key::Key,
-    row::Row,
-};
+use super::{Changed, Commit, Done, Scan, Store, StoreError, Tip};
+use crate::domain::{change::Record, key::Key, row::Row};
 
 mod block;
 mod blocks;
@@ -50,6 +47,7 @@ mod hot;
 mod journal;
 mod lock;
 mod parts;
+mod pipeline;
 mod recover;
 mod rows;
 mod sort_key;
@@ -107,10 +105,12 @@ impl Default for Options {
 pub struct SledStore {
     inner: Opened,
     options: Options,
-    /// Journal since the last checkpoint: records, and bytes of this process.
-    since: (u64, usize),
-    /// Why nothing is answered any more.
-    broken: Option<String>,
+    /// Records since the last checkpoint.
+    since: u64,
+    /// Where the journal will end.
+    tip: Tip,
+    /// Commits that may still be on their way to the disk.
+    recent: VecDeque<Arc<Vec<Record>>>,
 }
 
 impl SledStore {
@@ -118,8 +118,8 @@ impl SledStore {
     pub fn open(dir: &Path, options: Options) -> Result<Self, Damage> {
         let inner = recover::open(dir, &options)?;
         // What was replayed is not in a checkpoint either.
-        let since = (inner.start.replayed, 0);
-        Ok(Self { inner, options, since, broken: None })
+        let (since, tip) = (inner.start.replayed, inner.tip);
+        Ok(Self { inner, options, since, tip, recent: VecDeque::new() })
     }
 
     /// What start-up found and did.
@@ -132,61 +132,59 @@ impl SledStore {
         &mut self,
         act: impl FnOnce(&mut Self) -> Result<T, Damage>,
     ) -> Result<T, StoreError> {
-        if let Some(why) = &self.broken {
-            return Err(StoreError::Fatal(why.clone()));
+        if let Some(why) = self.inner.pipeline.broken() {
+            return Err(StoreError::Fatal(why));
         }
         act(self).map_err(|damage| {
             let why = damage.to_string();
-            tracing::error!(%why, "the store is not used any more");
-            self.broken = Some(why.clone());
+            self.inner.pipeline.break_off(&why);
             StoreError::Fatal(why)
         })
     }
 
-    fn write(&mut self, commit: &Commit, rows: Vec<(SortKey, Slot)>) -> Result<(), Damage> {
-        let Opened { journal, fence, tip, rest, .. } = &mut self.inner;
-        let disk = &*self.options.disk;
-        let appended = journal.append(&commit.records)?;
-        journal.sync(Stage::Journal, disk)?;
-        journal.accept(&appended);
-        for (key, slot) in rows {
-            rest.rows.hot.change(key, slot);
+    fn take(&mut self, commit: Commit) -> Result<(), Damage> {
+        let Commit { records, rows } = commit;
+        for Changed { key, row, sequence } in rows {
+            self.inner.rest.rows.hot.change(encode_key(&key).into(), Slot { row, sequence });
         }
-        if let Some(record) = commit.records.last() {
-            *tip = Tip { sequence: record.sequence, at: record.at };
+        if let Some(record) = records.last() {
+            self.tip = Tip { sequence: record.sequence, at: record.at };
         }
-        fence.follow(journal.end(), disk)?;
-        self.since.0 += commit.records.len() as u64;
-        self.since.1 += appended.bytes;
-        let Options { checkpoint_records, checkpoint_bytes, .. } = self.options;
-        if self.since.0 >= checkpoint_records || self.since.1 >= checkpoint_bytes {
+        self.since += records.len() as u64;
+        let records = Arc::new(records);
+        self.recent.push_back(records.clone());
+        self.inner.pipeline.commit(records);
+        let durable = self.inner.pipeline.durable();
+        while self.recent.front().is_some_and(|records| ends_by(records, durable)) {
+            self.recent.pop_front();
+        }
+        if self.since >= self.options.checkpoint_records {
             self.checkpoint()?;
         }
         Ok(())
     }
 
     fn checkpoint(&mut self) -> Result<(), Damage> {
-        self.inner.checkpoint(&self.options)?;
-        self.since = (0, 0);
+        // Rows at rest must not be ahead of the journal.
+        self.inner.pipeline.wait().map_err(|error| Damage::Defect(error.to_string()))?;
+        self.inner.checkpoint(self.tip, &self.options)?;
+        self.since = 0;
         Ok(())
     }
 }
 
+/// Whether records are durable.
+fn ends_by(records: &[Record], durable: u64) -> bool {
+    records.last().is_none_or(|last| last.sequence <= durable)
+}
+
 impl Store for SledStore {
-    /// Also moves the fence if it was left behind, so that it follows while
-    /// nothing is committed, as long as somebody asks now and then.
     fn begin(&mut self) -> Result<Tip, StoreError> {
-        self.guard(|store| {
-            let Opened { journal, fence, tip, .. } = &mut store.inner;
-            fence.follow(journal.end(), &*store.options.disk)?;
-            Ok(*tip)
-        })
+        self.guard(|store| Ok(store.tip))
     }
 
-    fn load(&mut self, keys: &[Key]) -> Result<Rows, StoreError> {
-        self.guard(|store| {
-            keys.iter().map(|key| Ok((key.clone(), store.inner.rest.rows.get(key)?))).collect()
-        })
+    fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Arc<Row>>>, StoreError> {
+        self.guard(|store| keys.iter().map(|key| store.inner.rest.rows.get(key)).collect())
     }
 
     fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
@@ -196,11 +194,19 @@ impl Store for SledStore {
                 return Err(StoreError::Conflict);
             }
         }
-        let rows = with_sequences(&commit).map_err(StoreError::from)?;
         if commit.records.is_empty() {
             return Ok(());
         }
-        self.guard(|store| store.write(&commit, rows))
+        self.guard(|store| store.take(commit))
+    }
+
+    fn when_durable(&mut self, done: Done) {
+        self.inner.pipeline.tell(done);
+    }
+
+    /// The directory is locked.
+    fn is_shared(&self) -> bool {
+        false
     }
 
     fn scan(&mut self, scan: &Scan) -> Result<Vec<Arc<Row>>, StoreError> {
@@ -212,7 +218,17 @@ impl Store for SledStore {
     }
 
     fn records(&mut self, after: u64, limit: usize) -> Result<Vec<Arc<Record>>, StoreError> {
-        self.guard(|store| store.inner.journal.records(after).take(limit).collect())
+        self.guard(|store| {
+            let log = store.inner.pipeline.log();
+            let durable = log.journal.end().sequence;
+            let mut records: Vec<Arc<Record>> =
+                log.journal.records(after).take(limit).collect::<Result<_, _>>()?;
+            drop(log);
+            let recent = store.recent.iter().flat_map(|records| &**records);
+            let recent = recent.filter(|record| record.sequence > durable.max(after));
+            records.extend(recent.take(limit - records.len()).cloned().map(Arc::new));
+            Ok(records)
+        })
     }
 
     fn open_payouts(&mut self) -> Result<Vec<Arc<Row>>, StoreError> {
@@ -222,47 +238,13 @@ impl Store for SledStore {
     /// Moves the fence to the end, and writes a checkpoint if enough was
     /// committed since the last.
     fn tidy(&mut self) -> Result<(), StoreError> {
+        self.inner.pipeline.wait()?;
         self.guard(|store| {
-            let end = store.inner.journal.end();
-            store.inner.fence.write(end, &*store.options.disk)?;
-            let enough = store.since.0 >= store.options.tidy_records;
-            if enough { store.checkpoint() } else { Ok(()) }
+            let enough = store.since >= store.options.tidy_records;
+            let Log { journal, fence } = &mut *store.inner.pipeline.log();
+            fence.write(journal.end(), &*store.options.disk)?;
+            Ok(enough)
         })
+        .and_then(|enough| if enough { self.guard(Self::checkpoint) } else { Ok(()) })
     }
-}
-
-impl Drop for SledStore {
-    fn drop(&mut self) {
-        // After an error the fence must stay where it was known to be right.
-        if self.broken.is_none() {
-            let end = self.inner.journal.end();
-            if let Err(why) = self.inner.fence.write(end, &*self.options.disk) {
-                tracing::error!(%why, "the fence is behind the journal");
-            }
-        }
-    }
-}
-
-/// The rows of a commit with the records that changed them last. Rows and
-/// changes have to name the same keys, or a restart would bring back others
-/// than were answered from.
-fn with_sequences(commit: &Commit) -> Result<Vec<(SortKey, Slot)>, Damage> {
-    let mut sequences: HashMap<Key, u64> = HashMap::new();
-    for record in &commit.records {
-        for change in &record.changes {
-            sequences.insert(change.key(), record.sequence);
-        }
-    }
-    let rows: HashMap<&Key, &Option<Arc<Row>>> =
-        commit.rows.iter().map(|(key, row)| (key, row)).collect();
-    if let Some(key) = sequences.keys().find(|key| !rows.contains_key(key)) {
-        return Err(Damage::Defect(format!("{key:?} was changed and has no row")));
-    }
-    let place = |(key, row): (&Key, &Option<Arc<Row>>)| {
-        let sequence = sequences.get(key).copied();
-        let sequence = sequence
-            .ok_or_else(|| Damage::Defect(format!("{key:?} has a row and was not changed")))?;
-        Ok((encode_key(key).into(), Slot { row: row.clone(), sequence }))
-    };
-    rows.into_iter().map(place).collect()
 }

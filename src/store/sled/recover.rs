@@ -20,6 +20,7 @@ use super::{
     fence::Fence,
     journal::{Checked, End, Journal},
     lock::Lock,
+    pipeline::{Log, Pipeline},
 };
 use crate::{domain::instant::Instant, store::Tip};
 
@@ -42,10 +43,9 @@ pub struct Start {
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) rest: AtRest,
-    pub(super) journal: Journal,
     pub(super) tip: Tip,
     pub(super) start: Start,
-    pub(super) fence: Fence,
+    pub(super) pipeline: Pipeline,
     #[expect(dead_code, reason = "held, not read")]
     pub(super) lock: Lock,
 }
@@ -108,21 +108,32 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
     };
     let start = Start { sequence: end.sequence, torn_bytes: checked.torn, rebuilt, replayed: 0 };
     let tip = rest.tip();
-    let mut opened = Opened { rest, journal, tip, start, fence, lock };
-    opened.replay(options)?;
-    opened.fence.write(end, &*options.disk)?;
+    let mut log = Log { journal, fence };
+    let mut replay = Replay { rest, tip, start };
+    replay.run(&log.journal, options)?;
+    log.fence.write(end, &*options.disk)?;
+    let Replay { rest, tip, start } = replay;
+    let pipeline = Pipeline::start(log, options.disk.clone(), options.fence_every)?;
+    let mut opened = Opened { rest, tip, start, pipeline, lock };
     if rebuilt {
-        opened.checkpoint(options)?;
+        opened.checkpoint(tip, options)?;
     }
     report(dir, opened.start);
     Ok(opened)
 }
 
-impl Opened {
+/// Rows on their way to where the journal ends.
+struct Replay {
+    rest: AtRest,
+    tip: Tip,
+    start: Start,
+}
+
+impl Replay {
     /// Applies the records after the checkpoint. Rows are put away on the way,
     /// so that a long tail does not have to fit into memory.
-    fn replay(&mut self, options: &Options) -> Result<(), Damage> {
-        let Self { rest, journal, tip, start, .. } = self;
+    fn run(&mut self, journal: &Journal, options: &Options) -> Result<(), Damage> {
+        let Self { rest, tip, start } = self;
         let mut since = 0;
         for record in journal.records(rest.head.end.sequence) {
             let record = record?;
@@ -137,15 +148,18 @@ impl Opened {
         }
         Ok(())
     }
+}
 
-    /// Writes a checkpoint of everything.
-    pub(super) fn checkpoint(&mut self, options: &Options) -> Result<(), Damage> {
-        let end = self.journal.end();
+impl Opened {
+    /// Writes a checkpoint of rows that are where the journal ends.
+    pub(super) fn checkpoint(&mut self, tip: Tip, options: &Options) -> Result<(), Damage> {
+        let Log { journal, fence } = &mut *self.pipeline.log();
+        let end = journal.end();
         if end == self.rest.head.end {
             return Ok(());
         }
-        self.fence.write(end, &*options.disk)?;
-        self.rest.checkpoint(end, self.tip.at, &*options.disk)
+        fence.write(end, &*options.disk)?;
+        self.rest.checkpoint(end, tip.at, &*options.disk)
     }
 }
 

@@ -71,7 +71,7 @@ fn walk(
     end: &mut End,
     witnesses: &[Witness],
 ) -> Result<Stop, Damage> {
-    let file = segment.file.try_clone().map_err(Damage::io(&segment.path))?;
+    let file = segment.file.clone();
     let mut reader = Reader::new(&file).map_err(Damage::io(&segment.path))?;
     segment.filled = FRAMES;
     loop {

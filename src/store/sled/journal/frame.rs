@@ -20,7 +20,13 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::store::sled::{codec::Fields, damage::Damage};
+use crate::{
+    domain::change::Record,
+    store::sled::{
+        codec::{Fields, encode},
+        damage::Damage,
+    },
+};
 
 /// Begins a frame, and names its format.
 const MAGIC: [u8; 4] = *b"bJF1";
@@ -136,26 +142,28 @@ pub(super) fn find_magic(bytes: &[u8]) -> Option<usize> {
 
 /// A frame on its way to the disk.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(in crate::store::sled) struct Draft {
     bytes: Vec<u8>,
     records: Option<(u64, u64)>,
 }
 
 impl Draft {
-    /// Nothing yet.
-    pub(super) fn new() -> Self {
-        Self { bytes: vec![0; HEADER], records: None }
+    /// Of these records.
+    pub(in crate::store::sled) fn of<'a>(
+        records: impl IntoIterator<Item = &'a Record>,
+    ) -> Result<Self, Damage> {
+        let mut draft = Self { bytes: vec![0; HEADER], records: None };
+        for record in records {
+            draft.push(record)?;
+        }
+        Ok(draft)
     }
 
-    /// Adds a record, which `write` appends.
-    pub(super) fn push(
-        &mut self,
-        sequence: u64,
-        write: impl FnOnce(&mut Vec<u8>) -> Result<(), Damage>,
-    ) -> Result<(), Damage> {
+    fn push(&mut self, record: &Record) -> Result<(), Damage> {
+        let sequence = record.sequence;
         let start = self.bytes.len();
         self.bytes.extend([0; 4]);
-        write(&mut self.bytes)?;
+        encode(&mut self.bytes, record)?;
         let length = u32::try_from(self.bytes.len() - start - 4).map_err(|_| too_long(sequence))?;
         if let Some(slot) = self.bytes.get_mut(start..start + 4) {
             slot.copy_from_slice(&length.to_be_bytes());

@@ -6,7 +6,7 @@
 //! written took the whole log (docs/decisions/0013).
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -18,20 +18,13 @@ mod records;
 mod segment;
 
 pub use self::frame::{End, Hash};
+use self::segment::{Head, Segment};
 pub(super) use self::{
     check::{Checked, Witness},
+    frame::Draft,
     records::Records,
 };
-use self::{
-    frame::Draft,
-    segment::{Head, Segment},
-};
-use super::{
-    codec::encode,
-    damage::Damage,
-    database::sync_all,
-    sync::{Disk, Stage},
-};
+use super::{damage::Damage, database::sync_all, sync::Disk};
 use crate::domain::change::Record;
 
 /// The journal.
@@ -52,6 +45,13 @@ pub(super) struct Appended {
     first: u64,
     /// How many bytes it took.
     pub(super) bytes: usize,
+}
+
+/// An open file of the journal.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) path: PathBuf,
+    pub(super) file: Arc<File>,
 }
 
 impl Journal {
@@ -150,11 +150,7 @@ impl Journal {
     }
 
     /// Writes records behind the end, which stays where it is until `accept`.
-    pub(super) fn append(&mut self, records: &[Record]) -> Result<Appended, Damage> {
-        let mut draft = Draft::new();
-        for record in records {
-            draft.push(record.sequence, |out| encode(out, record))?;
-        }
+    pub(super) fn append(&mut self, draft: Draft) -> Result<Appended, Damage> {
         let before = self.end;
         let whole = self.segment_bytes;
         let segment = self.segment()?;
@@ -175,10 +171,12 @@ impl Journal {
             .ok_or_else(|| Damage::Defect("a journal without a file".to_owned()))
     }
 
-    /// Makes durable what was written.
-    pub(super) fn sync(&self, stage: Stage, disk: &dyn Disk) -> Result<(), Damage> {
-        let Some(last) = self.segments.last() else { return Ok(()) };
-        disk.sync(stage, &last.file).map_err(Damage::io(&last.path))
+    /// The file that was written to last.
+    pub(super) fn file(&self) -> Result<Opened, Damage> {
+        let last = self.segments.last();
+        let last = last.ok_or_else(|| Damage::Defect("a journal without a file".to_owned()))?;
+        let file = last.file.clone();
+        Ok(Opened { path: last.path.clone(), file })
     }
 
     /// What was appended is durable now.

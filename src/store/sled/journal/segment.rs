@@ -7,6 +7,7 @@ use std::{
     io,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{
@@ -79,7 +80,7 @@ impl Head {
 #[derive(Debug)]
 pub(super) struct Segment {
     pub(super) path: PathBuf,
-    pub(super) file: File,
+    pub(super) file: Arc<File>,
     pub(super) head: Head,
     /// Up to where it is full.
     pub(super) filled: u64,
@@ -119,6 +120,7 @@ impl Segment {
             })
             .map_err(Damage::io(&path))?;
         sync_all(dir)?;
+        let file = Arc::new(file);
         Ok(Self { path, file, head, filled: FRAMES, room: FRAMES, marks: Vec::new() })
     }
 
@@ -133,7 +135,7 @@ impl Segment {
         match Head::parse(head) {
             Some(head) => Ok(Some(Self {
                 path: path.to_owned(),
-                file,
+                file: Arc::new(file),
                 head,
                 filled: FRAMES,
                 room: length,
