@@ -11,17 +11,18 @@ use super::{
     life,
     loaded::Loaded,
     out::{Judgement, Out},
-    reading,
     replay::{self, Seen},
     reply::Reply,
     spec::{Prepared, Spec},
 };
 use crate::domain::{
     change::Change,
+    condition::Predicate,
     decision::{Answer, DECISION_VERSION, Decision, Inputs, Verdict},
     event::EventKind,
     key::Key,
     limit::{Counting, Counts, Quantity},
+    meter::MeterKey,
     order::Order,
     payout::{CountsWhile, Drawn, Holding, Payout, State},
     policy::Policy,
@@ -100,10 +101,9 @@ impl Authorize {
     }
 
     fn decide(&self, prepared: Prepared, context: &Context<'_>) -> Judgement {
-        let Prepared { policy, revision, inputs, order } = prepared;
+        let Prepared { policy, revision, inputs, verdict, meters, order } = prepared;
         let spec = &self.spec;
         let wanted = Wanted { passes: false, largest: false };
-        let verdict = judge::judge(&policy, &inputs, wanted);
         let inputs = judge::needed(&policy, inputs, &verdict, wanted);
         let held = verdict.answer != Answer::Deny;
         let expire_time = policy.execute_within.filter(|_| held).map(|w| context.now.plus(w));
@@ -137,7 +137,7 @@ impl Authorize {
             replay::remember(&self.identity, Answered::Decision(id.clone()), context.now, forget);
         out.changes.push(Change::put(Row::Request(request)));
         out.tell(context.now, shop, EventKind::Decided(decision.name.clone()));
-        let payout = held.then(|| self.hold(&decision, &policy, context, &mut out));
+        let payout = held.then(|| self.hold(&decision, &policy, meters, context, &mut out));
         let decision = Arc::new(decision);
         out.changes.push(Change::put(Row::Decision(decision.clone())));
         out.answer(Ok(Reply::Decided { decision, payout, replayed: false }))
@@ -148,6 +148,7 @@ impl Authorize {
         &self,
         decision: &Decision,
         policy: &Policy,
+        meters: Vec<Option<MeterKey>>,
         context: &Context<'_>,
         out: &mut Out,
     ) -> Arc<Payout> {
@@ -184,7 +185,7 @@ impl Authorize {
             flags: Vec::new(),
             settlements: Vec::new(),
             returns: Vec::new(),
-            holdings: holdings(spec, policy, inputs),
+            holdings: holdings(policy, inputs, meters),
             draws: draws(spec, policy, inputs),
             caller: context.author.caller.clone(),
             fired: Vec::new(),
@@ -202,19 +203,12 @@ impl Authorize {
 }
 
 /// A payout's parts of meters, by what applies to it now. Fixed for its life.
-fn holdings(spec: &Spec, policy: &Policy, inputs: &Inputs) -> Vec<Holding> {
+fn holdings(policy: &Policy, inputs: &Inputs, meters: Vec<Option<MeterKey>>) -> Vec<Holding> {
     let situation = Situation::new(policy, inputs);
-    let shop = spec.shop.shop.as_str();
-    let part = |id: &Arc<str>, counting: &Counting| {
-        let key = reading::meter_key(
-            &spec.programme,
-            id,
-            counting,
-            policy,
-            &inputs.facts,
-            shop,
-            inputs.now,
-        )?;
+    let limits = policy.limits.iter().map(|l| (&l.counting, &l.rule.when));
+    let counted = limits.chain(policy.measures.iter().map(|m| (&m.counting, &m.when)));
+    let part = |((counting, when), key): ((&Counting, &Predicate), Option<MeterKey>)| {
+        let key = key.filter(|_| situation.holds(when))?;
         Some(Holding {
             key,
             shape: counting.shape(),
@@ -233,12 +227,7 @@ fn holdings(spec: &Spec, policy: &Policy, inputs: &Inputs) -> Vec<Holding> {
             now: None,
         })
     };
-    let limits = policy.limits.iter().filter(|l| situation.holds(&l.rule.when));
-    let measures = policy.measures.iter().filter(|m| situation.holds(&m.when));
-    limits
-        .filter_map(|l| part(&l.rule.id, &l.counting))
-        .chain(measures.filter_map(|m| part(&m.id, &m.counting)))
-        .collect()
+    counted.zip(meters).filter_map(part).collect()
 }
 
 fn draws(spec: &Spec, policy: &Policy, inputs: &Inputs) -> Vec<Drawn> {

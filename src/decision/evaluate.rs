@@ -1,7 +1,7 @@
 //! Evaluates conditions. Total, exact, and a function of its arguments: a
 //! comparison with something absent does not hold.
 
-use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, cmp::Ordering, collections::BTreeMap, sync::Arc};
 
 use crate::domain::{
     amount::{Amount, Factor},
@@ -10,7 +10,6 @@ use crate::domain::{
     instant::Instant,
     policy::{Field, Origin, Policy},
     value::Value,
-    window,
 };
 
 /// The numbers of the rule that is being judged, for its variants.
@@ -77,17 +76,19 @@ impl<'a> Situation<'a> {
     }
 
     /// A fact's value, if it is there.
-    pub fn fact(&self, index: usize) -> Option<Value> {
+    pub fn fact(&self, index: usize) -> Option<Cow<'a, Value>> {
         match self.policy.facts.get(index)?.origin {
-            Origin::Field(Field::Amount) => return Some(Value::Decimal(self.amount)),
-            Origin::Field(Field::Time) => return Some(Value::Time(self.at)),
+            Origin::Field(Field::Amount) => return Some(Cow::Owned(Value::Decimal(self.amount))),
+            Origin::Field(Field::Time) => return Some(Cow::Owned(Value::Time(self.at))),
             _ => {}
         }
         let changed = self.inputs.fact_changes.iter().rev();
-        match changed.clone().find(|(when, fact, _)| *fact == index && *when <= self.at) {
-            Some((_, _, value)) => value.clone(),
-            None => self.inputs.facts.get(index)?.clone(),
-        }
+        let mut changed = changed.filter(|(when, fact, _)| *fact == index && *when <= self.at);
+        let value = match changed.next() {
+            Some((_, _, value)) => value,
+            None => self.inputs.facts.get(index)?,
+        };
+        value.as_ref().map(Cow::Borrowed)
     }
 
     /// Use and holds of a reading at the instant and amount asked about.
@@ -129,7 +130,7 @@ impl<'a> Situation<'a> {
     pub fn operand(&self, operand: &Operand) -> Option<(Amount, Factor)> {
         let amount = match operand.of {
             Source::Literal(amount) => amount,
-            Source::Fact(index) => match self.fact(index)? {
+            Source::Fact(index) => match *self.fact(index)? {
                 Value::Decimal(amount) => amount,
                 _ => return None,
             },
@@ -149,36 +150,38 @@ impl<'a> Situation<'a> {
         }
     }
 
-    fn left(&self, left: Left) -> Option<Value> {
+    fn left(&self, left: Left) -> Option<Cow<'a, Value>> {
         match left {
             Left::Fact(index) => self.fact(index),
-            Left::Measure(index) => self.measure(index).map(Value::Decimal),
-            Left::Number(number) => self.number(number).map(Value::Decimal),
+            Left::Measure(index) => self.measure(index).map(Value::Decimal).map(Cow::Owned),
+            Left::Number(number) => self.number(number).map(Value::Decimal).map(Cow::Owned),
         }
     }
 
     fn test(&self, test: &Test) -> bool {
         let left = self.left(test.left);
-        match (&test.check, left) {
+        match (&test.check, left.as_deref()) {
             (Check::Present, left) => left.is_some(),
             (Check::Absent, left) => left.is_none(),
             (_, None) => false,
             (Check::Compare(comparison, right), Some(left)) => {
-                self.compare(&left, test.factor, *comparison, right)
+                self.compare(left, test.factor, *comparison, right)
             }
-            (Check::OneOf(wanted, values), Some(left)) => values.contains(&left) == *wanted,
-            (Check::OneOfFact(wanted, list), Some(Value::Text(text))) => match self.fact(*list) {
-                Some(Value::List(values)) => values.contains(&text) == *wanted,
-                _ => false,
-            },
+            (Check::OneOf(wanted, values), Some(left)) => values.contains(left) == *wanted,
+            (Check::OneOfFact(wanted, list), Some(Value::Text(text))) => {
+                match self.fact(*list).as_deref() {
+                    Some(Value::List(values)) => values.contains(text) == *wanted,
+                    _ => false,
+                }
+            }
             (Check::Contains(Value::Text(text)), Some(Value::List(values))) => {
                 values.contains(text)
             }
             (Check::WithinMonths(months), Some(Value::Time(time))) => {
-                window::within_months(time, self.at, *months, &self.policy.zone)
+                self.policy.months_back(*months, self.at).is_some_and(|earliest| *time >= earliest)
             }
             (Check::WithinDays(days), Some(Value::Time(time))) => {
-                window::within_days(time, self.at, *days, &self.policy.zone)
+                self.policy.days_back(*days, self.at).is_some_and(|earliest| *time >= earliest)
             }
             // Types are checked when a policy is loaded and when facts are gathered.
             (

@@ -6,14 +6,16 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{loaded::Loaded, looked_at, reading, spec::Spec};
 use crate::domain::{
-    amount::Currency,
-    freeze::{Freezes, Target},
+    account::{Account, Balance, Position},
+    amount::{Amount, Currency},
+    freeze::Freezes,
     instant::Instant,
-    name::Id,
+    name::{AccountName, Id},
     operator::{Grant, Operator},
     order::Order,
     policy::{FactDeclaration, Field, Origin, Policy},
     refusal::{Detail, Reason, Refusal},
+    shop::{Platform, Shop},
     value::{Facts, Value},
     who::RoleSet,
 };
@@ -28,6 +30,16 @@ pub struct Sources<'a> {
     pub spec: &'a Spec,
     /// Loaded rows.
     pub loaded: Loaded<'a>,
+    /// The platform.
+    pub platform: Option<&'a Platform>,
+    /// The shop.
+    pub shop: Option<&'a Shop>,
+    /// The accounts that the policy draws from or looks at.
+    pub accounts: Vec<Held<'a>>,
+    /// Freezes on the shop.
+    pub shop_freezes: Option<&'a Freezes>,
+    /// Freezes on the operator.
+    pub operator_freezes: Option<&'a Freezes>,
     /// The order, the inline one included.
     pub order: Option<&'a Order>,
     /// Who asks.
@@ -42,14 +54,46 @@ pub struct Sources<'a> {
     pub now: Instant,
 }
 
+/// An account of the shop, with its money.
+#[derive(Debug)]
+pub struct Held<'a> {
+    /// Its name.
+    pub name: AccountName,
+    /// The account. `None`: the shop has none.
+    pub account: Option<&'a Account>,
+    /// Its money.
+    pub balance: Option<&'a Balance>,
+    /// Freezes on it.
+    pub freezes: Option<&'a Freezes>,
+}
+
+impl Held<'_> {
+    /// What freezes ask of it at an instant. `None`: all of it.
+    pub fn freeze_at(&self, at: Instant) -> Option<Amount> {
+        self.freezes.map_or(Some(Amount::ZERO), |freezes| freezes.amount(at))
+    }
+
+    /// Its numbers at an instant.
+    pub fn position(&self, at: Instant) -> Option<Position> {
+        Some(self.balance?.position(at, self.freeze_at(at)))
+    }
+}
+
+impl<'a> Sources<'a> {
+    /// An account by its id.
+    pub fn held(&self, id: &Id) -> Option<&Held<'a>> {
+        self.accounts.iter().find(|held| held.name.account == *id)
+    }
+}
+
 /// Gathers the facts of a policy, by position.
 pub fn gather(policy: &Policy, sources: &Sources<'_>) -> Result<Vec<Option<Value>>, Refusal> {
     let mut problems = Problems::default();
     check_sent(policy, sources, &mut problems);
-    let needed = looked_at::needed(policy, sources.spec.stage);
+    let looks = looked_at::looks(policy);
     let mut facts = Vec::with_capacity(policy.facts.len());
     for (index, fact) in policy.facts.iter().enumerate() {
-        let looked_at = needed.get(index).copied().unwrap_or(false);
+        let looked_at = looks.needs(sources.spec.stage, index);
         let value = value(fact, sources, looked_at, &mut problems);
         if value.is_none() && fact.required && looked_at {
             problems.missing(fact, sources);
@@ -79,11 +123,12 @@ pub fn known(policy: &Policy, sources: &Sources<'_>) -> Vec<Option<Value>> {
 /// before accounts are loaded: nothing is counted over facts of those.
 pub fn countable(policy: &Policy, sources: &Sources<'_>) -> Vec<Option<Value>> {
     let mut ignored = Problems::default();
-    let mut value = |fact: &FactDeclaration| {
-        let known = fact.origin.account().is_none();
-        known.then(|| value(fact, sources, false, &mut ignored)).flatten()
+    let looks = looked_at::looks(policy);
+    let mut value = |(index, fact): (usize, &FactDeclaration)| {
+        let counted = looks.counts_over(index) && fact.origin.account().is_none();
+        counted.then(|| value(fact, sources, false, &mut ignored)).flatten()
     };
-    policy.facts.iter().map(&mut value).collect()
+    policy.facts.iter().enumerate().map(&mut value).collect()
 }
 
 /// Problems by reason; the gravest kind is answered, with all of its fields.
@@ -256,7 +301,6 @@ fn value(
     looked_at: bool,
     problems: &mut Problems,
 ) -> Option<Value> {
-    let loaded = &sources.loaded;
     let spec = sources.spec;
     let from = |facts: Option<&Facts>, key: &Arc<str>, problems: &mut Problems| {
         registered(fact, facts, key, sources, looked_at, problems)
@@ -264,13 +308,11 @@ fn value(
     match &fact.origin {
         Origin::Request(key) => spec.facts.get(key).cloned(),
         Origin::Order(key) => from(sources.order.map(|o| &o.facts), key, problems),
-        Origin::Shop(key) => from(loaded.shop(&spec.shop).map(|s| &s.facts), key, problems),
+        Origin::Shop(key) => from(sources.shop.map(|s| &s.facts), key, problems),
         Origin::Operator(key) => from(sources.operator.map(|o| &o.facts), key, problems),
-        Origin::Platform(key) => {
-            from(loaded.platform(&spec.shop.platform()).map(|p| &p.facts), key, problems)
-        }
+        Origin::Platform(key) => from(sources.platform.map(|p| &p.facts), key, problems),
         Origin::Account(id, key) => {
-            let account = loaded.account(&spec.shop.account(id.clone()));
+            let account = sources.held(id).and_then(|held| held.account);
             from(account.map(|a| &a.facts), key, problems)
         }
         Origin::Field(field) => {
@@ -328,25 +370,17 @@ fn field_value(
     problems: &mut Problems,
 ) -> Option<Value> {
     let spec = sources.spec;
-    let text = |t: &str| (!t.is_empty()).then(|| Value::text(t));
-    let frozen = |target: Target, stops: fn(&Freezes, Instant) -> bool| {
-        let freezes = reading::freezes(&sources.loaded, &target);
+    let text = |t: &Arc<str>| (!t.is_empty()).then(|| Value::Text(t.clone()));
+    let frozen = |freezes: Option<&Freezes>, stops: fn(&Freezes, Instant) -> bool| {
         Some(Value::Bool(freezes.is_some_and(|f| stops(f, sources.now))))
     };
-    let position = |id: &Id| {
-        let account = spec.shop.account(id.clone());
-        let balance = sources.loaded.balance(&account)?;
-        Some(
-            balance
-                .position(sources.now, reading::freeze_of(&sources.loaded, &account, sources.now)),
-        )
-    };
+    let position = |id: &Id| sources.held(id)?.position(sources.now);
     match field {
         // Filled in by whoever evaluates: they differ by what is asked.
         Field::Amount | Field::Time => None,
         Field::Payee => text(&spec.payee),
         Field::Purpose => text(&spec.purpose),
-        Field::OrderId => spec.order.as_ref().map(|o| Value::text(o.order.as_str())),
+        Field::OrderId => spec.order.as_ref().map(|o| Value::Text(o.order.shared())),
         Field::OrderExists => Some(Value::Bool(sources.order.is_some())),
         Field::OrderPaid => {
             let (amount, currency) = order_that_counts(fact, sources)?.paid?;
@@ -362,15 +396,14 @@ fn field_value(
             Some(Value::Decimal(amount))
         }
         Field::OrderPlaceTime => order_that_counts(fact, sources)?.place_time.map(Value::Time),
-        Field::ShopId => Some(Value::text(spec.shop.shop.as_str())),
-        Field::ShopFrozen => frozen(Target::Shop(spec.shop.clone()), Freezes::stops_all),
-        Field::ShopProceedsFrozen => {
-            frozen(Target::Shop(spec.shop.clone()), Freezes::stops_proceeds)
-        }
-        Field::OperatorId => spec.operator.as_ref().map(|o| Value::text(o.operator.as_str())),
+        Field::ShopId => Some(Value::Text(spec.shop.shop.shared())),
+        Field::ShopFrozen => frozen(sources.shop_freezes, Freezes::stops_all),
+        Field::ShopProceedsFrozen => frozen(sources.shop_freezes, Freezes::stops_proceeds),
+        Field::OperatorId => spec.operator.as_ref().map(|o| Value::Text(o.operator.shared())),
         Field::OperatorKind => sources.operator.map(|o| Value::text(o.kind.as_str())),
         Field::OperatorFrozen => {
-            frozen(Target::Operator(spec.operator.clone()?), Freezes::stops_all)
+            spec.operator.as_ref()?;
+            frozen(sources.operator_freezes, Freezes::stops_all)
         }
         Field::GrantExists => Some(Value::Bool(sources.grant.is_some())),
         Field::GrantEnabled => sources.grant.map(|g| Value::Bool(g.enabled)),
@@ -379,21 +412,20 @@ fn field_value(
         Field::GrantMonthly => sources.grant?.monthly_amount.map(Value::Decimal),
         Field::GrantDailyCount => {
             let count = sources.grant?.daily_count?;
-            Some(Value::Decimal(crate::domain::amount::Amount::from_count(u64::from(count))))
+            Some(Value::Decimal(Amount::from_count(u64::from(count))))
         }
         Field::GrantTier => text(&sources.grant?.tier),
         Field::AccountExists(id) => {
-            Some(Value::Bool(sources.loaded.account(&spec.shop.account(id.clone())).is_some()))
+            Some(Value::Bool(sources.held(id).is_some_and(|held| held.account.is_some())))
         }
         Field::AccountKind(id) => {
-            let account = sources.loaded.account(&spec.shop.account(id.clone()))?;
-            Some(Value::text(account.kind.as_str()))
+            sources.held(id)?.account.map(|account| Value::text(account.kind.as_str()))
         }
         Field::AccountBalance(id) => position(id).map(|p| Value::Decimal(p.balance)),
         Field::AccountHeld(id) => position(id).map(|p| Value::Decimal(p.held)),
         Field::AccountAvailable(id) => position(id).map(|p| Value::Decimal(p.available())),
         Field::AccountFrozen(id) => {
-            frozen(Target::Account(spec.shop.account(id.clone())), Freezes::stops_all)
+            frozen(sources.held(id).and_then(|held| held.freezes), Freezes::stops_all)
         }
     }
 }
@@ -407,31 +439,25 @@ fn order_that_counts<'a>(fact: &FactDeclaration, sources: &Sources<'a>) -> Optio
 
 /// How a fact changes by waiting alone: freezes end, holds expire.
 fn fact_changes(index: usize, fact: &FactDeclaration, sources: &Sources<'_>, into: &mut Changes) {
-    let shop = &sources.spec.shop;
     if let Origin::Field(Field::AccountHeld(id) | Field::AccountAvailable(id)) = &fact.origin {
         let available = matches!(fact.origin, Origin::Field(Field::AccountAvailable(_)));
-        let account = shop.account(id.clone());
-        for (at, position) in reading::positions(&sources.loaded, &account, sources.now) {
+        let positions = sources.held(id).map(|held| reading::positions(held, sources.now));
+        for (at, position) in positions.unwrap_or_default() {
             let amount = if available { position.available() } else { position.held };
             into.push((at, index, Some(Value::Decimal(amount))));
         }
         return;
     }
-    let (target, stops): (Target, fn(&Freezes, Instant) -> bool) = match &fact.origin {
-        Origin::Field(Field::ShopFrozen) => (Target::Shop(shop.clone()), Freezes::stops_all),
-        Origin::Field(Field::ShopProceedsFrozen) => {
-            (Target::Shop(shop.clone()), Freezes::stops_proceeds)
-        }
-        Origin::Field(Field::OperatorFrozen) => match &sources.spec.operator {
-            Some(operator) => (Target::Operator(operator.clone()), Freezes::stops_all),
-            None => return,
-        },
+    let (freezes, stops): (Option<&Freezes>, fn(&Freezes, Instant) -> bool) = match &fact.origin {
+        Origin::Field(Field::ShopFrozen) => (sources.shop_freezes, Freezes::stops_all),
+        Origin::Field(Field::ShopProceedsFrozen) => (sources.shop_freezes, Freezes::stops_proceeds),
+        Origin::Field(Field::OperatorFrozen) => (sources.operator_freezes, Freezes::stops_all),
         Origin::Field(Field::AccountFrozen(id)) => {
-            (Target::Account(shop.account(id.clone())), Freezes::stops_all)
+            (sources.held(id).and_then(|held| held.freezes), Freezes::stops_all)
         }
         _ => return,
     };
-    if let Some(freezes) = reading::freezes(&sources.loaded, &target) {
+    if let Some(freezes) = freezes {
         for end in freezes.ends(sources.now) {
             into.push((end, index, Some(Value::Bool(stops(freezes, end)))));
         }

@@ -3,6 +3,8 @@
 use crate::domain::{
     condition::{Check, Left, Operand, Predicate, Right, Source, Test},
     limit::{Rule, Stage},
+    name::Id,
+    plan::Looks,
     policy::Policy,
 };
 
@@ -27,8 +29,55 @@ pub fn each_fact(predicate: &Predicate, visit: &mut impl FnMut(usize)) {
     }
 }
 
+/// What the rules of a policy look at; worked out once.
+pub fn looks(policy: &Policy) -> &Looks {
+    policy.looks(|policy| {
+        let stages = [Stage::Initiate, Stage::FillIn, Stage::Confirm];
+        let mut counted = vec![false; policy.facts.len()];
+        let limits = policy.limits.iter().map(|limit| &limit.counting);
+        let measures = policy.measures.iter().map(|measure| &measure.counting);
+        for index in limits.chain(measures).flat_map(|counting| &counting.scope) {
+            if let Some(slot) = counted.get_mut(*index) {
+                *slot = true;
+            }
+        }
+        Looks {
+            needed: stages.map(|stage| needed(policy, stage)),
+            counted,
+            accounts: accounts(policy),
+        }
+    })
+}
+
+impl Looks {
+    /// Whether the rules of a stage look at a fact.
+    pub fn needs(&self, stage: Stage, index: usize) -> bool {
+        let [initiate, fill_in, confirm] = &self.needed;
+        let needed = match stage {
+            Stage::Initiate => initiate,
+            Stage::FillIn => fill_in,
+            Stage::Confirm => confirm,
+        };
+        needed.get(index).copied().unwrap_or(false)
+    }
+
+    /// Whether something is counted over a fact.
+    pub fn counts_over(&self, index: usize) -> bool {
+        self.counted.get(index).copied().unwrap_or(false)
+    }
+}
+
+/// Accounts a policy draws from or looks at.
+fn accounts(policy: &Policy) -> Vec<Id> {
+    let mut ids: Vec<Id> = policy.draws.iter().map(|d| d.account.clone()).collect();
+    ids.extend(policy.facts.iter().filter_map(|fact| fact.origin.account().cloned()));
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
 /// Which facts the rules of a stage look at.
-pub fn needed(policy: &Policy, stage: Stage) -> Vec<bool> {
+fn needed(policy: &Policy, stage: Stage) -> Vec<bool> {
     let mut needed = vec![false; policy.facts.len()];
     let mut measures = vec![false; policy.measures.len()];
     let mut mark = Mark { facts: &mut needed, measures: &mut measures };

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::loaded::Loaded;
+use super::{facts::Held, loaded::Loaded};
 use crate::domain::{
     account::Position,
     amount::Amount,
@@ -12,7 +12,7 @@ use crate::domain::{
     instant::Instant,
     limit::Counting,
     meter::{Entry, Meter, MeterKey, Phase, Tally},
-    name::{AccountName, ProgrammeName},
+    name::ProgrammeName,
     policy::{FactDeclaration, Field, Origin, Policy},
     value::Value,
     window::Window,
@@ -40,7 +40,7 @@ pub fn meter_key(
         programme: programme.clone(),
         rule: rule.clone(),
         scope: scope.collect(),
-        window_start: counting.window.bounds(now, &policy.zone).map(|(start, _)| start),
+        window_start: policy.bounds(&counting.window, now).map(|(start, _)| start),
     })
 }
 
@@ -70,7 +70,7 @@ pub fn read(
     now: Instant,
     relief: Option<Amount>,
 ) -> Reading {
-    let window = counting.window.bounds(now, &policy.zone);
+    let window = policy.bounds(&counting.window, now);
     let mut reading = Reading { window, ..Reading::default() };
     match (meter, &counting.window) {
         (None, _) => {}
@@ -146,10 +146,9 @@ fn leave(live: &[&Entry], length: std::time::Duration, max_entries: usize, readi
 /// How use falls as holds expire.
 fn falls(tally: &Tally, now: Instant) -> Vec<(Instant, Amount)> {
     let mut total = tally.used.plus(tally.held_at(now));
-    let after = (std::ops::Bound::Excluded(now), std::ops::Bound::Unbounded);
-    let falls = tally.expiring.range(after).map(|(at, quantity)| {
-        total = total.minus(*quantity);
-        (*at, total)
+    let falls = tally.expiring.after(now).map(|(at, quantity)| {
+        total = total.minus(quantity);
+        (at, total)
     });
     falls.collect()
 }
@@ -159,25 +158,16 @@ pub fn freezes<'a>(loaded: &Loaded<'a>, target: &Target) -> Option<&'a Freezes> 
     loaded.freezes(target)
 }
 
-/// What freezes on an account ask of it at an instant. `None`: all of it.
-pub fn freeze_of(loaded: &Loaded<'_>, account: &AccountName, at: Instant) -> Option<Amount> {
-    freezes(loaded, &Target::Account(account.clone())).map_or(Some(Amount::ZERO), |f| f.amount(at))
-}
-
 /// Reads an account at an instant. With `relief`, also how more becomes
 /// available later.
-pub fn funds(loaded: &Loaded<'_>, account: &AccountName, now: Instant, relief: bool) -> Funds {
-    let exists = loaded.account(account).is_some();
-    let Some(balance) = loaded.balance(account).filter(|_| exists) else {
+pub fn funds(held: &Held<'_>, now: Instant, relief: bool) -> Funds {
+    let exists = held.account.is_some();
+    let Some(position) = held.position(now).filter(|_| exists) else {
         return Funds { exists, ..Funds::default() };
     };
-    let mut funds = Funds {
-        exists,
-        position: balance.position(now, freeze_of(loaded, account, now)),
-        relief: Vec::new(),
-    };
+    let mut funds = Funds { exists, position, relief: Vec::new() };
     if relief {
-        let positions = positions(loaded, account, now).into_iter();
+        let positions = positions(held, now).into_iter();
         funds.relief = positions.map(|(at, position)| (at, position.available())).collect();
     }
     funds
@@ -185,23 +175,16 @@ pub fn funds(loaded: &Loaded<'_>, account: &AccountName, now: Instant, relief: b
 
 /// The numbers of an account at each later instant at which they change by
 /// themselves: holds expire, freezes end.
-pub fn positions(
-    loaded: &Loaded<'_>,
-    account: &AccountName,
-    now: Instant,
-) -> Vec<(Instant, Position)> {
-    let Some(balance) = loaded.balance(account) else { return Vec::new() };
-    let after = (std::ops::Bound::Excluded(now), std::ops::Bound::Unbounded);
-    let target = Target::Account(account.clone());
+pub fn positions(account: &Held<'_>, now: Instant) -> Vec<(Instant, Position)> {
+    let Some(balance) = account.balance else { return Vec::new() };
     let mut falls: BTreeMap<Instant, Amount> = BTreeMap::new();
-    let ends = freezes(loaded, &target).into_iter().flat_map(|f| f.ends(now));
+    let ends = account.freezes.into_iter().flat_map(|f| f.ends(now));
     falls.extend(ends.map(|at| (at, Amount::ZERO)));
-    falls.extend(balance.holds.expiring.range(after));
+    falls.extend(balance.holds.expiring.after(now));
     let mut held = balance.holds.held_at(now);
     let positions = falls.into_iter().map(|(at, falls)| {
         held = held.minus(falls);
-        let freeze = freeze_of(loaded, account, at);
-        (at, Position { balance: balance.balance, held, freeze })
+        (at, Position { balance: balance.balance, held, freeze: account.freeze_at(at) })
     });
     positions.collect()
 }

@@ -99,12 +99,12 @@ fn of_test(situation: &Situation<'_>, test: &Test, into: &mut Vec<Instant>) {
         let fact = situation.policy.facts.get(i);
         fact.is_some_and(|f| f.origin == Origin::Field(Field::Time))
     };
-    match (&test.check, situation.fact(index)) {
+    match (&test.check, situation.fact(index).as_deref()) {
         (Check::WithinDays(days), Some(Value::Time(time))) => {
-            leaves(time, i64::from(*days).days(), &situation.policy.zone, into);
+            leaves(*time, i64::from(*days).days(), &situation.policy.zone, into);
         }
         (Check::WithinMonths(months), Some(Value::Time(time))) => {
-            leaves(time, i64::from(*months).months(), &situation.policy.zone, into);
+            leaves(*time, i64::from(*months).months(), &situation.policy.zone, into);
         }
         (Check::OneOf(_, values), Some(Value::Time(_))) if is_now(index) => {
             for value in values {
@@ -119,9 +119,9 @@ fn of_test(situation: &Situation<'_>, test: &Test, into: &mut Vec<Instant>) {
                 Right::Literal(Value::Time(literal)) if is_now(index) => around(*literal, into),
                 Right::Operand(operand) => {
                     if let Source::Fact(other) = operand.of
-                        && let Some(Value::Time(other_time)) = situation.fact(other)
+                        && let Some(Value::Time(other_time)) = situation.fact(other).as_deref()
                     {
-                        around(if is_now(index) { other_time } else { time }, into);
+                        around(*if is_now(index) { other_time } else { time }, into);
                     }
                 }
                 Right::Literal(_) => {}

@@ -6,16 +6,17 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     context::Context,
-    facts::{self, Sources},
+    facts::{self, Held, Sources},
     judge::{self, Wanted},
     loaded::Loaded,
+    looked_at,
     out::Judgement,
     reading,
     reply::{Check, Reply},
 };
 use crate::domain::{
     amount::{Amount, Currency},
-    decision::{Inputs, Reading},
+    decision::{Funds, Inputs, Verdict},
     freeze::Target,
     instant::Instant,
     key::Key,
@@ -62,6 +63,10 @@ pub(super) struct Prepared {
     pub policy: Arc<Policy>,
     pub revision: RevisionName,
     pub inputs: Inputs,
+    /// What was judged of them without what passes.
+    pub verdict: Verdict,
+    /// Meters of the limits and then the measures, by position. `None`: needs none.
+    pub meters: Vec<Option<MeterKey>>,
     /// The order to record, if one was sent along and is newer.
     pub order: Option<Order>,
 }
@@ -88,14 +93,15 @@ impl Spec {
     pub fn second(&self, loaded: &Loaded<'_>, context: &Context<'_>) -> Vec<Key> {
         let Some((_, policy)) = self.governing(loaded, context) else { return Vec::new() };
         let mut keys = Vec::new();
-        for account in accounts(&policy) {
-            let name = self.shop.account(account);
+        for account in &looked_at::looks(&policy).accounts {
+            let name = self.shop.account(account.clone());
             keys.push(Key::Account(name.clone()));
             keys.push(Key::Balance(name.clone()));
             keys.push(Key::Freezes(Target::Account(name)));
         }
         let facts = self.scope_facts(&policy, loaded, context);
-        keys.extend(self.meters(&policy, &facts, context.now).into_iter().map(Key::Meter));
+        let meters = self.meters(&policy, &facts, context.now);
+        keys.extend(meters.into_iter().flatten().map(Key::Meter));
         keys
     }
 
@@ -118,7 +124,8 @@ impl Spec {
         context: &Context<'_>,
     ) -> Vec<Option<Value>> {
         let operator = self.operator.as_ref().and_then(|name| loaded.operator(name));
-        facts::countable(policy, &self.sources(policy, loaded, context, operator))
+        let sources = self.sources(policy, loaded, context, operator, Vec::new());
+        facts::countable(policy, &sources)
     }
 
     /// Where its facts are looked up.
@@ -128,11 +135,18 @@ impl Spec {
         loaded: &Loaded<'a>,
         context: &Context<'_>,
         operator: Option<&'a Operator>,
+        accounts: Vec<Held<'a>>,
     ) -> Sources<'a> {
         let grant = operator.map(|o| o.name.grant(&self.programme.programme));
+        let frozen = |target: Target| loaded.freezes(&target);
         Sources {
             spec: self,
             loaded: *loaded,
+            platform: loaded.platform(&self.shop.platform()),
+            shop: loaded.shop(&self.shop),
+            accounts,
+            shop_freezes: frozen(Target::Shop(self.shop.clone())),
+            operator_freezes: self.operator.clone().and_then(|o| frozen(Target::Operator(o))),
             order: self.the_order(loaded),
             operator,
             grant: grant.and_then(|name| loaded.grant(&name)),
@@ -152,13 +166,33 @@ impl Spec {
         }
     }
 
-    fn meters(&self, policy: &Policy, facts: &[Option<Value>], now: Instant) -> Vec<MeterKey> {
+    /// The accounts that a policy draws from or looks at, with their money.
+    pub fn accounts<'a>(&self, policy: &Policy, loaded: &Loaded<'a>) -> Vec<Held<'a>> {
+        let held = |account: &Id| {
+            let name = self.shop.account(account.clone());
+            Held {
+                account: loaded.account(&name),
+                balance: loaded.balance(&name),
+                freezes: loaded.freezes(&Target::Account(name.clone())),
+                name,
+            }
+        };
+        looked_at::looks(policy).accounts.iter().map(held).collect()
+    }
+
+    /// Meters of the limits and then the measures, by position.
+    fn meters(
+        &self,
+        policy: &Policy,
+        facts: &[Option<Value>],
+        now: Instant,
+    ) -> Vec<Option<MeterKey>> {
         let shop = self.shop.shop.as_str();
         let key = |id: &Arc<str>, counting: &Counting| {
             reading::meter_key(&self.programme, id, counting, policy, facts, shop, now)
         };
-        let limits = policy.limits.iter().filter_map(|l| key(&l.rule.id, &l.counting));
-        let measures = policy.measures.iter().filter_map(|m| key(&m.id, &m.counting));
+        let limits = policy.limits.iter().map(|l| key(&l.rule.id, &l.counting));
+        let measures = policy.measures.iter().map(|m| key(&m.id, &m.counting));
         limits.chain(measures).collect()
     }
 
@@ -176,34 +210,31 @@ impl Spec {
             self.governing(loaded, context).ok_or_else(|| not_active(programme))?;
         self.check_amount(&policy)?;
         let newer = self.check_order(loaded)?;
-        self.check_accounts(&policy, loaded)?;
-        let sources = self.sources(&policy, loaded, context, operator);
+        let accounts = self.accounts(&policy, loaded);
+        check_accounts(&policy, &accounts)?;
+        let sources = self.sources(&policy, loaded, context, operator, accounts);
         let facts = facts::gather(&policy, &sources)?;
+        let meters = self.meters(&policy, &facts, context.now);
         let next_revision = programme.next_activation(context.now);
-        let inputs = Inputs { next_revision, ..self.inputs(&policy, facts, &sources) };
+        let mut inputs = Inputs {
+            now: sources.now,
+            stage: self.stage,
+            amount: self.amount.map(|(amount, _)| amount),
+            facts,
+            fact_changes: Vec::new(),
+            limits: Vec::new(),
+            measures: Vec::new(),
+            funds: Vec::new(),
+            next_revision,
+        };
+        let verdict = read_and_judge(&policy, &sources, &meters, &mut inputs);
         let order = newer.then(|| self.inline_order.as_deref().cloned()).flatten();
-        Ok(Prepared { policy, revision, inputs, order })
+        Ok(Prepared { policy, revision, inputs, verdict, meters, order })
     }
 
     fn check_amount(&self, policy: &Policy) -> Result<(), Refusal> {
         let Some((amount, currency)) = self.amount else { return Ok(()) };
         check_amount(amount, currency, policy.currency, "payout.amount")
-    }
-
-    /// A policy and the accounts it draws from or looks at have one currency:
-    /// an amount of one says nothing about a balance in another.
-    fn check_accounts(&self, policy: &Policy, loaded: &Loaded<'_>) -> Result<(), Refusal> {
-        let message = format!("The policy is in {}; its account is not.", policy.currency.code());
-        let mut refusal = Refusal::new(Reason::CurrencyMismatch, message);
-        for id in accounts(policy) {
-            let field = format!("accounts[{id}].currency_code");
-            let Some(account) = loaded.account(&self.shop.account(id)) else { continue };
-            if account.currency != policy.currency {
-                let what = format!("{} is in {}.", account.name, account.currency.code());
-                refusal = refusal.at(field, what);
-            }
-        }
-        if refusal.details.is_empty() { Ok(()) } else { Err(refusal) }
     }
 
     /// Whether the inline order is to be recorded.
@@ -221,66 +252,6 @@ impl Spec {
             (None, Some(_)) => Ok(true),
             (Some(old), Some(new)) => newer_order(old, new, "payout.inline_order"),
         }
-    }
-
-    /// What is judged. The future is read only for what fails now: its reasons
-    /// state when they end.
-    fn inputs(&self, policy: &Policy, facts: Vec<Option<Value>>, sources: &Sources<'_>) -> Inputs {
-        let mut inputs = Inputs {
-            now: sources.now,
-            stage: self.stage,
-            amount: self.amount.map(|(amount, _)| amount),
-            facts,
-            fact_changes: Vec::new(),
-            limits: Vec::new(),
-            measures: Vec::new(),
-            funds: Vec::new(),
-            next_revision: None,
-        };
-        self.read(policy, sources, &mut inputs, |_| false);
-        let verdict = judge::judge(policy, &inputs, Wanted { passes: false, largest: false });
-        if !verdict.findings.is_empty() {
-            inputs.fact_changes = facts::changes(policy, sources);
-            self.read(policy, sources, &mut inputs, |id| match id {
-                Some(rule) => verdict.findings.iter().any(|f| f.rule == *rule),
-                None => true,
-            });
-        }
-        inputs
-    }
-
-    /// Reads meters and accounts; of which rules also the future, and with no
-    /// rule, whether that of measures.
-    fn read(
-        &self,
-        policy: &Policy,
-        sources: &Sources<'_>,
-        inputs: &mut Inputs,
-        future: impl Fn(Option<&Arc<str>>) -> bool,
-    ) {
-        let (now, loaded) = (sources.now, &sources.loaded);
-        let shop = self.shop.shop.as_str();
-        let asked = inputs.amount.unwrap_or_else(|| policy.currency.smallest());
-        let facts = &inputs.facts;
-        let read = |id: &Arc<str>, counting: &Counting, most: usize, future: bool| {
-            let key = reading::meter_key(&self.programme, id, counting, policy, facts, shop, now)?;
-            let relief = future.then_some(asked);
-            Some(reading::read(loaded.meter(&key), counting, most, policy, now, relief))
-        };
-        let measures = policy.measures.iter();
-        let measures = measures.map(|m| read(&m.id, &m.counting, usize::MAX, future(None)));
-        let measures: Vec<Option<Reading>> = measures.collect();
-        let limits = policy.limits.iter().map(|l| {
-            let id = &l.rule.id;
-            read(id, &l.counting, l.max_entries, future(Some(id)))
-        });
-        let limits: Vec<Option<Reading>> = limits.collect();
-        let funds = policy.draws.iter().map(|draw| {
-            let account = self.shop.account(draw.account.clone());
-            reading::funds(loaded, &account, now, future(Some(&draw.rule.id)))
-        });
-        let funds = funds.collect();
-        (inputs.measures, inputs.limits, inputs.funds) = (measures, limits, funds);
     }
 
     /// Judges a check: the same as an authorization, and nothing is kept.
@@ -301,13 +272,72 @@ impl Spec {
     }
 }
 
-/// Accounts a policy draws from or looks at.
-pub fn accounts(policy: &Policy) -> Vec<Id> {
-    let mut ids: Vec<Id> = policy.draws.iter().map(|d| d.account.clone()).collect();
-    ids.extend(policy.facts.iter().filter_map(|fact| fact.origin.account().cloned()));
-    ids.sort_unstable();
-    ids.dedup();
-    ids
+/// A policy and the accounts it draws from or looks at have one currency:
+/// an amount of one says nothing about a balance in another.
+fn check_accounts(policy: &Policy, accounts: &[Held<'_>]) -> Result<(), Refusal> {
+    let differs = |held: &&Held<'_>| held.account.is_some_and(|a| a.currency != policy.currency);
+    let mut wrong = accounts.iter().filter(differs).peekable();
+    if wrong.peek().is_none() {
+        return Ok(());
+    }
+    let message = format!("The policy is in {}; its account is not.", policy.currency.code());
+    let refusal = Refusal::new(Reason::CurrencyMismatch, message);
+    Err(wrong.filter_map(|held| held.account).fold(refusal, |refusal, account| {
+        let field = format!("accounts[{}].currency_code", account.name.account);
+        refusal.at(field, format!("{} is in {}.", account.name, account.currency.code()))
+    }))
+}
+
+/// Reads meters and accounts, and judges. The future is read only for what
+/// fails now: its reasons state when they end.
+fn read_and_judge(
+    policy: &Policy,
+    sources: &Sources<'_>,
+    meters: &[Option<MeterKey>],
+    inputs: &mut Inputs,
+) -> Verdict {
+    let wanted = Wanted { passes: false, largest: false };
+    read(policy, sources, meters, inputs, |_| false);
+    let verdict = judge::judge(policy, inputs, wanted);
+    if verdict.findings.is_empty() {
+        return verdict;
+    }
+    inputs.fact_changes = facts::changes(policy, sources);
+    read(policy, sources, meters, inputs, |id| match id {
+        Some(rule) => verdict.findings.iter().any(|f| f.rule == *rule),
+        None => true,
+    });
+    judge::judge(policy, inputs, wanted)
+}
+
+/// Reads meters and accounts; of which rules also the future, and with no
+/// rule, whether that of measures.
+fn read(
+    policy: &Policy,
+    sources: &Sources<'_>,
+    meters: &[Option<MeterKey>],
+    inputs: &mut Inputs,
+    future: impl Fn(Option<&Arc<str>>) -> bool,
+) {
+    let now = sources.now;
+    let asked = inputs.amount.unwrap_or_else(|| policy.currency.smallest());
+    let mut meters = meters.iter();
+    let mut read = |counting: &Counting, most: usize, future: bool| {
+        let meter = sources.loaded.meter(meters.next()?.as_ref()?);
+        Some(reading::read(meter, counting, most, policy, now, future.then_some(asked)))
+    };
+    let limits = policy.limits.iter();
+    let limits = limits.map(|l| read(&l.counting, l.max_entries, future(Some(&l.rule.id))));
+    inputs.limits = limits.collect();
+    let measures = policy.measures.iter();
+    inputs.measures = measures.map(|m| read(&m.counting, usize::MAX, future(None))).collect();
+    let funds = policy.draws.iter().map(|draw| {
+        let held = sources.held(&draw.account);
+        held.map_or_else(Funds::default, |held| {
+            reading::funds(held, now, future(Some(&draw.rule.id)))
+        })
+    });
+    inputs.funds = funds.collect();
 }
 
 /// A programme that has to be there.

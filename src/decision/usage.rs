@@ -53,7 +53,8 @@ impl ReadUsage {
         let programme = the_programme(loaded, &spec.programme)?;
         let revision = programme.active(context.now).ok_or_else(|| not_active(programme))?;
         let policy = context.policy(&revision);
-        let sources = spec.sources(&policy, loaded, context, operator);
+        let accounts = spec.accounts(&policy, loaded);
+        let sources = spec.sources(&policy, loaded, context, operator, accounts);
         let facts = facts::known(&policy, &sources);
         let inputs = Inputs {
             now: context.now,

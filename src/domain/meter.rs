@@ -44,14 +44,64 @@ pub struct Tally {
     /// Held until settled.
     pub held: Amount,
     /// Held until an instant.
-    pub expiring: BTreeMap<Instant, Amount>,
+    pub expiring: Expiring,
+}
+
+/// What is held until an instant each.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(from = "BTreeMap<Instant, Amount>")]
+pub struct Expiring {
+    by_time: BTreeMap<Instant, Amount>,
+    /// All of it together, so that nothing has to be added up to know it.
+    total: Amount,
+}
+
+impl From<BTreeMap<Instant, Amount>> for Expiring {
+    fn from(by_time: BTreeMap<Instant, Amount>) -> Self {
+        let total = by_time.values().fold(Amount::ZERO, |sum, amount| sum.plus(*amount));
+        Self { by_time, total }
+    }
+}
+
+impl Serialize for Expiring {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.by_time.serialize(serializer)
+    }
+}
+
+impl Expiring {
+    /// What has not expired by an instant.
+    pub fn held_at(&self, now: Instant) -> Amount {
+        let expired = self.by_time.range(..=now);
+        expired.fold(self.total, |held, (_, amount)| held.minus(*amount))
+    }
+
+    /// What expires after an instant, by when.
+    pub fn after(&self, now: Instant) -> impl Iterator<Item = (Instant, Amount)> {
+        let after = (std::ops::Bound::Excluded(now), std::ops::Bound::Unbounded);
+        self.by_time.range(after).map(|(at, amount)| (*at, *amount))
+    }
+
+    /// Adds, or with a negative quantity takes away.
+    fn add(&mut self, at: Instant, quantity: Amount) {
+        self.total = self.total.plus(quantity);
+        let slot = self.by_time.entry(at).or_default();
+        *slot = slot.plus(quantity);
+        if *slot == Amount::ZERO {
+            self.by_time.remove(&at);
+        }
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.by_time.is_empty()
+    }
 }
 
 impl Tally {
     /// Held at an instant.
     pub fn held_at(&self, now: Instant) -> Amount {
-        let after = (std::ops::Bound::Excluded(now), std::ops::Bound::Unbounded);
-        self.expiring.range(after).fold(self.held, |sum, (_, amount)| sum.plus(*amount))
+        self.held.plus(self.expiring.held_at(now))
     }
 
     /// Adds, or with a negative quantity takes away.
@@ -59,13 +109,7 @@ impl Tally {
         match phase {
             Phase::Used => self.used = self.used.plus(quantity),
             Phase::Held => self.held = self.held.plus(quantity),
-            Phase::Expiring(at) => {
-                let slot = self.expiring.entry(at).or_default();
-                *slot = slot.plus(quantity);
-                if *slot == Amount::ZERO {
-                    self.expiring.remove(&at);
-                }
-            }
+            Phase::Expiring(at) => self.expiring.add(at, quantity),
         }
     }
 

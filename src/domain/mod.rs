@@ -18,6 +18,7 @@ pub mod name;
 pub mod operator;
 pub mod order;
 pub mod payout;
+pub mod plan;
 pub mod policy;
 pub mod refusal;
 pub mod request;

@@ -41,6 +41,11 @@ impl Id {
         Self(format!("{}\u{0}", self.0).into())
     }
 
+    /// The id as a text that is shared with it.
+    pub fn shared(&self) -> Arc<str> {
+        self.0.clone()
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -13,6 +13,7 @@ use super::{
     limit::{Condition, Draw, Limit, Localized, Measure},
     name::Id,
     payout::State,
+    plan::Plan,
     value::{Value, ValueType},
     who::RoleSet,
 };
@@ -46,6 +47,8 @@ pub struct Policy {
     pub alerts: Vec<Alert>,
     /// What merchants call the states.
     pub states: Vec<StateText>,
+    /// What is remembered of it.
+    pub plan: Plan,
 }
 
 /// Something a decision may look at.

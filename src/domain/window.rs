@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use jiff::{ToSpan, Unit, civil::Date, tz::TimeZone};
+use jiff::{ToSpan, civil::Date, tz::TimeZone};
 
 use super::instant::Instant;
 
@@ -27,6 +27,11 @@ pub enum Window {
 }
 
 impl Window {
+    /// Whether it has a start and an end on the calendar.
+    pub fn has_calendar(&self) -> bool {
+        !matches!(self, Self::Payout | Self::Rolling(_) | Self::Lifetime)
+    }
+
     /// Start (inclusive) and end (exclusive) of the calendar window an instant
     /// is in. `None` for windows without a calendar.
     pub fn bounds(&self, at: Instant, zone: &TimeZone) -> Option<(Instant, Instant)> {
@@ -60,19 +65,17 @@ fn midnight(date: Date, zone: &TimeZone) -> Option<Instant> {
     date.to_zoned(zone.clone()).ok()?.start_of_day().ok().map(|z| Instant(z.timestamp()))
 }
 
-/// Whether the date of `time` is on or after the date `months` months before
+/// The first instant whose date is on or after the date `months` months before
 /// the date of `now`, clamped to the month's end.
-pub fn within_months(time: Instant, now: Instant, months: i32, zone: &TimeZone) -> bool {
+pub fn months_back(now: Instant, months: i32, zone: &TimeZone) -> Option<Instant> {
     let today = now.0.to_zoned(zone.clone()).date();
-    let date = time.0.to_zoned(zone.clone()).date();
-    today.checked_sub(i64::from(months).months()).is_ok_and(|earliest| date >= earliest)
+    midnight(today.checked_sub(i64::from(months).months()).ok()?, zone)
 }
 
-/// Whether the date of `time` is at most `days` days before the date of `now`.
-pub fn within_days(time: Instant, now: Instant, days: i32, zone: &TimeZone) -> bool {
+/// The first instant whose date is at most `days` days before the date of `now`.
+pub fn days_back(now: Instant, days: i32, zone: &TimeZone) -> Option<Instant> {
     let today = now.0.to_zoned(zone.clone()).date();
-    let date = time.0.to_zoned(zone.clone()).date();
-    date.until((Unit::Day, today)).is_ok_and(|span| span.get_days() <= days)
+    midnight(today.checked_sub(i64::from(days).days()).ok()?, zone)
 }
 
 #[cfg(test)]
@@ -128,15 +131,13 @@ mod tests {
     fn twelve_months_back_is_clamped_to_the_months_end() {
         let zone = zone("Asia/Shanghai");
         let leap_day = at("2028-02-29T04:00:00Z");
-        assert!(within_months(at("2027-02-27T16:00:00Z"), leap_day, 12, &zone));
-        assert!(!within_months(at("2027-02-27T15:59:59Z"), leap_day, 12, &zone));
+        assert_eq!(months_back(leap_day, 12, &zone), Some(at("2027-02-27T16:00:00Z")));
     }
 
     #[test]
     fn days_are_counted_by_dates() {
         let zone = zone("Asia/Shanghai");
         let now = at("2026-03-10T00:00:00Z");
-        assert!(within_days(at("2026-03-02T16:00:00Z"), now, 7, &zone));
-        assert!(!within_days(at("2026-03-02T15:59:59Z"), now, 7, &zone));
+        assert_eq!(days_back(now, 7, &zone), Some(at("2026-03-02T16:00:00Z")));
     }
 }

@@ -12,6 +12,7 @@ use bursar::{
         limit::{Counting, Counts, Limit, Localized, OnFailure, OnReturn, Quantity, Rule, Texts},
         meter::{Meter, MeterKey, Tally},
         name::{ProgrammeName, RevisionName},
+        plan::Plan,
         policy::{FactDeclaration, Field, Origin, Policy},
         row::{Programme, Revision, Row},
         value::ValueType,
@@ -101,6 +102,7 @@ pub fn policy() -> Policy {
         timers: Vec::new(),
         alerts: Vec::new(),
         states: Vec::new(),
+        plan: Plan::default(),
     }
 }
 

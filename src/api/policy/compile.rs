@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use crate::{
-    domain::{amount::Currency, policy::Policy},
+    domain::{amount::Currency, plan::Plan, policy::Policy},
     proto::v1,
 };
 
@@ -79,6 +79,7 @@ pub fn recompile(policy: &v1::Policy) -> Result<Policy, Vec<Problem>> {
             timers: timers?,
             alerts: alerts?,
             states,
+            plan: Plan::default(),
         })
     };
     match whole() {

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    super::{
-        context::Context, loaded::Loaded, out::Out, reading, reply::Reply, spec::check_amount,
-    },
+    super::{context::Context, loaded::Loaded, out::Out, reply::Reply, spec::check_amount},
     CHANGE_IT,
     edit::{Edit, check_etag},
     exists, put, shop_keys,
@@ -219,7 +217,9 @@ fn balance(loaded: &Loaded<'_>, account: &AccountName) -> Balance {
 }
 
 fn position(balance: &Balance, loaded: &Loaded<'_>, context: &Context<'_>) -> Position {
-    balance.position(context.now, reading::freeze_of(loaded, &balance.account, context.now))
+    let freezes = loaded.freezes(&Target::Account(balance.account.clone()));
+    let freeze = freezes.map_or(Some(Amount::ZERO), |freezes| freezes.amount(context.now));
+    balance.position(context.now, freeze)
 }
 
 /// An account with the money that is on it now.

@@ -1,0 +1,205 @@
+//! What a payout costs inside the service: the embedded store, the engine, the
+//! decision and the API's conversions, without the transport. Prints the time
+//! for each payout; a profiler or an instruction counter sees nothing else.
+//!
+//! `cargo bench --bench service [PAYOUTS]`
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::float_arithmetic,
+    clippy::cast_precision_loss,
+    reason = "a benchmark measures time, and a panic is how it fails"
+)]
+
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
+
+use bursar::{
+    api::{auth::Authenticator, service::Api},
+    engine::{Options, clock::SystemClock},
+    proto::{
+        google::r#type::Money,
+        v1::{
+            self, fact_value::Kind, payout_service_server::PayoutService,
+            policy_service_server::PolicyService, quota_service_server::QuotaService,
+            shop_service_server::ShopService,
+        },
+    },
+    server::{Parts, Service},
+    store::sled::{self, SledStore},
+};
+use futures_util::{StreamExt, stream};
+use tonic::Request;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const PROGRAMME: &str = "platforms/p/programmes/small-payout";
+const POLICY: &str = include_str!("../policies/douyin-small-payout.yaml");
+const SHOPS: usize = 100;
+const IN_FLIGHT: usize = 256;
+
+fn money(units: i64, nanos: i32) -> Option<Money> {
+    Some(Money { currency_code: "CNY".to_owned(), units, nanos })
+}
+
+fn facts(facts: &[(&str, Kind)]) -> BTreeMap<String, v1::FactValue> {
+    let fact = |(name, kind): &(&str, Kind)| {
+        ((*name).to_owned(), v1::FactValue { kind: Some(kind.clone()) })
+    };
+    facts.iter().map(fact).collect()
+}
+
+fn text(text: &str) -> Kind {
+    Kind::StringValue(text.to_owned())
+}
+
+async fn furnish(api: &Api) {
+    let platform = v1::CreatePlatformRequest { platform_id: "p".to_owned(), ..Default::default() };
+    api.create_platform(Request::new(platform)).await.expect("a platform");
+    let revision = v1::CreateRevisionRequest {
+        parent: PROGRAMME.to_owned(),
+        yaml: POLICY.to_owned(),
+        ..Default::default()
+    };
+    let revision = api.create_revision(Request::new(revision)).await.expect("a revision");
+    let name = revision.into_inner().name;
+    let activate = v1::ActivateRevisionRequest { name, ..Default::default() };
+    api.activate_revision(Request::new(activate)).await.expect("in force");
+    for number in 0..SHOPS {
+        furnish_shop(api, number).await;
+    }
+}
+
+async fn furnish_shop(api: &Api, number: usize) {
+    let shop = format!("platforms/p/shops/s{number}");
+    let request = v1::CreateShopRequest {
+        parent: "platforms/p".to_owned(),
+        shop_id: format!("s{number}"),
+        shop: Some(v1::Shop {
+            facts: facts(&[
+                ("operating_state", text("normal")),
+                ("qualification", text("enterprise")),
+            ]),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    api.create_shop(Request::new(request)).await.expect("a shop");
+    let request = v1::CreateAccountRequest {
+        parent: shop.clone(),
+        account_id: "settlement".to_owned(),
+        account: Some(v1::Account {
+            kind: v1::account::Kind::Settlement.into(),
+            currency_code: "CNY".to_owned(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    api.create_account(Request::new(request)).await.expect("an account");
+    let request = v1::RecordMovementRequest {
+        parent: format!("{shop}/accounts/settlement"),
+        movement: Some(v1::Movement {
+            reference: "proceeds".to_owned(),
+            direction: v1::movement::Direction::Credit.into(),
+            kind: v1::movement::Kind::Proceeds.into(),
+            amount: money(900_000_000_000_000, 0),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    api.record_movement(Request::new(request)).await.expect("money");
+    for sub in 0..20 {
+        let kind = if sub == 0 { v1::operator::Kind::Main } else { v1::operator::Kind::Sub };
+        let request = v1::CreateOperatorRequest {
+            parent: shop.clone(),
+            operator_id: format!("op{sub}"),
+            operator: Some(v1::Operator { kind: kind.into(), ..Default::default() }),
+            ..Default::default()
+        };
+        api.create_operator(Request::new(request)).await.expect("an operator");
+        let grant = v1::UpdateGrantRequest {
+            actor: format!("{shop}/operators/op0"),
+            grant: Some(v1::Grant {
+                name: format!("{shop}/operators/op{sub}/grants/small-payout"),
+                enabled: Some(true),
+                per_payout_amount: Some("500.00".to_owned()),
+                daily_amount: Some("900000000000.00".to_owned()),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        api.update_grant(Request::new(grant)).await.expect("a grant");
+    }
+}
+
+fn request(number: usize, now: prost_types::Timestamp) -> v1::AuthorizePayoutRequest {
+    let shop = format!("platforms/p/shops/s{}", number % SHOPS);
+    v1::AuthorizePayoutRequest {
+        parent: shop.clone(),
+        request_id: format!("request-{number}"),
+        payout: Some(v1::PayoutSpec {
+            programme: PROGRAMME.to_owned(),
+            operator: format!("{shop}/operators/op{}", number / SHOPS % 19 + 1),
+            order: format!("{shop}/orders/order-{number}"),
+            amount: if number % 20 == 19 { money(600, 0) } else { money(0, 10_000_000) },
+            facts: facts(&[("entry_channel", text("shop_pc_order_detail"))]),
+            inline_order: Some(v1::Order {
+                paid_amount: money(1000, 0),
+                place_time: Some(now),
+                source_time: Some(now),
+                facts: facts(&[
+                    ("app", text("douyin")),
+                    ("payment_method", text("online")),
+                    ("status", text("shipped")),
+                    ("deposit_presale", Kind::BoolValue(false)),
+                    ("local_life", Kind::BoolValue(false)),
+                    ("cross_border", Kind::BoolValue(false)),
+                ]),
+                ..Default::default()
+            }),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+fn main() {
+    let payouts = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(100_000);
+    let data = tempfile::TempDir::new().expect("a directory");
+    let options = sled::Options::default();
+    let store = SledStore::open(data.path(), options).expect("a store");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let service = Service::start(Parts {
+            store: Box::new(store),
+            clock: Arc::new(SystemClock::new()),
+            auth: Authenticator::Local,
+            options: Options::default(),
+        })
+        .expect("a service");
+        let api = Api::new(service.engine().clone(), Authenticator::Local);
+        furnish(&api).await;
+        let now = prost_types::Timestamp::from(std::time::SystemTime::now());
+        let start = Instant::now();
+        let answers = stream::iter(0..payouts)
+            .map(|number| api.authorize_payout(Request::new(request(number, now))))
+            .buffer_unordered(IN_FLIGHT);
+        let allowed = answers
+            .map(|answer| answer.expect("an answer").into_inner())
+            .filter(|receipt| {
+                std::future::ready(receipt.decision == i32::from(v1::Decision::Allow))
+            })
+            .count()
+            .await;
+        let took = start.elapsed();
+        drop(api);
+        service.stop(true).await.expect("it stops");
+        let whole = start.elapsed();
+        println!(
+            "{payouts} payouts, {allowed} allowed: {:.2} us each, {:.2} with putting away",
+            took.as_secs_f64() * 1e6 / payouts as f64,
+            whole.as_secs_f64() * 1e6 / payouts as f64
+        );
+    });
+}
