@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{
     context::Context,
+    due,
     evaluate::Situation,
     facts::{self},
     judge::{self, Wanted},
@@ -189,7 +190,9 @@ impl Authorize {
             draws: draws(spec, policy, inputs),
             caller: context.author.caller.clone(),
             fired: Vec::new(),
+            due: None,
         };
+        payout.due = due::next(&payout, policy);
         if let Some(order) = &spec.order {
             let row = Row::PayoutOfOrder(order.clone(), payout.name.payout.clone());
             out.changes.push(Change::put(row));

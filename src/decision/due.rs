@@ -83,6 +83,7 @@ fn fire(payout: &mut Payout, policy: &Policy, at: Instant, out: &mut Out) {
             continue;
         }
         payout.fired.push(timer.id.clone());
+        payout.due = next(payout, policy);
         if let Some(alert) = policy.alerts.get(timer.alert) {
             let kind = EventKind::Alert {
                 id: alert.id.clone(),

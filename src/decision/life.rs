@@ -207,6 +207,7 @@ pub fn transition(
         payout.state_time = at;
         payout.fired.clear();
     }
+    payout.due = due::next(payout, policy);
     place(payout, now, out);
     if from != to {
         announce(payout, Some(from), at, policy, out);

@@ -76,6 +76,26 @@ impl Change {
     }
 }
 
+/// Rows that follow from a change of a row: when something is due for a payout.
+/// First what was due before and is not any more.
+pub fn following(
+    before: Option<&Row>,
+    after: Option<&Row>,
+) -> impl Iterator<Item = (Key, Option<Row>)> + use<> {
+    let due = |row: Option<&Row>| match row {
+        Some(Row::Payout(payout)) => payout.due.map(|at| (at, payout.name.clone())),
+        _ => None,
+    };
+    let (before, after) = (due(before), due(after));
+    let gone = before.clone().filter(|_| before != after);
+    let new = after.filter(|after| before.as_ref() != Some(after));
+    let gone = gone.map(|(at, payout)| (Key::Due(at, payout), None));
+    gone.into_iter().chain(new.map(|(at, payout)| {
+        let row = Row::Due(at, payout);
+        (row.key(), Some(row))
+    }))
+}
+
 /// Everything one operation did. The unit of the journal.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Record {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     freeze::Target,
+    instant::Instant,
     meter::MeterKey,
     name::{
         AccountName, DecisionName, FreezeName, GrantName, Id, OperatorName, OrderName, PayoutName,
@@ -51,4 +52,6 @@ pub enum Key {
     Freezes(Target),
     /// The running use of a limit.
     Meter(MeterKey),
+    /// That something is due for a payout at an instant.
+    Due(Instant, PayoutName),
 }

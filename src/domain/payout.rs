@@ -223,6 +223,9 @@ pub struct Payout {
     pub caller: Arc<str>,
     /// Timers that fired in the present state.
     pub fired: Vec<Arc<str>>,
+    /// When something is due for it next, by itself.
+    #[serde(default)]
+    pub due: Option<Instant>,
 }
 
 impl Payout {

@@ -11,7 +11,7 @@ use super::{
     instant::Instant,
     key::Key,
     meter::{Meter, MeterKey},
-    name::{AccountName, Id, OrderName, ProgrammeName, RevisionName},
+    name::{AccountName, Id, OrderName, PayoutName, ProgrammeName, RevisionName},
     operator::{Grant, Operator},
     order::Order,
     payout::Payout,
@@ -58,6 +58,9 @@ pub enum Row {
     Freezes(Freezes),
     /// The running use of a limit.
     Meter(MeterKey, Meter),
+    /// That something is due for a payout at an instant. Follows from the
+    /// payout's own row.
+    Due(Instant, PayoutName),
 }
 
 impl Row {
@@ -84,6 +87,7 @@ impl Row {
             Self::Freeze(row) => Key::Freeze(row.name.clone()),
             Self::Freezes(row) => Key::Freezes(row.target.clone()),
             Self::Meter(key, _) => Key::Meter(key.clone()),
+            Self::Due(at, payout) => Key::Due(*at, payout.clone()),
         }
     }
 }

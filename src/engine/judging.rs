@@ -44,7 +44,7 @@ impl Writer {
         self.owes_alert |= notice == Notice::SteppedBack;
         let jumped = notice == Notice::Jumped;
         if self.options.sweep && !jumped {
-            self.add_due(now, pending);
+            self.add_due(now, pending)?;
         }
         let mut judged = Judged::default();
         let mut sequence = tip.sequence;
@@ -100,8 +100,8 @@ impl Writer {
 
     /// Behind what was asked, so that answers stay in the order of the
     /// questions; expiry is judged on read, so the order changes nothing.
-    fn add_due(&self, now: Instant, pending: &mut Vec<Pending>) {
-        for payout in self.due.due(now, self.options.batch) {
+    fn add_due(&mut self, now: Instant, pending: &mut Vec<Pending>) -> Result<(), StoreError> {
+        for payout in self.working.due(now, self.options.batch, self.store.as_mut())? {
             pending.push(Pending {
                 command: Command::Due(Due { payout }),
                 author: Author { caller: "bursar".into(), actor: None },
@@ -109,6 +109,7 @@ impl Writer {
                 answer: None,
             });
         }
+        Ok(())
     }
 
     /// Everything that the commands need, as far as it can be told beforehand:

@@ -3,7 +3,6 @@
 
 pub mod clock;
 mod compiled;
-mod due;
 mod handle;
 mod ids;
 mod judging;

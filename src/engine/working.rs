@@ -9,11 +9,13 @@ use foldhash::fast::RandomState;
 use crate::{
     decision::Loaded,
     domain::{
-        change::{Change, Rows},
+        change::{Change, Rows, following},
+        instant::Instant,
         key::Key,
+        name::{Id, PayoutName},
         row::Row,
     },
-    store::{Changed, Store, StoreError},
+    store::{Changed, Scan, Store, StoreError},
 };
 
 /// How many rows are kept from batch to batch; then those that were not used
@@ -21,13 +23,26 @@ use crate::{
 const MOST_KEPT: usize = 200_000;
 
 /// The rows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Working {
     rows: Rows,
     /// By the last record that changed it.
     changed: HashMap<Key, u64, RandomState>,
     /// Rows of payouts and what belongs to one: rarely asked for again.
     passing: Vec<Key>,
+    /// Nothing is due before.
+    earliest_due: Instant,
+}
+
+impl Default for Working {
+    fn default() -> Self {
+        Self {
+            rows: Rows::default(),
+            changed: HashMap::default(),
+            passing: Vec::new(),
+            earliest_due: Instant::MIN,
+        }
+    }
 }
 
 impl Working {
@@ -62,15 +77,59 @@ impl Working {
             !delta || self.rows.contains_key(&key),
             "changed a row that was not loaded: {key:?}"
         );
-        if let Some(row) = self.rows.get_mut(&key) {
-            *row = change.apply(row.take());
-        } else {
-            if passes(&key) {
-                self.passing.push(key.clone());
+        let before = match change {
+            // May be put unseen.
+            Change::Put(_) => self.rows.get(&key).cloned().flatten(),
+            _ => self.rows.get_mut(&key).and_then(Option::take),
+        };
+        if let Change::Put(after) = change {
+            for (key, row) in following(before.as_deref(), Some(after)) {
+                if let Key::Due(at, _) = &key
+                    && row.is_some()
+                {
+                    self.earliest_due = self.earliest_due.min(*at);
+                }
+                self.keep(key, row.map(Arc::new), sequence);
             }
-            self.rows.insert(key.clone(), change.apply(None));
         }
+        self.keep(key, change.apply(before), sequence);
+    }
+
+    fn keep(&mut self, key: Key, row: Option<Arc<Row>>, sequence: u64) {
+        if passes(&key) && !self.rows.contains_key(&key) {
+            self.passing.push(key.clone());
+        }
+        self.rows.insert(key.clone(), row);
         self.changed.insert(key, sequence);
+    }
+
+    /// Payouts for which something is due by an instant, at most so many, the
+    /// earliest first.
+    pub fn due(
+        &mut self,
+        now: Instant,
+        most: usize,
+        store: &mut dyn Store,
+    ) -> Result<Vec<PayoutName>, StoreError> {
+        if now < self.earliest_due {
+            return Ok(Vec::new());
+        }
+        let bound = |at, id: fn() -> Id| {
+            Key::Due(at, PayoutName { platform: id(), shop: id(), payout: id() })
+        };
+        let from = bound(self.earliest_due, Id::before_all);
+        let to = bound(Instant::MAX, Id::after_all);
+        let next = store.scan(&Scan { from, to, reverse: false, limit: most + 1 })?;
+        let mut due = Vec::new();
+        self.earliest_due = Instant::MAX;
+        for row in &next {
+            let Row::Due(at, payout) = row.as_ref() else { continue };
+            self.earliest_due = self.earliest_due.min(*at);
+            if *at <= now && due.len() < most {
+                due.push(payout.clone());
+            }
+        }
+        Ok(due)
     }
 
     /// The rows that changed since the last time, as they are now.
@@ -107,6 +166,7 @@ fn passes(key: &Key) -> bool {
             | Key::PayoutOfOrder(..)
             | Key::Decision(_)
             | Key::Request(_)
+            | Key::Due(..)
     )
 }
 

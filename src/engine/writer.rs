@@ -13,7 +13,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     clock::Clock,
     compiled::{Compiled, Compiler},
-    due::DueIndex,
     handle::{Answer, Handle, Job, Reader, View, unavailable},
     timekeeper::{Notice, Timekeeper},
     working::Working,
@@ -24,10 +23,9 @@ use crate::{
         key::Key,
         name::{Id, ProgrammeName, RevisionName},
         refusal::{Reason, Refusal},
-        row::Row,
         who::{Author, RoleSet},
     },
-    store::{Commit, Scan, Store, StoreError},
+    store::{Scan, Store, StoreError},
 };
 
 /// How often a batch is judged anew when rows changed under it.
@@ -57,7 +55,6 @@ pub(super) struct Writer {
     pub(super) store: Box<dyn Store>,
     pub(super) policies: Compiled,
     pub(super) time: Timekeeper,
-    pub(super) due: DueIndex,
     pub(super) working: Working,
     pub(super) options: Options,
     /// Whether a step back of the clock was seen and is not recorded yet.
@@ -89,7 +86,6 @@ pub fn start(
         store,
         policies: Compiled::new(compiler),
         time: Timekeeper::new(clock),
-        due: DueIndex::default(),
         working: Working::default(),
         options,
         owes_alert: false,
@@ -126,11 +122,6 @@ impl Writer {
             self.policies.learn(&row)?;
         }
         self.policies.keep();
-        for row in self.store.open_payouts().map_err(|e| e.to_string())? {
-            if let Row::Payout(payout) = row.as_ref() {
-                self.due.note(payout, &self.policies);
-            }
-        }
         Ok(())
     }
 
@@ -235,7 +226,6 @@ impl Writer {
                     return answer_all(&mut pending, &unavailable());
                 }
             };
-            let payouts = changed_payouts(&judged.commit);
             if !judged.commit.records.is_empty() {
                 match self.store.commit(judged.commit) {
                     // An alert that was owed is in every commit until one stands.
@@ -248,11 +238,6 @@ impl Writer {
                         self.fail(&error);
                         return answer_all(&mut pending, &unavailable());
                     }
-                }
-            }
-            for row in payouts {
-                if let Row::Payout(payout) = row.as_ref() {
-                    self.due.note(payout, &self.policies);
                 }
             }
             self.working.settle(self.store.as_ref());
@@ -278,11 +263,6 @@ impl Writer {
         let refusal = Refusal::new(Reason::Contention, "Others kept changing the same rows.");
         answer_all(&mut pending, &refusal);
     }
-}
-
-fn changed_payouts(commit: &Commit) -> Vec<Arc<Row>> {
-    let rows = commit.rows.iter().filter_map(|changed| changed.row.clone());
-    rows.filter(|row| matches!(row.as_ref(), Row::Payout(_))).collect()
 }
 
 fn fail(broken: &watch::Sender<bool>, error: &StoreError) {

@@ -236,10 +236,6 @@ impl<S: Store> Store for FaultStore<S> {
         self.store.records(after, limit)
     }
 
-    fn open_payouts(&mut self) -> Result<Vec<Arc<Row>>, StoreError> {
-        self.store.open_payouts()
-    }
-
     fn tidy(&mut self) -> Result<(), StoreError> {
         self.store.tidy()
     }

@@ -102,15 +102,4 @@ impl Store for MemoryStore {
         let from = inner.records.partition_point(|record| record.sequence <= after);
         Ok(inner.records.iter().skip(from).take(limit).cloned().collect())
     }
-
-    fn open_payouts(&mut self) -> Result<Vec<Arc<Row>>, StoreError> {
-        let inner = self.lock();
-        let open = inner.rows.values().filter(|row| is_open(row));
-        Ok(open.cloned().collect())
-    }
-}
-
-/// Whether a row is a payout that something may still be due for.
-pub fn is_open(row: &Row) -> bool {
-    matches!(row, Row::Payout(payout) if !payout.state.is_final())
 }

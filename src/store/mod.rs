@@ -12,7 +12,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use thiserror::Error;
 
-use crate::domain::{change::Record, instant::Instant, key::Key, row::Row};
+use crate::domain::{
+    change::{Record, following},
+    instant::Instant,
+    key::Key,
+    row::Row,
+};
 
 pub mod fault;
 pub mod memory;
@@ -35,7 +40,8 @@ pub enum StoreError {
 pub struct Commit {
     /// What the journal keeps, in sequence.
     pub records: Vec<Record>,
-    /// The rows that the records changed, as they are after them, each once.
+    /// The rows that the records changed, and those that follow from them, as
+    /// they are after them, each once.
     pub rows: Vec<Changed>,
 }
 
@@ -58,13 +64,17 @@ impl Commit {
         for record in &records {
             for change in &record.changes {
                 let key = change.key();
-                let changed = rows.entry(key.clone()).or_insert_with(|| Changed {
-                    row: before(&key),
-                    key,
-                    sequence: record.sequence,
-                });
-                changed.row = change.apply(changed.row.take());
-                changed.sequence = record.sequence;
+                let row = match rows.remove(&key) {
+                    Some(changed) => changed.row,
+                    None => before(&key),
+                };
+                let after = change.apply(row.clone());
+                let sequence = record.sequence;
+                for (key, row) in following(row.as_deref(), after.as_deref()) {
+                    let row = row.map(Arc::new);
+                    rows.insert(key.clone(), Changed { key, row, sequence });
+                }
+                rows.insert(key.clone(), Changed { key, row: after, sequence });
             }
         }
         Self { records, rows: rows.into_values().collect() }
@@ -131,9 +141,6 @@ pub trait Store: Send {
 
     /// Records after a sequence, oldest first, at most `limit`.
     fn records(&mut self, after: u64, limit: usize) -> Result<Vec<Arc<Record>>, StoreError>;
-
-    /// Every payout that is pending or processing, for what is due by itself.
-    fn open_payouts(&mut self) -> Result<Vec<Arc<Row>>, StoreError>;
 
     /// Puts away what can be put away: a checkpoint, listing blocks. Called
     /// when there is nothing else to do and when the service stops.

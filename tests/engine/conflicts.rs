@@ -98,10 +98,6 @@ impl Store for Shared {
     fn records(&mut self, after: u64, limit: usize) -> Result<Vec<Arc<Record>>, StoreError> {
         self.with(|store| store.records(after, limit))
     }
-
-    fn open_payouts(&mut self) -> Result<Vec<Arc<Row>>, StoreError> {
-        self.with(Store::open_payouts)
-    }
 }
 
 /// A furnished service on a store with such a fate from then on.

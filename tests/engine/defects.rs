@@ -60,10 +60,6 @@ impl Store for Wrong {
     fn records(&mut self, after: u64, limit: usize) -> Result<Vec<Arc<Record>>, StoreError> {
         self.0.records(after, limit)
     }
-
-    fn open_payouts(&mut self) -> Result<Vec<Arc<Row>>, StoreError> {
-        self.0.open_payouts()
-    }
 }
 
 #[tokio::test]

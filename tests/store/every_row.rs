@@ -330,7 +330,7 @@ fn every_row_and_event_reads_back_as_it_was() {
         .map(|row| std::mem::discriminant(&**row))
         .map(|d| format!("{d:?}"))
         .collect();
-    assert_eq!(kinds.len(), 18, "every kind of row is here");
+    assert_eq!(kinds.len(), 19, "every kind of row is here");
     for _ in 0..2 {
         drop(store);
         store = place.open();

@@ -118,7 +118,9 @@ fn keys() -> BoxedStrategy<Key> {
             }
         ),
     ];
-    prop_oneof![names.boxed(), payouts.boxed(), others.boxed()].boxed()
+    let due = (instants(), shops(), ids())
+        .prop_map(|(at, shop, payout)| Key::Due(at.unwrap_or(Instant::MIN), shop.payout(payout)));
+    prop_oneof![names.boxed(), payouts.boxed(), others.boxed(), due.boxed()].boxed()
 }
 
 /// Pairs that often are of one kind and nearly the same.

@@ -127,6 +127,7 @@ pub fn payout(payout: &str, state: State) -> Row {
         draws: Vec::new(),
         caller: "t".into(),
         fired: Vec::new(),
+        due: (!state.is_final()).then(|| at(1800)),
     }))
 }
 
@@ -271,12 +272,7 @@ pub fn durable(store: &mut impl Store) -> Result<(), StoreError> {
 /// Every key.
 pub fn everything() -> Scan {
     let first = Key::Platform(bursar::domain::name::PlatformName { platform: Id::before_all() });
-    let last = Key::Meter(MeterKey {
-        programme: ProgrammeName { platform: Id::after_all(), programme: Id::after_all() },
-        rule: "".into(),
-        scope: Vec::new(),
-        window_start: None,
-    });
+    let last = Key::Due(Instant::MAX, payout_name("last"));
     Scan { from: first, to: last, reverse: false, limit: usize::MAX }
 }
 

@@ -2,7 +2,7 @@
 //! name, with a reason; none does.
 
 use bursar::{
-    domain::{change::Change, key::Key, meter::Shape, payout::State, row::Row},
+    domain::{change::Change, instant::Instant, key::Key, meter::Shape, payout::State, row::Row},
     store::{
         Commit, Scan, Store, StoreError,
         fault::{Fate, FaultStore},
@@ -40,7 +40,7 @@ macro_rules! store_suite {
                 what_was_committed_survives_a_kill,
                 a_checkpoint_and_more_survive_a_kill,
                 a_final_payout_that_changes_again_is_current,
-                open_payouts_are_those_not_final,
+                what_is_due_follows_from_payouts,
                 large_records_and_rows_come_back,
                 many_rows_make_many_blocks,
                 time_and_sequence_go_on_after_reopen,
@@ -329,7 +329,7 @@ fn a_final_payout_that_changes_again_is_current<P: Place>() {
     writer.agrees(&mut place.open());
 }
 
-fn open_payouts_are_those_not_final<P: Place>() {
+fn what_is_due_follows_from_payouts<P: Place>() {
     let place = P::new();
     let (mut store, mut writer) = (place.open(), Writer::default());
     let states = [
@@ -341,19 +341,24 @@ fn open_payouts_are_those_not_final<P: Place>() {
     ];
     writer.put(&mut store, states.map(|(name, state)| payout(name, state)).to_vec());
     writer.put(&mut store, vec![order("a", "c")]);
-    let open = |store: &mut P::Store| -> Vec<String> {
-        let rows = store.open_payouts().expect("payouts");
-        rows.iter().map(|row| format!("{:?}", row.key())).collect()
+    let due = |store: &mut P::Store| -> Vec<String> {
+        let bound = |at| Key::Due(at, payout_name("a"));
+        let (from, to) = (bound(Instant::MIN), bound(Instant::MAX));
+        let rows = store.scan(&Scan { from, to, reverse: false, limit: 99 }).expect("rows");
+        let name = |row: &Row| match row {
+            Row::Due(at, payout) if *at == make::at(1800) => payout.payout.to_string(),
+            other => panic!("{other:?}"),
+        };
+        rows.iter().map(|row| name(row)).collect()
     };
-    let expected = ["a", "b", "d"].map(|name| format!("{:?}", Key::Payout(payout_name(name))));
-    assert_eq!(open(&mut store), expected);
+    assert_eq!(due(&mut store), ["a", "b", "d"]);
     store.tidy().expect("tidy");
-    assert_eq!(open(&mut store), expected);
+    assert_eq!(due(&mut store), ["a", "b", "d"]);
     drop(store);
     let mut store = place.open();
-    assert_eq!(open(&mut store), expected);
+    assert_eq!(due(&mut store), ["a", "b", "d"]);
     writer.put(&mut store, vec![payout("b", State::Succeeded)]);
-    assert_eq!(open(&mut store), [expected[0].clone(), expected[2].clone()]);
+    assert_eq!(due(&mut store), ["a", "d"]);
 }
 
 fn large_records_and_rows_come_back<P: Place>() {

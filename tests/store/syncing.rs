@@ -184,7 +184,6 @@ fn a_failed_sync_poisons_the_store() {
         assert_eq!(fatal(store.load(&[])), why);
         assert_eq!(fatal(store.scan(&crate::make::everything())), why);
         assert_eq!(fatal(store.records(0, 1)), why);
-        assert_eq!(fatal(store.open_payouts()), why);
         assert_eq!(fatal(store.tidy()), why);
         assert_eq!(
             fatal(crate::make::settle(&mut store, answered.clone().commit(vec![vec![]]))),

@@ -84,6 +84,7 @@ pub(super) fn is_cold(row: &Row) -> bool {
         | Row::Revision(_)
         | Row::Freeze(_)
         | Row::Freezes(_)
-        | Row::Meter(..) => false,
+        | Row::Meter(..)
+        | Row::Due(..) => false,
     }
 }

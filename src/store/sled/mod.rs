@@ -231,10 +231,6 @@ impl Store for SledStore {
         })
     }
 
-    fn open_payouts(&mut self) -> Result<Vec<Arc<Row>>, StoreError> {
-        self.guard(|store| Ok(store.inner.rest.rows.open_payouts()))
-    }
-
     /// Moves the fence to the end, and writes a checkpoint if enough was
     /// committed since the last.
     fn tidy(&mut self) -> Result<(), StoreError> {

@@ -10,11 +10,12 @@ use super::{
     blocks::{Blocks, read_row},
     damage::Damage,
     hot::{Hot, Slot},
-    sort_key::{PAYOUT, SortKey, encode_key, may_be_cold},
+    sort_key::{SortKey, encode_key, may_be_cold},
 };
-use crate::{
-    domain::{change::Record, key::Key, row::Row},
-    store::memory::is_open,
+use crate::domain::{
+    change::{Record, following},
+    key::Key,
+    row::Row,
 };
 
 /// The rows.
@@ -63,6 +64,7 @@ impl Rows {
     /// was not finished may have written them.
     pub(super) fn apply(&mut self, record: &Record) -> Result<(), Damage> {
         let mut touched: BTreeMap<SortKey, Slot> = BTreeMap::new();
+        let mut due = Vec::new();
         for change in &record.changes {
             let key = change.key();
             let slot = match touched.entry(encode_key(&key).into()) {
@@ -73,9 +75,15 @@ impl Rows {
                 }
             };
             if slot.sequence < record.sequence {
-                slot.row = change.apply(slot.row.take());
+                let before = slot.row.take();
+                slot.row = change.apply(before.clone());
+                for (key, row) in following(before.as_deref(), slot.row.as_deref()) {
+                    let slot = Slot { row: row.map(Arc::new), sequence: 0 };
+                    due.push((encode_key(&key).into(), slot));
+                }
             }
         }
+        touched.extend(due);
         for (key, mut slot) in touched {
             if slot.sequence < record.sequence {
                 slot.sequence = record.sequence;
@@ -83,12 +91,6 @@ impl Rows {
             }
         }
         Ok(())
-    }
-
-    /// Payouts that something may be due for; all of them are in memory.
-    pub(super) fn open_payouts(&self) -> Vec<Arc<Row>> {
-        let payouts = self.hot.range(&[PAYOUT], &[PAYOUT + 1]);
-        payouts.filter_map(|(_, slot)| slot.row.clone()).filter(|row| is_open(row)).collect()
     }
 
     /// Rows from a key (inclusive) to a key (exclusive), at most `limit`.

@@ -20,9 +20,6 @@ use crate::domain::{
 /// A key as bytes.
 pub(super) type SortKey = Arc<[u8]>;
 
-/// Tag of payouts, for listing the open ones.
-pub(super) const PAYOUT: u8 = 10;
-
 /// A key as bytes that sort as keys do.
 pub fn encode_key(key: &Key) -> Vec<u8> {
     let mut out = Bytes(Vec::with_capacity(96));
@@ -42,7 +39,7 @@ pub fn encode_key(key: &Key) -> Vec<u8> {
             out.tag(8).ids([&name.platform, &name.shop, &name.account]).long(*number)
         }
         Key::Order(name) => out.tag(9).ids([&name.platform, &name.shop, &name.order]),
-        Key::Payout(name) => out.tag(PAYOUT).ids([&name.platform, &name.shop, &name.payout]),
+        Key::Payout(name) => out.tag(10).ids([&name.platform, &name.shop, &name.payout]),
         Key::PayoutOfOrder(name, payout) => {
             out.tag(11).ids([&name.platform, &name.shop, &name.order, payout])
         }
@@ -57,6 +54,9 @@ pub fn encode_key(key: &Key) -> Vec<u8> {
         Key::Freezes(target) => out.tag(17).target(target),
         Key::Meter(MeterKey { programme, rule, scope, window_start }) => {
             out.tag(18).programme(programme).text(rule).list(scope).instant(*window_start)
+        }
+        Key::Due(at, name) => {
+            out.tag(19).instant(Some(*at)).ids([&name.platform, &name.shop, &name.payout])
         }
     };
     out.0

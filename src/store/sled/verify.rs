@@ -16,7 +16,10 @@ use super::{
     sort_key::{SortKey, encode_key},
 };
 use crate::{
-    domain::{change::Record, row::Row},
+    domain::{
+        change::{Record, following},
+        row::Row,
+    },
     store::Tip,
 };
 
@@ -85,7 +88,15 @@ fn apply(rows: &mut BTreeMap<SortKey, Arc<Row>>, record: &Record) {
     for change in &record.changes {
         let key: SortKey = encode_key(&change.key()).into();
         let before = rows.remove(&key);
-        if let Some(row) = change.apply(before) {
+        let after = change.apply(before.clone());
+        for (key, row) in following(before.as_deref(), after.as_deref()) {
+            let key: SortKey = encode_key(&key).into();
+            match row {
+                Some(row) => drop(rows.insert(key, Arc::new(row))),
+                None => drop(rows.remove(&key)),
+            }
+        }
+        if let Some(row) = after {
             rows.insert(key, row);
         }
     }
