@@ -1,8 +1,6 @@
 //! Reading what is registered: only what is durable, as it is now. What is
 //! not there is refused with the same words as in a decision.
 
-use std::{collections::HashMap, sync::Arc};
-
 use super::page::{self, Filling, Listing};
 use crate::{
     decision::Loaded,
@@ -100,25 +98,9 @@ pub fn position(view: &mut View<'_>, account: &AccountName) -> Result<Position, 
     Ok(position_of(balance.as_deref(), freezes.as_deref(), account, view.now))
 }
 
-/// The money of accounts of one shop, now. Two listings instead of two rows
-/// for each.
+/// The money of accounts, now.
 pub fn positions(view: &mut View<'_>, accounts: &[AccountName]) -> Result<Vec<Position>, Refusal> {
-    let (Some(first), Some(last)) = (accounts.first(), accounts.last()) else {
-        return Ok(Vec::new());
-    };
-    let beyond = last.shop().account(last.account.just_after());
-    let mut found: HashMap<Key, Arc<Row>> = HashMap::new();
-    for key in [Key::Balance, |name| Key::Freezes(Target::Account(name))] {
-        let (from, to) = (key(first.clone()), key(beyond.clone()));
-        let rows = view.scan(&Scan { from, to, reverse: false, limit: usize::MAX })?;
-        found.extend(rows.into_iter().map(|row| (row.key(), row)));
-    }
-    let positions = accounts.iter().map(|account| {
-        let balance = found.get(&Key::Balance(account.clone()));
-        let freezes = found.get(&Key::Freezes(Target::Account(account.clone())));
-        position_of(balance.map(AsRef::as_ref), freezes.map(AsRef::as_ref), account, view.now)
-    });
-    Ok(positions.collect())
+    accounts.iter().map(|account| position(view, account)).collect()
 }
 
 fn position_of(

@@ -39,6 +39,11 @@ impl Change {
         if let Self::Put(row) = self { Some(row) } else { None }
     }
 
+    /// The same, to be shared.
+    pub fn as_shared(&self) -> Option<&Arc<Row>> {
+        if let Self::Put(row) = self { Some(row) } else { None }
+    }
+
     /// The row it changes.
     pub fn key(&self) -> Key {
         match self {

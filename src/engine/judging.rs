@@ -94,7 +94,8 @@ impl Writer {
                 events,
             });
         }
-        judged.commit.rows = self.working.changed();
+        judged.commit.has_running = self.store.wants_running();
+        judged.commit.rows = self.working.changed(self.store.as_ref());
         Ok(judged)
     }
 

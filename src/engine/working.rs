@@ -18,16 +18,20 @@ use crate::{
     store::{Changed, Scan, Store, StoreError},
 };
 
-/// How many rows are kept from batch to batch; then those that were not used
-/// lately go.
-const MOST_KEPT: usize = 200_000;
+/// How many rows are kept from batch to batch before those go that were not
+/// used since the last time.
+const KEPT: usize = 100_000;
 
 /// The rows.
 #[derive(Debug)]
 pub struct Working {
     rows: Rows,
+    /// Rows that were not used lately. Nothing in here changed.
+    old: Rows,
     /// By the last record that changed it.
     changed: HashMap<Key, u64, RandomState>,
+    /// The same of meters and balances, which the store may not have yet.
+    running: HashMap<Key, u64, RandomState>,
     /// Rows of payouts and what belongs to one: rarely asked for again.
     passing: Vec<Key>,
     /// Nothing is due before.
@@ -38,7 +42,9 @@ impl Default for Working {
     fn default() -> Self {
         Self {
             rows: Rows::default(),
+            old: Rows::default(),
             changed: HashMap::default(),
+            running: HashMap::default(),
             passing: Vec::new(),
             earliest_due: Instant::MIN,
         }
@@ -48,8 +54,16 @@ impl Default for Working {
 impl Working {
     /// Loads those of the keys that are not here yet.
     pub fn load(&mut self, keys: &[Key], store: &mut dyn Store) -> Result<(), StoreError> {
-        let mut missing: Vec<Key> =
-            keys.iter().filter(|key| !self.rows.contains_key(*key)).cloned().collect();
+        let mut missing: Vec<Key> = Vec::new();
+        for key in keys {
+            if self.rows.contains_key(key) {
+                continue;
+            }
+            match self.old.remove(key) {
+                Some(row) => drop(self.rows.insert(key.clone(), row)),
+                None => missing.push(key.clone()),
+            }
+        }
         if missing.is_empty() {
             return Ok(());
         }
@@ -100,7 +114,8 @@ impl Working {
             self.passing.push(key.clone());
         }
         self.rows.insert(key.clone(), row);
-        self.changed.insert(key, sequence);
+        let changed = if runs(&key) { &mut self.running } else { &mut self.changed };
+        changed.insert(key, sequence);
     }
 
     /// Payouts for which something is due by an instant, at most so many, the
@@ -132,27 +147,51 @@ impl Working {
         Ok(due)
     }
 
-    /// The rows that changed since the last time, as they are now.
-    pub fn changed(&mut self) -> Vec<Changed> {
+    /// The rows that changed since the last time, as they are now; meters and
+    /// balances when the store wants them.
+    pub fn changed(&mut self, store: &dyn Store) -> Vec<Changed> {
         let rows = &self.rows;
-        let changed = self.changed.drain().map(|(key, sequence)| {
+        let changed = |(key, sequence)| {
             let row = rows.get(&key).cloned().flatten();
             Changed { key, row, sequence }
-        });
-        changed.collect()
+        };
+        let mut all: Vec<Changed> = self.changed.drain().map(changed).collect();
+        if store.wants_running() {
+            all.extend(self.running.drain().map(changed));
+        }
+        all
+    }
+
+    /// The meters and balances that the store does not have yet.
+    pub fn rest(&mut self) -> Vec<Changed> {
+        let rows = &self.rows;
+        let changed = |(key, sequence)| {
+            let row = rows.get(&key).cloned().flatten();
+            Changed { key, row, sequence }
+        };
+        self.running.drain().map(changed).collect()
     }
 
     /// A batch of commands is over.
     pub fn settle(&mut self, store: &dyn Store) {
         self.changed.clear();
-        if store.is_shared() || self.rows.len() > MOST_KEPT {
+        if store.is_shared() {
             self.rows.clear();
+            self.running.clear();
             self.passing.clear();
         }
         for key in self.passing.drain(..) {
             self.rows.remove(&key);
         }
+        if self.rows.len() > KEPT && self.running.is_empty() {
+            self.old = std::mem::take(&mut self.rows);
+        }
     }
+}
+
+/// Whether the parts of payouts are added up in a row.
+fn runs(key: &Key) -> bool {
+    matches!(key, Key::Meter(_) | Key::Balance(_))
 }
 
 /// Whether a row is one of many of its kind that hardly anybody asks for again.
@@ -176,7 +215,7 @@ pub(super) fn row(
     key: &Key,
     store: &mut dyn Store,
 ) -> Result<Option<Arc<Row>>, StoreError> {
-    match working.rows.get(key) {
+    match working.rows.get(key).or_else(|| working.old.get(key)) {
         Some(row) => Ok(row.clone()),
         None => Ok(store.load(std::slice::from_ref(key))?.into_iter().next().flatten()),
     }

@@ -25,7 +25,7 @@ use crate::{
         refusal::{Reason, Refusal},
         who::{Author, RoleSet},
     },
-    store::{Scan, Store, StoreError},
+    store::{Commit, Scan, Store, StoreError},
 };
 
 /// How often a batch is judged anew when rows changed under it.
@@ -145,7 +145,7 @@ impl Writer {
                 queue.close();
                 if tidy
                     && !*self.broken.borrow()
-                    && let Err(error) = self.store.tidy()
+                    && let Err(error) = self.put_away()
                 {
                     tracing::error!("the store could not be put away; the next start takes longer");
                     self.fail(&error);
@@ -155,6 +155,13 @@ impl Writer {
                 return;
             }
         }
+    }
+
+    /// Hands over what the store does not have yet, and has it put away.
+    fn put_away(&mut self) -> Result<(), StoreError> {
+        let rows = self.working.rest();
+        self.store.commit(Commit { records: Vec::new(), rows, has_running: true })?;
+        self.store.tidy()
     }
 
     fn serve(&mut self, jobs: impl Iterator<Item = Job>) -> Option<(bool, oneshot::Sender<()>)> {

@@ -43,6 +43,9 @@ pub struct Commit {
     /// The rows that the records changed, and those that follow from them, as
     /// they are after them, each once.
     pub rows: Vec<Changed>,
+    /// Whether `rows` has all meters and balances that changed since the last
+    /// commit that had.
+    pub has_running: bool,
 }
 
 /// A row that records changed.
@@ -77,7 +80,7 @@ impl Commit {
                 rows.insert(key.clone(), Changed { key, row: after, sequence });
             }
         }
-        Self { records, rows: rows.into_values().collect() }
+        Self { records, rows: rows.into_values().collect(), has_running: true }
     }
 }
 
@@ -130,6 +133,13 @@ pub trait Store: Send {
     /// failed before it was; from any thread, or before this returns.
     fn when_durable(&mut self, done: Done) {
         done(Ok(()));
+    }
+
+    /// Whether the next commit has to have all meters and balances that changed
+    /// since the last one that had. Otherwise they may be left out, and are not
+    /// to be loaded from here until they came.
+    fn wants_running(&self) -> bool {
+        true
     }
 
     /// Whether somebody else may change rows: what was loaded is then current

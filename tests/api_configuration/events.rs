@@ -41,7 +41,9 @@ async fn api_with(records: impl Fn(u64) -> Vec<Record>) -> (Api, u64) {
     furnish(&before).await;
     before.engine.stop(true).await;
     let tip = store.begin().expect("a tip").sequence;
-    store.commit(Commit { records: records(tip), rows: Vec::new() }).expect("memory commits");
+    store
+        .commit(Commit { records: records(tip), rows: Vec::new(), has_running: true })
+        .expect("memory commits");
     (api_on(store, Authenticator::Local), tip)
 }
 

@@ -138,7 +138,7 @@ pub fn installed(used: &str) -> MemoryStore {
     let mut store = MemoryStore::new();
     let changed = |row: Row| Changed { key: row.key(), row: Some(Arc::new(row)), sequence: 0 };
     let rows = rows.into_iter().map(changed).collect();
-    store.commit(Commit { records: Vec::new(), rows }).expect("memory commits");
+    store.commit(Commit { records: Vec::new(), rows, has_running: true }).expect("memory commits");
     store
 }
 

@@ -28,7 +28,6 @@ use std::{collections::VecDeque, path::Path, sync::Arc, time::Duration};
 
 use self::{
     hot::Slot,
-    pipeline::Log,
     recover::Opened,
     sync::{Disk, RealDisk},
 };
@@ -143,7 +142,7 @@ impl SledStore {
     }
 
     fn take(&mut self, commit: Commit) -> Result<(), Damage> {
-        let Commit { records, rows } = commit;
+        let Commit { records, rows, .. } = commit;
         for Changed { key, row, sequence } in rows {
             self.inner.rest.rows.hot.change(encode_key(&key).into(), Slot { row, sequence });
         }
@@ -219,11 +218,11 @@ impl Store for SledStore {
 
     fn records(&mut self, after: u64, limit: usize) -> Result<Vec<Arc<Record>>, StoreError> {
         self.guard(|store| {
-            let log = store.inner.pipeline.log();
-            let durable = log.journal.end().sequence;
+            let journal = store.inner.pipeline.journal();
+            let durable = journal.end().sequence;
             let mut records: Vec<Arc<Record>> =
-                log.journal.records(after).take(limit).collect::<Result<_, _>>()?;
-            drop(log);
+                journal.records(after).take(limit).collect::<Result<_, _>>()?;
+            drop(journal);
             let recent = store.recent.iter().flat_map(|records| &**records);
             let recent = recent.filter(|record| record.sequence > durable.max(after));
             records.extend(recent.take(limit - records.len()).cloned().map(Arc::new));
@@ -237,8 +236,7 @@ impl Store for SledStore {
         self.inner.pipeline.wait()?;
         self.guard(|store| {
             let enough = store.since >= store.options.tidy_records;
-            let Log { journal, fence } = &mut *store.inner.pipeline.log();
-            fence.write(journal.end(), &*store.options.disk)?;
+            store.inner.pipeline.move_fence()?;
             Ok(enough)
         })
         .and_then(|enough| if enough { self.guard(Self::checkpoint) } else { Ok(()) })

@@ -20,7 +20,7 @@ use super::{
     damage::Damage,
     fence::Fence,
     journal::{Draft, Journal},
-    sync::{Disk, Stage},
+    sync::Disk,
 };
 use crate::{
     domain::change::Record,
@@ -29,13 +29,6 @@ use crate::{
 
 /// Most commits that wait for the disk; then the next one waits for room.
 const MOST_WAITING: usize = 64;
-
-/// What is on the disk: the journal, and the fence that follows it.
-#[derive(Debug)]
-pub(super) struct Log {
-    pub(super) journal: Journal,
-    pub(super) fence: Fence,
-}
 
 /// What the thread is given.
 enum Task {
@@ -47,7 +40,9 @@ enum Task {
 
 /// What the thread shares with the store.
 struct Shared {
-    log: Mutex<Log>,
+    /// Held only for looking: nothing is written or synced meanwhile.
+    journal: Mutex<Journal>,
+    fence: Mutex<Fence>,
     /// Tasks that are not done.
     waiting: AtomicUsize,
     /// The last record that is durable.
@@ -68,7 +63,7 @@ pub(super) struct Pipeline {
 
 impl std::fmt::Debug for Pipeline {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pipeline").field("log", &self.shared.log).finish_non_exhaustive()
+        f.debug_struct("Pipeline").field("journal", &self.shared.journal).finish_non_exhaustive()
     }
 }
 
@@ -79,11 +74,17 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Pipeline {
     /// Starts the thread.
-    pub(super) fn start(log: Log, disk: Arc<dyn Disk>, every: Duration) -> Result<Self, Damage> {
+    pub(super) fn start(
+        journal: Journal,
+        fence: Fence,
+        disk: Arc<dyn Disk>,
+        every: Duration,
+    ) -> Result<Self, Damage> {
         let shared = Arc::new(Shared {
             waiting: AtomicUsize::new(0),
-            durable: AtomicU64::new(log.journal.end().sequence),
-            log: Mutex::new(log),
+            durable: AtomicU64::new(journal.end().sequence),
+            journal: Mutex::new(journal),
+            fence: Mutex::new(fence),
             broken: Mutex::new(None),
             disk,
             // A fence that is to follow at once does so with each commit.
@@ -98,9 +99,15 @@ impl Pipeline {
         Ok(Self { shared, tasks: Some(tasks), thread: Some(thread) })
     }
 
-    /// What is on the disk.
-    pub(super) fn log(&self) -> MutexGuard<'_, Log> {
-        locked(&self.shared.log)
+    /// The journal as far as it is durable.
+    pub(super) fn journal(&self) -> MutexGuard<'_, Journal> {
+        locked(&self.shared.journal)
+    }
+
+    /// Moves the fence to where the journal ends.
+    pub(super) fn move_fence(&self) -> Result<(), Damage> {
+        let end = self.journal().end();
+        locked(&self.shared.fence).write(end, &*self.shared.disk)
     }
 
     /// The last record that is durable.
@@ -161,9 +168,8 @@ impl Drop for Pipeline {
             tracing::error!("the journal's thread ended by a defect; its message is above");
         }
         if self.broken().is_none() {
-            let Log { journal, fence } = &mut *self.log();
             // After an error the fence must stay where it was known to be right.
-            if let Err(why) = fence.write(journal.end(), &*self.shared.disk) {
+            if let Err(why) = self.move_fence() {
                 tracing::error!(%why, "the fence is behind the journal");
             }
         }
@@ -213,20 +219,19 @@ impl Shared {
 
     fn write(&self, commits: &[Arc<Vec<Record>>]) -> Result<(), Damage> {
         let draft = Draft::of(commits.iter().flat_map(|records| &**records))?;
-        let mut log = locked(&self.log);
-        let appended = log.journal.append(draft)?;
-        let file = log.journal.file()?;
-        drop(log);
-        self.disk.sync(Stage::Journal, &file.file).map_err(Damage::io(&file.path))?;
-        let Log { journal, fence } = &mut *locked(&self.log);
+        let place = locked(&self.journal).place(&draft)?;
+        let appended = place.write(draft)?;
+        place.sync(&*self.disk)?;
+        let mut journal = locked(&self.journal);
         journal.accept(&appended);
         self.durable.store(journal.end().sequence, Ordering::Release);
-        fence.follow(journal.end(), &*self.disk)
+        drop(journal);
+        self.follow()
     }
 
     fn follow(&self) -> Result<(), Damage> {
-        let Log { journal, fence } = &mut *locked(&self.log);
-        fence.follow(journal.end(), &*self.disk)
+        let end = locked(&self.journal).end();
+        locked(&self.fence).follow(end, &*self.disk)
     }
 
     fn outcome(&self) -> Result<(), StoreError> {

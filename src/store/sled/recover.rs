@@ -20,7 +20,7 @@ use super::{
     fence::Fence,
     journal::{Checked, End, Journal},
     lock::Lock,
-    pipeline::{Log, Pipeline},
+    pipeline::Pipeline,
 };
 use crate::{domain::instant::Instant, store::Tip};
 
@@ -95,7 +95,7 @@ pub(super) fn find(dir: &Path, options: &Options, purpose: Purpose) -> Result<Fo
 
 /// Opens a data directory to serve it.
 pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
-    let Found { rest, mut journal, checked, fence, lock } = find(dir, options, Purpose::Serve)?;
+    let Found { rest, mut journal, checked, mut fence, lock } = find(dir, options, Purpose::Serve)?;
     journal.heal(checked.torn > 0)?;
     let end = checked.end;
     let rebuilt = rest.is_none();
@@ -108,12 +108,11 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
     };
     let start = Start { sequence: end.sequence, torn_bytes: checked.torn, rebuilt, replayed: 0 };
     let tip = rest.tip();
-    let mut log = Log { journal, fence };
     let mut replay = Replay { rest, tip, start };
-    replay.run(&log.journal, options)?;
-    log.fence.write(end, &*options.disk)?;
+    replay.run(&journal, options)?;
+    fence.write(end, &*options.disk)?;
     let Replay { rest, tip, start } = replay;
-    let pipeline = Pipeline::start(log, options.disk.clone(), options.fence_every)?;
+    let pipeline = Pipeline::start(journal, fence, options.disk.clone(), options.fence_every)?;
     let mut opened = Opened { rest, tip, start, pipeline, lock };
     if rebuilt {
         opened.checkpoint(tip, options)?;
@@ -153,12 +152,11 @@ impl Replay {
 impl Opened {
     /// Writes a checkpoint of rows that are where the journal ends.
     pub(super) fn checkpoint(&mut self, tip: Tip, options: &Options) -> Result<(), Damage> {
-        let Log { journal, fence } = &mut *self.pipeline.log();
-        let end = journal.end();
+        let end = self.pipeline.journal().end();
         if end == self.rest.head.end {
             return Ok(());
         }
-        fence.write(end, &*options.disk)?;
+        self.pipeline.move_fence()?;
         self.rest.checkpoint(end, tip.at, &*options.disk)
     }
 }

@@ -173,6 +173,11 @@ impl Draft {
         Ok(())
     }
 
+    /// Bytes of the whole frame.
+    pub(super) fn frame_length(&self) -> u64 {
+        (self.bytes.len() + CHECKSUM) as u64
+    }
+
     /// The frame after `end`, and where the journal ends with it.
     pub(super) fn finish(mut self, mark: u64, end: &End) -> Result<(Vec<u8>, End), Damage> {
         let Some((first, last)) = self.records else {

@@ -7,6 +7,7 @@
 
 use std::{
     fs::{self, File},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -24,7 +25,11 @@ pub(super) use self::{
     frame::Draft,
     records::Records,
 };
-use super::{damage::Damage, database::sync_all, sync::Disk};
+use super::{
+    damage::Damage,
+    database::sync_all,
+    sync::{Disk, Stage},
+};
 use crate::domain::change::Record;
 
 /// The journal.
@@ -37,21 +42,37 @@ pub(super) struct Journal {
     end: End,
 }
 
+/// Where the next commit is to be written.
+#[derive(Debug)]
+pub(super) struct Place {
+    path: PathBuf,
+    file: Arc<File>,
+    offset: u64,
+    mark: u64,
+    before: End,
+}
+
 /// A commit that was written and is not yet durable.
 #[derive(Debug)]
 pub(super) struct Appended {
     /// Where the journal ends with it.
     end: End,
     first: u64,
-    /// How many bytes it took.
-    pub(super) bytes: usize,
+    bytes: u64,
 }
 
-/// An open file of the journal.
-#[derive(Debug)]
-pub(super) struct Opened {
-    pub(super) path: PathBuf,
-    pub(super) file: Arc<File>,
+impl Place {
+    /// Writes a commit, which counts when it was synced and accepted.
+    pub(super) fn write(&self, draft: Draft) -> Result<Appended, Damage> {
+        let (frame, end) = draft.finish(self.mark, &self.before)?;
+        self.file.write_all_at(&frame, self.offset).map_err(Damage::io(&self.path))?;
+        Ok(Appended { end, first: self.before.sequence + 1, bytes: frame.len() as u64 })
+    }
+
+    /// Makes durable what was written.
+    pub(super) fn sync(&self, disk: &dyn Disk) -> Result<(), Damage> {
+        disk.sync(Stage::Journal, &self.file).map_err(Damage::io(&self.path))
+    }
 }
 
 impl Journal {
@@ -149,14 +170,18 @@ impl Journal {
         }
     }
 
-    /// Writes records behind the end, which stays where it is until `accept`.
-    pub(super) fn append(&mut self, draft: Draft) -> Result<Appended, Damage> {
-        let before = self.end;
-        let whole = self.segment_bytes;
+    /// Where to write the next commit; the end stays where it is until `accept`.
+    pub(super) fn place(&mut self, draft: &Draft) -> Result<Place, Damage> {
+        let (before, whole) = (self.end, self.segment_bytes);
         let segment = self.segment()?;
-        let (frame, end) = draft.finish(segment.head.mark, &before)?;
-        segment.write(&frame, whole)?;
-        Ok(Appended { end, first: before.sequence + 1, bytes: frame.len() })
+        segment.make_room(draft.frame_length(), whole)?;
+        Ok(Place {
+            path: segment.path.clone(),
+            file: segment.file.clone(),
+            offset: segment.filled,
+            mark: segment.head.mark,
+            before,
+        })
     }
 
     /// The file to write to: the last one, or the next if that is full.
@@ -171,18 +196,10 @@ impl Journal {
             .ok_or_else(|| Damage::Defect("a journal without a file".to_owned()))
     }
 
-    /// The file that was written to last.
-    pub(super) fn file(&self) -> Result<Opened, Damage> {
-        let last = self.segments.last();
-        let last = last.ok_or_else(|| Damage::Defect("a journal without a file".to_owned()))?;
-        let file = last.file.clone();
-        Ok(Opened { path: last.path.clone(), file })
-    }
-
     /// What was appended is durable now.
     pub(super) fn accept(&mut self, appended: &Appended) {
         if let Some(last) = self.segments.last_mut() {
-            last.accept(appended.first, appended.bytes as u64);
+            last.accept(appended.first, appended.bytes);
         }
         self.end = appended.end;
     }

@@ -159,10 +159,10 @@ impl Segment {
         Ok(())
     }
 
-    /// Writes a frame behind the last; it counts from `accept` on. `whole` is how
-    /// large the file is to become.
-    pub(super) fn write(&mut self, frame: &[u8], whole: u64) -> Result<(), Damage> {
-        let end = self.filled + frame.len() as u64;
+    /// Sets room aside for a frame behind the last. `whole` is how large the
+    /// file is to become.
+    pub(super) fn make_room(&mut self, length: u64, whole: u64) -> Result<(), Damage> {
+        let end = self.filled + length;
         if end > self.room {
             let wanted = (end - self.room).next_multiple_of(SET_ASIDE.min(whole).max(1));
             let flags = rustix::fs::FallocateFlags::empty();
@@ -173,7 +173,7 @@ impl Segment {
                 Err(error) => return Err(Damage::io(&self.path)(error.into())),
             }
         }
-        self.file.write_all_at(frame, self.filled).map_err(Damage::io(&self.path))
+        Ok(())
     }
 
     /// Takes a frame that is in the file for part of the journal.
