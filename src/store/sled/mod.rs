@@ -108,6 +108,8 @@ pub struct SledStore {
     since: u64,
     /// Where the journal will end.
     tip: Tip,
+    /// Whether the rows have all meters and balances as they are now.
+    is_complete: bool,
     /// Commits that may still be on their way to the disk.
     recent: VecDeque<Arc<Vec<Record>>>,
 }
@@ -118,7 +120,7 @@ impl SledStore {
         let inner = recover::open(dir, &options)?;
         // What was replayed is not in a checkpoint either.
         let (since, tip) = (inner.start.replayed, inner.tip);
-        Ok(Self { inner, options, since, tip, recent: VecDeque::new() })
+        Ok(Self { inner, options, since, tip, is_complete: true, recent: VecDeque::new() })
     }
 
     /// What start-up found and did.
@@ -142,7 +144,7 @@ impl SledStore {
     }
 
     fn take(&mut self, commit: Commit) -> Result<(), Damage> {
-        let Commit { records, rows, .. } = commit;
+        let Commit { records, rows, has_running } = commit;
         for Changed { key, row, sequence } in rows {
             self.inner.rest.rows.hot.change(encode_key(&key).into(), Slot { row, sequence });
         }
@@ -150,14 +152,17 @@ impl SledStore {
             self.tip = Tip { sequence: record.sequence, at: record.at };
         }
         self.since += records.len() as u64;
-        let records = Arc::new(records);
-        self.recent.push_back(records.clone());
-        self.inner.pipeline.commit(records);
+        self.is_complete = has_running;
+        if !records.is_empty() {
+            let records = Arc::new(records);
+            self.recent.push_back(records.clone());
+            self.inner.pipeline.commit(records);
+        }
         let durable = self.inner.pipeline.durable();
         while self.recent.front().is_some_and(|records| ends_by(records, durable)) {
             self.recent.pop_front();
         }
-        if self.since >= self.options.checkpoint_records {
+        if self.is_complete && self.since >= self.options.checkpoint_records {
             self.checkpoint()?;
         }
         Ok(())
@@ -193,7 +198,7 @@ impl Store for SledStore {
                 return Err(StoreError::Conflict);
             }
         }
-        if commit.records.is_empty() {
+        if commit.records.is_empty() && commit.rows.is_empty() {
             return Ok(());
         }
         self.guard(|store| store.take(commit))
@@ -201,6 +206,11 @@ impl Store for SledStore {
 
     fn when_durable(&mut self, done: Done) {
         self.inner.pipeline.tell(done);
+    }
+
+    /// For a checkpoint, which may come one commit late.
+    fn wants_running(&self) -> bool {
+        self.since >= self.options.checkpoint_records
     }
 
     /// The directory is locked.
@@ -235,7 +245,7 @@ impl Store for SledStore {
     fn tidy(&mut self) -> Result<(), StoreError> {
         self.inner.pipeline.wait()?;
         self.guard(|store| {
-            let enough = store.since >= store.options.tidy_records;
+            let enough = store.is_complete && store.since >= store.options.tidy_records;
             store.inner.pipeline.move_fence()?;
             Ok(enough)
         })
