@@ -1,6 +1,6 @@
 //! Payouts: what is asked, from the wire; what there is, to the wire.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use super::{
     convert::{self, to_money, to_time, to_value},
@@ -241,7 +241,18 @@ pub fn stage(stage: i32) -> Stage {
 
 /// A request's content without what only identifies it or shapes its answer,
 /// with equal amounts written alike.
-pub fn normalised(payout: &v1::PayoutSpec) -> v1::PayoutSpec {
+pub fn normalised(payout: &v1::PayoutSpec) -> Cow<'_, v1::PayoutSpec> {
+    let has_spellings = |value: &v1::FactValue| {
+        use v1::fact_value::Kind;
+        matches!(value.kind, Some(Kind::DecimalValue(_) | Kind::ListValue(_)))
+    };
+    let order = payout.inline_order.as_ref();
+    let order_facts = order.into_iter().flat_map(|order| order.facts.values());
+    if order.is_none_or(|order| order.name.is_empty())
+        && !payout.facts.values().chain(order_facts).any(has_spellings)
+    {
+        return Cow::Borrowed(payout);
+    }
     let mut payout = payout.clone();
     let normalise = |value: &mut v1::FactValue| {
         if let Some(v1::fact_value::Kind::DecimalValue(text)) = &mut value.kind
@@ -259,7 +270,7 @@ pub fn normalised(payout: &v1::PayoutSpec) -> v1::PayoutSpec {
         order.facts.values_mut().for_each(normalise);
         order.name = String::new();
     }
-    payout
+    Cow::Owned(payout)
 }
 
 /// A text that goes into a record.

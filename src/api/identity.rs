@@ -10,7 +10,7 @@ use prost::{
     encoding::{DecodeContext, WireType, decode_key, skip_field},
 };
 use prost_reflect::DescriptorPool;
-use sha2::{Digest, Sha256};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
     domain::{
@@ -36,22 +36,25 @@ pub fn field_names(message: &str) -> Arc<BTreeMap<u32, String>> {
 pub fn fingerprint(message: &impl Message) -> Fingerprint {
     let bytes = message.encode_to_vec();
     let mut rest = bytes.as_slice();
-    let mut hashes: BTreeMap<u32, Sha256> = BTreeMap::new();
+    // Fields are written in the order of their numbers, so that what has one
+    // number lies together.
+    let mut fields: Vec<(u32, &[u8])> = Vec::with_capacity(16);
     while !rest.is_empty() {
-        let start = rest;
+        let start = bytes.len() - rest.len();
         let Ok((number, wire)) = decode_key(&mut rest) else { break };
         if skip(wire, number, &mut rest).is_err() {
             break;
         }
-        let length = start.len() - rest.len();
-        hashes.entry(number).or_default().update(start.get(..length).unwrap_or_default());
+        let end = bytes.len() - rest.len();
+        match fields.last_mut() {
+            Some((last, field)) if *last == number => {
+                let start = start - field.len();
+                *field = bytes.get(start..end).unwrap_or_default();
+            }
+            _ => fields.push((number, bytes.get(start..end).unwrap_or_default())),
+        }
     }
-    let short = |hash: Sha256| {
-        let digest = hash.finalize();
-        let first = digest.first_chunk().expect("SHA-256 gives 32 bytes");
-        u64::from_be_bytes(*first)
-    };
-    Fingerprint(hashes.into_iter().map(|(number, hash)| (number, short(hash))).collect())
+    Fingerprint(fields.into_iter().map(|(number, field)| (number, xxh3_64(field))).collect())
 }
 
 fn skip(wire: WireType, number: u32, rest: &mut &[u8]) -> Result<(), prost::DecodeError> {

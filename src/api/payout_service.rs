@@ -64,7 +64,8 @@ impl Api {
             require_shop(caller, &shop)?;
         }
         let spec = spec?;
-        let content = request.payout.as_ref().map(convert_payout::normalised).unwrap_or_default();
+        let content = request.payout.as_ref().map(convert_payout::normalised);
+        let content = content.map(|payout| identity::fingerprint(&*payout)).unwrap_or_default();
         let identity = RequestIdentity {
             key: RequestKey {
                 platform: PlatformName { platform: spec.shop.platform.clone() },
@@ -72,7 +73,7 @@ impl Api {
                 operation: "AuthorizePayout".into(),
                 id: request.request_id.as_str().into(),
             },
-            content: identity::fingerprint(&content),
+            content,
             field_names: FIELDS.clone(),
         };
         let operator = spec.operator.clone();

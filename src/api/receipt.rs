@@ -8,7 +8,7 @@ use crate::{
         service::Language,
     },
     decision::{
-        judge::{Wanted, judge},
+        judge::{Largest, Wanted, judge},
         reply::Check,
     },
     domain::{
@@ -43,8 +43,9 @@ pub fn of_decision(
     now: Instant,
 ) -> v1::Receipt {
     let inputs = &decision.inputs;
-    let recomputed =
-        style.full.then(|| judge(policy, inputs, Wanted { passes: true, largest: true }));
+    let recomputed = style
+        .full
+        .then(|| judge(policy, inputs, Wanted { passes: true, largest: Largest::Always }));
     let verdict = recomputed.as_ref().unwrap_or(&decision.verdict);
     let mut receipt = receipt(inputs, verdict, policy, style);
     receipt.name = decision.name.to_string();

@@ -8,7 +8,7 @@ use super::{
     due,
     evaluate::Situation,
     facts::{self},
-    judge::{self, Wanted},
+    judge::{self, Largest, Wanted},
     life,
     loaded::Loaded,
     out::{Judgement, Out},
@@ -104,7 +104,7 @@ impl Authorize {
     fn decide(&self, prepared: Prepared, context: &Context<'_>) -> Judgement {
         let Prepared { policy, revision, inputs, verdict, meters, order } = prepared;
         let spec = &self.spec;
-        let wanted = Wanted { passes: false, largest: false };
+        let wanted = Wanted { passes: false, largest: Largest::UnlessAllowed };
         let inputs = judge::needed(&policy, inputs, &verdict, wanted);
         let held = verdict.answer != Answer::Deny;
         let expire_time = policy.execute_within.filter(|_| held).map(|w| context.now.plus(w));
@@ -241,5 +241,9 @@ fn draws(spec: &Spec, policy: &Policy, inputs: &Inputs) -> Vec<Drawn> {
 
 /// Recomputes a recorded decision from its inputs.
 pub fn recompute(decision: &Decision, policy: &Policy) -> Verdict {
-    judge::judge(policy, &decision.inputs, Wanted { passes: false, largest: false })
+    judge::judge(
+        policy,
+        &decision.inputs,
+        Wanted { passes: false, largest: Largest::UnlessAllowed },
+    )
 }

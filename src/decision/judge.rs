@@ -22,8 +22,19 @@ use crate::domain::{
 pub struct Wanted {
     /// Also list what passed.
     pub passes: bool,
-    /// Work out the largest amount also if the answer is ALLOW.
-    pub largest: bool,
+    /// When to work out the largest amount.
+    pub largest: Largest,
+}
+
+/// When the largest amount is worked out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Largest {
+    /// Not at all.
+    Never,
+    /// If the answer is not ALLOW.
+    UnlessAllowed,
+    /// Always.
+    Always,
 }
 
 /// Later instants that a decision is recorded with in any case: looking which
@@ -64,7 +75,9 @@ pub fn judge(policy: &Policy, inputs: &Inputs, wanted: Wanted) -> Verdict {
         }
     }
     let answer = findings.iter().fold(Answer::Allow, |answer, f| answer.max(answered(f.outcome)));
-    let (max_amount, max_amount_unreviewed) = if answer != Answer::Allow || wanted.largest {
+    let works_it_out = wanted.largest == Largest::Always
+        || wanted.largest == Largest::UnlessAllowed && answer != Answer::Allow;
+    let (max_amount, max_amount_unreviewed) = if works_it_out {
         let (any, unreviewed) = largest::amounts(&situation);
         (Some(any), Some(unreviewed))
     } else {

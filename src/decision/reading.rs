@@ -18,39 +18,72 @@ use crate::domain::{
     window::Window,
 };
 
-/// Which meter a limit or measure counts in, for these facts at this instant.
-/// `None` for a limit over a single payout.
-pub fn meter_key(
-    programme: &ProgrammeName,
-    rule: &Arc<str>,
-    counting: &Counting,
-    policy: &Policy,
-    facts: &[Option<Value>],
-    shop: &str,
+/// The values that meters are counted over, each written once.
+#[derive(Debug)]
+pub struct Scopes<'a> {
+    programme: &'a ProgrammeName,
+    policy: &'a Policy,
+    facts: &'a [Option<Value>],
+    shop: &'a str,
     now: Instant,
-) -> Option<MeterKey> {
-    if counting.window == Window::Payout {
-        return None;
+    /// By the fact's position.
+    texts: Vec<Option<Arc<str>>>,
+}
+
+impl<'a> Scopes<'a> {
+    /// For these facts at this instant.
+    pub fn new(
+        programme: &'a ProgrammeName,
+        policy: &'a Policy,
+        facts: &'a [Option<Value>],
+        shop: &'a str,
+        now: Instant,
+    ) -> Self {
+        Self { programme, policy, facts, shop, now, texts: vec![None; facts.len()] }
     }
-    let scope = counting.scope.iter().map(|index| {
-        let value = facts.get(*index).and_then(Option::as_ref);
-        scope_text(policy.facts.get(*index), value, shop)
-    });
-    Some(MeterKey {
-        programme: programme.clone(),
-        rule: rule.clone(),
-        scope: scope.collect(),
-        window_start: policy.bounds(&counting.window, now).map(|(start, _)| start),
-    })
+
+    /// Which meter a limit or measure counts in. `None` for a limit over a
+    /// single payout.
+    pub fn meter(&mut self, rule: &Arc<str>, counting: &Counting) -> Option<MeterKey> {
+        if counting.window == Window::Payout {
+            return None;
+        }
+        let mut scope = Vec::with_capacity(counting.scope.len());
+        for index in &counting.scope {
+            scope.push(self.text(*index));
+        }
+        let bounds = self.policy.bounds(&counting.window, self.now);
+        Some(MeterKey {
+            programme: self.programme.clone(),
+            rule: rule.clone(),
+            scope,
+            window_start: bounds.map(|(start, _)| start),
+        })
+    }
+
+    fn text(&mut self, index: usize) -> Arc<str> {
+        if let Some(text) = self.texts.get(index).cloned().flatten() {
+            return text;
+        }
+        let value = self.facts.get(index).and_then(Option::as_ref);
+        let text = scope_text(self.policy.facts.get(index), value, self.shop);
+        if let Some(place) = self.texts.get_mut(index) {
+            *place = Some(text.clone());
+        }
+        text
+    }
 }
 
 /// A scope value that is unambiguous across shops: ids of orders and operators
 /// are unique only within theirs. Absent and empty must differ.
 fn scope_text(fact: Option<&FactDeclaration>, value: Option<&Value>, shop: &str) -> Arc<str> {
     let Some(value) = value else { return "".into() };
-    match fact.map(|f| &f.origin) {
-        Some(Origin::Field(Field::OrderId | Field::OperatorId)) => format!("{shop}/{value}").into(),
-        _ => format!("={value}").into(),
+    match (fact.map(|f| &f.origin), value) {
+        (Some(Origin::Field(Field::OrderId | Field::OperatorId)), Value::Text(text)) => {
+            [shop, "/", text].concat().into()
+        }
+        (_, Value::Text(text)) => ["=", text].concat().into(),
+        (_, value) => format!("={value}").into(),
     }
 }
 

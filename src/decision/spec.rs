@@ -7,11 +7,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     context::Context,
     facts::{self, Held, Sources},
-    judge::{self, Wanted},
+    judge::{self, Largest, Wanted},
     loaded::Loaded,
     looked_at,
     out::Judgement,
-    reading,
+    reading::{self, Scopes},
     reply::{Check, Reply},
 };
 use crate::domain::{
@@ -188,12 +188,10 @@ impl Spec {
         now: Instant,
     ) -> Vec<Option<MeterKey>> {
         let shop = self.shop.shop.as_str();
-        let key = |id: &Arc<str>, counting: &Counting| {
-            reading::meter_key(&self.programme, id, counting, policy, facts, shop, now)
-        };
-        let limits = policy.limits.iter().map(|l| key(&l.rule.id, &l.counting));
-        let measures = policy.measures.iter().map(|m| key(&m.id, &m.counting));
-        limits.chain(measures).collect()
+        let mut scopes = Scopes::new(&self.programme, policy, facts, shop, now);
+        let limits = policy.limits.iter().map(|l| (&l.rule.id, &l.counting));
+        let measures = policy.measures.iter().map(|m| (&m.id, &m.counting));
+        limits.chain(measures).map(|(id, counting)| scopes.meter(id, counting)).collect()
     }
 
     /// Everything that can refuse the call, in this order; after that it is
@@ -257,7 +255,7 @@ impl Spec {
     /// Judges a check: the same as an authorization, and nothing is kept.
     pub fn judge(&self, loaded: &Loaded<'_>, context: &Context<'_>) -> Judgement {
         Judgement::only(self.prepare(loaded, context).map(|prepared| {
-            let wanted = Wanted { passes: self.full, largest: true };
+            let wanted = Wanted { passes: self.full, largest: Largest::Always };
             let verdict = judge::judge(&prepared.policy, &prepared.inputs, wanted);
             Reply::Checked(Box::new(Check {
                 expire_time: prepared.policy.execute_within.map(|within| context.now.plus(within)),
@@ -296,7 +294,7 @@ fn read_and_judge(
     meters: &[Option<MeterKey>],
     inputs: &mut Inputs,
 ) -> Verdict {
-    let wanted = Wanted { passes: false, largest: false };
+    let wanted = Wanted { passes: false, largest: Largest::Never };
     read(policy, sources, meters, inputs, |_| false);
     let verdict = judge::judge(policy, inputs, wanted);
     if verdict.findings.is_empty() {
@@ -307,7 +305,7 @@ fn read_and_judge(
         Some(rule) => verdict.findings.iter().any(|f| f.rule == *rule),
         None => true,
     });
-    judge::judge(policy, inputs, wanted)
+    judge::judge(policy, inputs, Wanted { largest: Largest::UnlessAllowed, ..wanted })
 }
 
 /// Reads meters and accounts; of which rules also the future, and with no

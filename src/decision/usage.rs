@@ -8,7 +8,7 @@ use super::{
     loaded::Loaded,
     looked_at,
     out::Judgement,
-    reading,
+    reading::{self, Scopes},
     reply::{LimitUsage, Reply, Usage},
     spec::{Spec, not_active, the_programme},
 };
@@ -95,15 +95,8 @@ impl ReadUsage {
             return None;
         }
         let shop = self.spec.shop.shop.as_str();
-        let key = reading::meter_key(
-            &self.spec.programme,
-            &limit.rule.id,
-            counting,
-            policy,
-            &inputs.facts,
-            shop,
-            inputs.now,
-        )?;
+        let mut scopes = Scopes::new(&self.spec.programme, policy, &inputs.facts, shop, inputs.now);
+        let key = scopes.meter(&limit.rule.id, counting)?;
         let reading: Reading = reading::read(
             loaded.meter(&key),
             counting,

@@ -115,6 +115,9 @@ impl Amount {
     /// `self × factor ÷ divisor`, for finding the places where an answer can
     /// change. Not used to compare.
     pub fn floor_of(self, factor: Factor, divisor: Factor, decimals: u32) -> Option<Self> {
+        if factor == Factor::ONE && divisor == Factor::ONE && self.0.scale() <= decimals {
+            return Some(self);
+        }
         let (numerator, scale) = product(self.0, factor.0)?;
         let denominator = divisor.0.mantissa();
         if denominator == 0 {

@@ -1,5 +1,7 @@
 //! Names of rows: what a decision asks a store to load.
 
+use std::hash::{Hash, Hasher};
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -14,7 +16,7 @@ use super::{
 };
 
 /// Which row. The order of keys is the order of listings.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum Key {
     /// A platform.
     Platform(PlatformName),
@@ -54,4 +56,55 @@ pub enum Key {
     Meter(MeterKey),
     /// That something is due for a payout at an instant.
     Due(Instant, PayoutName),
+}
+
+/// Only of what tells keys apart: keys are looked up more often than anything
+/// else is done, and their platforms and programmes are nearly always the same.
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let mut of = |tag: u8, ids: &[&Id]| {
+            state.write_u8(tag);
+            ids.iter().for_each(|id| state.write(id.as_str().as_bytes()));
+        };
+        match self {
+            Self::Platform(name) => of(1, &[&name.platform]),
+            Self::Shop(name) => of(2, &[&name.shop]),
+            Self::Operator(name) => of(3, &[&name.shop, &name.operator]),
+            Self::Grant(name) => of(4, &[&name.shop, &name.operator]),
+            Self::Account(name) => of(5, &[&name.shop, &name.account]),
+            Self::Balance(name) => of(6, &[&name.shop, &name.account]),
+            Self::Movement(name, reference) => {
+                of(7, &[&name.shop]);
+                state.write(reference.as_bytes());
+            }
+            Self::MovementNumber(name, number) => {
+                of(8, &[&name.shop]);
+                state.write_u64(*number);
+            }
+            Self::Order(name) => of(9, &[&name.shop, &name.order]),
+            Self::Payout(name) => of(10, &[&name.payout]),
+            Self::PayoutOfOrder(name, payout) => of(11, &[&name.order, payout]),
+            Self::Decision(name) => of(12, &[&name.decision]),
+            Self::Request(key) => {
+                state.write_u8(13);
+                state.write(key.parent.as_bytes());
+                state.write(key.id.as_bytes());
+            }
+            Self::Programme(name) => of(14, &[&name.programme]),
+            Self::Revision(name) => {
+                of(15, &[&name.programme.programme]);
+                state.write_u32(name.number);
+            }
+            Self::Freeze(name) => of(16, &[&name.freeze]),
+            Self::Freezes(Target::Shop(name)) => of(17, &[&name.shop]),
+            Self::Freezes(Target::Operator(name)) => of(18, &[&name.shop, &name.operator]),
+            Self::Freezes(Target::Account(name)) => of(19, &[&name.shop, &name.account]),
+            Self::Meter(key) => {
+                state.write_u8(20);
+                state.write(key.rule.as_bytes());
+                key.scope.iter().for_each(|text| state.write(text.as_bytes()));
+            }
+            Self::Due(_, name) => of(21, &[&name.payout]),
+        }
+    }
 }
