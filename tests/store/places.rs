@@ -1,6 +1,11 @@
 //! Where a store's data is kept, and how it is stopped and opened again.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use bursar::store::{
     Store,
@@ -79,11 +84,18 @@ impl Sled {
         copy
     }
 
-    /// Changes the database behind the store's back.
+    /// The directory of its newest run of rows.
+    pub fn run(&self) -> PathBuf {
+        let entries = fs::read_dir(self.path().join("runs")).expect("a listing");
+        let entries = entries.map(|entry| entry.expect("an entry").path());
+        entries.filter(|path| path.is_dir()).max().expect("a run")
+    }
+
+    /// Changes a run behind the store's back.
     pub fn tamper(&self, tree: &str, change: impl FnOnce(&sled::Tree)) {
         let mut tries = 0;
         let db = loop {
-            match sled::Config::new().path(self.path().join("sled")).segment_size(512 * 1024).open()
+            match sled::Config::new().path(self.run().join("sled")).segment_size(512 * 1024).open()
             {
                 Ok(db) => break db,
                 Err(e) => {
@@ -105,7 +117,6 @@ impl Place for Sled {
         // Small checkpoints and files, so that every test meets some; a fence
         // that moves only when it is told to.
         let options = Options {
-            cache_bytes: 8 * 1024 * 1024,
             checkpoint_records: 50,
             tidy_records: 0,
             segment_bytes: 24 * 1024,

@@ -150,23 +150,6 @@ fn what_was_replayed_counts_towards_the_next_checkpoint() {
 }
 
 #[test]
-fn rows_are_synced_in_their_new_block_before_the_old_one_lets_go() {
-    let (mut place, disk) = place();
-    place.options.checkpoint_records = 1000;
-    let (mut store, mut writer) = (place.open(), Writer::default());
-    let mut blocks_synced = |names: std::ops::Range<usize>| {
-        let rows = names.map(|n| order(&format!("o{n:03}"), &"c".repeat(100))).collect();
-        writer.put(&mut store, rows);
-        disk.taken();
-        store.tidy().expect("tidy");
-        disk.taken().iter().filter(|call| **call == ("sync", Stage::Blocks)).count()
-    };
-    assert_eq!(blocks_synced(0..10), 1, "one block");
-    assert_eq!(blocks_synced(10..15), 1, "the same block, fuller");
-    assert_eq!(blocks_synced(15..60), 2, "cut");
-}
-
-#[test]
 fn a_failed_sync_poisons_the_store() {
     for code in [EIO, ENOSPC] {
         let (place, disk) = place();

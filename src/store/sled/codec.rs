@@ -33,6 +33,7 @@ pub(super) fn decode<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T,
 }
 
 /// Reads fixed-size fields off the front of a slice. `None`: too short.
+#[derive(Debug)]
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
 impl<'a> Fields<'a> {
@@ -50,11 +51,6 @@ impl<'a> Fields<'a> {
         Some(*taken)
     }
 
-    /// A byte.
-    pub(super) fn byte(&mut self) -> Option<u8> {
-        self.array().map(u8::from_be_bytes)
-    }
-
     /// 32 bits, big-endian.
     pub(super) fn short(&mut self) -> Option<u32> {
         self.array().map(u32::from_be_bytes)
@@ -70,13 +66,4 @@ impl<'a> Fields<'a> {
         let count = usize::try_from(self.short()?).ok()?;
         self.bytes(count)
     }
-}
-
-/// Appends a length of 32 bits and the bytes.
-pub(super) fn put_counted(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Damage> {
-    let count = u32::try_from(bytes.len())
-        .map_err(|_| Damage::Defect("more than 4 GiB in one value".to_owned()))?;
-    out.extend(count.to_be_bytes());
-    out.extend(bytes);
-    Ok(())
 }

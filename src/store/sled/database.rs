@@ -18,7 +18,6 @@
 
 use std::{
     fs::{self, File},
-    io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     thread,
@@ -91,15 +90,6 @@ impl Database {
         let database = Self { path, db, log };
         database.refuse_blobs()?;
         Ok(database)
-    }
-
-    /// Removes it.
-    pub(super) fn remove(dir: &Path) -> Result<(), Damage> {
-        let path = Self::path(dir);
-        match fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Damage::io(&path)(error)),
-            _ => sync_all(dir),
-        }
     }
 
     /// One of its trees.

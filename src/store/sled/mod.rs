@@ -5,15 +5,15 @@
 //! - `bursar.lock`, held while a process has it open;
 //! - `durable.fence`, how far the journal was durable (`fence.rs`);
 //! - `journal/`, every commit in order (`journal/`);
-//! - `sled/`, rows at rest: the trees `blocks` (lowest key → packed rows),
-//!   `parts` (pieces of what is too large for a block) and `head` (the
-//!   checkpoint).
+//! - `runs/`, rows at rest: a manifest, and a sled database for each run of rows
+//!   that were put away together (`runs/`).
 //!
 //! Commit: rows change in memory, and a thread of its own writes and syncs a
 //! frame of records while the next batch is judged. Replies wait for that. Rows
-//! reach sled with the next checkpoint, which is a matter
-//! of memory and restart time only: the journal alone makes all rows, and does
-//! so whenever those at rest are not exactly what the last checkpoint left.
+//! are put to rest behind it, which is a matter of memory and restart time only:
+//! the journal alone makes all rows, and does so whenever those at rest cannot
+//! be used. Rows of payouts, and of what belongs to one, are not written twice:
+//! at rest there is the number of the record that wrote them.
 //!
 //! No transactions and no `apply_batch` in sled: both take a lock that the
 //! whole process shares. What is refused at start-up and what heals is told in
@@ -24,31 +24,36 @@
 //! back to the same older state; a journal rewritten with a chain of its own
 //! together with the fence and the head.
 
-use std::{collections::VecDeque, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use self::{
-    hot::Slot,
+    layer::{Slot, written},
+    mark::Mark,
     recover::Opened,
+    rows::Keyed,
+    runs::Runs,
     sync::{Disk, RealDisk},
 };
 use super::{Changed, Commit, Done, Scan, Store, StoreError, Tip};
 use crate::domain::{change::Record, key::Key, row::Row};
 
-mod block;
-mod blocks;
-mod census;
-mod checkpoint;
 mod codec;
 mod damage;
 mod database;
 mod fence;
-mod hot;
 mod journal;
+mod layer;
 mod lock;
-mod parts;
+mod mark;
 mod pipeline;
 mod recover;
 mod rows;
+mod runs;
 mod sort_key;
 pub mod sync;
 mod verify;
@@ -68,12 +73,8 @@ const MAX_KEY: usize = 480;
 /// How a store is kept.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// sled's page cache.
-    pub cache_bytes: u64,
     /// Records after which a checkpoint is written.
     pub checkpoint_records: u64,
-    /// Bytes of journal after which a checkpoint is written.
-    pub checkpoint_bytes: usize,
     /// Bytes from which on a file of the journal is followed by another.
     pub segment_bytes: u64,
     /// Records from which on `tidy` writes a checkpoint: below, replaying them
@@ -88,9 +89,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            cache_bytes: 64 * 1024 * 1024,
             checkpoint_records: 20_000,
-            checkpoint_bytes: 8 * 1024 * 1024,
             segment_bytes: 64 * 1024 * 1024,
             tidy_records: 1000,
             fence_every: Duration::from_millis(100),
@@ -103,8 +102,9 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct SledStore {
     inner: Opened,
+    dir: PathBuf,
     options: Options,
-    /// Records since the last checkpoint.
+    /// Records since rows were put away.
     since: u64,
     /// Where the journal will end.
     tip: Tip,
@@ -118,9 +118,10 @@ impl SledStore {
     /// Opens a data directory, or makes one.
     pub fn open(dir: &Path, options: Options) -> Result<Self, Damage> {
         let inner = recover::open(dir, &options)?;
-        // What was replayed is not in a checkpoint either.
+        // What was replayed is not at rest either.
         let (since, tip) = (inner.start.replayed, inner.tip);
-        Ok(Self { inner, options, since, tip, is_complete: true, recent: VecDeque::new() })
+        let (dir, recent) = (dir.to_owned(), VecDeque::new());
+        Ok(Self { inner, dir, options, since, tip, is_complete: true, recent })
     }
 
     /// What start-up found and did.
@@ -137,6 +138,9 @@ impl SledStore {
             return Err(StoreError::Fatal(why));
         }
         act(self).map_err(|damage| {
+            if damage.is_of_rows() {
+                Runs::condemn(&self.dir);
+            }
             let why = damage.to_string();
             self.inner.pipeline.break_off(&why);
             StoreError::Fatal(why)
@@ -146,7 +150,8 @@ impl SledStore {
     fn take(&mut self, commit: Commit) -> Result<(), Damage> {
         let Commit { records, rows, has_running } = commit;
         for Changed { key, row, sequence } in rows {
-            self.inner.rest.rows.hot.change(encode_key(&key).into(), Slot { row, sequence });
+            let slot = Slot::new(&key, row, sequence);
+            self.inner.rows.put(key, slot);
         }
         if let Some(record) = records.last() {
             self.tip = Tip { sequence: record.sequence, at: record.at };
@@ -162,18 +167,42 @@ impl SledStore {
         while self.recent.front().is_some_and(|records| ends_by(records, durable)) {
             self.recent.pop_front();
         }
+        self.inner.rows.settle()?;
         if self.is_complete && self.since >= self.options.checkpoint_records {
-            self.checkpoint()?;
+            self.put_away()?;
         }
         Ok(())
     }
 
-    fn checkpoint(&mut self) -> Result<(), Damage> {
+    /// Begins to put away all rows.
+    fn put_away(&mut self) -> Result<(), Damage> {
         // Rows at rest must not be ahead of the journal.
         self.inner.pipeline.wait().map_err(|error| Damage::Defect(error.to_string()))?;
-        self.inner.checkpoint(self.tip, &self.options)?;
+        let end = self.inner.pipeline.journal().end();
+        self.inner.rows.freeze(Mark { tip: self.tip, end })?;
         self.since = 0;
         Ok(())
+    }
+
+    /// A row as a slot says.
+    fn row(&self, slot: Slot, is_it: impl Fn(&Row) -> bool) -> Result<Option<Arc<Row>>, Damage> {
+        match slot {
+            Slot::Gone => Ok(None),
+            Slot::Row(row) => Ok(Some(row)),
+            Slot::At(sequence) => {
+                let recent = self.recent.iter().rev().find_map(|records| {
+                    let first = records.first()?.sequence;
+                    let number = usize::try_from(sequence.checked_sub(first)?).ok()?;
+                    records.get(number)
+                });
+                let found = match recent {
+                    Some(record) => written(record, is_it),
+                    None => written(&self.inner.pipeline.journal().record(sequence)?, is_it),
+                };
+                let why = || format!("record {sequence} did not write the row that it is to have");
+                found.map(Some).ok_or_else(|| Damage::Defect(why()))
+            }
+        }
     }
 }
 
@@ -188,7 +217,10 @@ impl Store for SledStore {
     }
 
     fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Arc<Row>>>, StoreError> {
-        self.guard(|store| keys.iter().map(|key| store.inner.rest.rows.get(key)).collect())
+        self.guard(|store| {
+            let row = |key: &Key| store.row(store.inner.rows.find(key)?, |row| row.key() == *key);
+            keys.iter().map(row).collect()
+        })
     }
 
     fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
@@ -208,7 +240,7 @@ impl Store for SledStore {
         self.inner.pipeline.tell(done);
     }
 
-    /// For a checkpoint, which may come one commit late.
+    /// When rows are to be put away, which may come one commit late.
     fn wants_running(&self) -> bool {
         self.since >= self.options.checkpoint_records
     }
@@ -219,10 +251,13 @@ impl Store for SledStore {
     }
 
     fn scan(&mut self, scan: &Scan) -> Result<Vec<Arc<Row>>, StoreError> {
-        let (from, to) = (encode_key(&scan.from), encode_key(&scan.to));
         self.guard(|store| {
-            let rows = store.inner.rest.rows.scan(&from, &to, scan.reverse, scan.limit)?;
-            Ok(rows.into_iter().map(|(_, row)| row).collect())
+            let found = store.inner.rows.scan(&scan.from, &scan.to, scan.reverse, scan.limit)?;
+            let row = |(key, slot): Keyed| {
+                store.row(slot, |row| encode_key(&row.key()) == key).map(Option::into_iter)
+            };
+            let rows: Vec<_> = found.into_iter().map(row).collect::<Result<_, _>>()?;
+            Ok(rows.into_iter().flatten().collect())
         })
     }
 
@@ -240,15 +275,16 @@ impl Store for SledStore {
         })
     }
 
-    /// Moves the fence to the end, and writes a checkpoint if enough was
-    /// committed since the last.
+    /// Moves the fence to the end, and puts rows away if enough was committed
+    /// since the last time.
     fn tidy(&mut self) -> Result<(), StoreError> {
         self.inner.pipeline.wait()?;
         self.guard(|store| {
-            let enough = store.is_complete && store.since >= store.options.tidy_records;
             store.inner.pipeline.move_fence()?;
-            Ok(enough)
+            if store.is_complete && store.since > 0 && store.since >= store.options.tidy_records {
+                store.put_away()?;
+            }
+            store.inner.rows.wait()
         })
-        .and_then(|enough| if enough { self.guard(Self::checkpoint) } else { Ok(()) })
     }
 }

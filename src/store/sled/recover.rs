@@ -10,39 +10,49 @@
 //! | part of a commit after the last whole one, above the fence | dropped |
 //! | rows at rest that are damaged, or not those of the last checkpoint; a database that sled cannot open, or files of it that sled does not sync | the database is removed, and made again from the journal |
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use super::{
     Options,
-    checkpoint::AtRest,
     damage::Damage,
     database::sync_all,
     fence::Fence,
     journal::{Checked, End, Journal},
+    layer::{Slot, written, written_by},
     lock::Lock,
+    mark::Mark,
     pipeline::Pipeline,
+    rows::Rows,
+    runs::{self, Runs},
 };
-use crate::{domain::instant::Instant, store::Tip};
+use crate::{
+    domain::{
+        change::{Record, following},
+        instant::Instant,
+        key::Key,
+        row::Row,
+    },
+    store::Tip,
+};
 
 /// What start-up found and did.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Start {
     /// The last record of the journal.
     pub sequence: u64,
-    /// Records that were applied to the checkpoint's rows.
+    /// Records that were applied to the rows at rest.
     pub replayed: u64,
     /// Bytes of a commit that was never answered, and dropped.
     pub torn_bytes: u64,
-    /// Whether rows at rest were not those of the last checkpoint, and were
-    /// made again from the journal. Always so after a kill or a power failure
-    /// in the middle of a checkpoint.
+    /// Whether rows at rest could not be used, and were made again from the
+    /// whole journal.
     pub rebuilt: bool,
 }
 
 /// An open data directory. Fields are dropped in this order: the lock last.
 #[derive(Debug)]
 pub(super) struct Opened {
-    pub(super) rest: AtRest,
+    pub(super) rows: Rows,
     pub(super) tip: Tip,
     pub(super) start: Start,
     pub(super) pipeline: Pipeline,
@@ -52,12 +62,12 @@ pub(super) struct Opened {
 
 /// What is in a data directory, before anything of it was changed.
 pub(super) struct Found {
-    /// Rows at rest. `None`: they are not exactly those of the last checkpoint.
-    pub(super) rest: Option<AtRest>,
+    /// Rows at rest, and up to where they go. `None`: they cannot be used.
+    pub(super) rest: Option<(Rows, Mark)>,
     pub(super) journal: Journal,
     pub(super) checked: Checked,
     pub(super) fence: Fence,
-    lock: Lock,
+    pub(super) lock: Lock,
 }
 
 /// Whether what can be mended is mended.
@@ -81,7 +91,7 @@ pub(super) fn find(dir: &Path, options: &Options, purpose: Purpose) -> Result<Fo
         sync_entries(dir)?;
         (journal, Checked::default())
     };
-    let rest = match AtRest::open(dir, options, &journal) {
+    let rest = match at_rest(dir, options, &journal) {
         Ok(rest) => Some(rest),
         // All of it can be made again, so it is no reason not to serve.
         Err(why) if why.is_of_rows() => {
@@ -93,72 +103,106 @@ pub(super) fn find(dir: &Path, options: &Options, purpose: Purpose) -> Result<Fo
     Ok(Found { rest, journal, checked, fence, lock })
 }
 
+/// Rows at rest, if they are of this journal.
+fn at_rest(dir: &Path, options: &Options, journal: &Journal) -> Result<(Rows, Mark), Damage> {
+    let (runs, mark) = Runs::open(dir, runs::Options::new(options.disk.clone()))?;
+    let mark = Mark::parse(&mark)?;
+    journal.saw(("the rows at rest", mark.end))?;
+    Ok((Rows::new(runs), mark))
+}
+
 /// Opens a data directory to serve it.
 pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
     let Found { rest, mut journal, checked, mut fence, lock } = find(dir, options, Purpose::Serve)?;
     journal.heal(checked.torn > 0)?;
     let end = checked.end;
-    let rebuilt = rest.is_none();
-    let rest = match rest {
+    let mut rebuilt = rest.is_none();
+    let (mut rows, mark) = match rest {
         Some(rest) => rest,
         None => {
             tracing::warn!(records = end.sequence, "rows are made again from the whole journal");
-            AtRest::anew(dir, options)?
+            Runs::remove(dir)?;
+            at_rest(dir, options, &journal)?
         }
     };
-    let start = Start { sequence: end.sequence, torn_bytes: checked.torn, rebuilt, replayed: 0 };
-    let tip = rest.tip();
-    let mut replay = Replay { rest, tip, start };
-    replay.run(&journal, options)?;
+    let (tip, replayed) = match replay(&mut rows, mark.tip, &mut journal, options) {
+        Err(why) if why.is_of_rows() && !rebuilt => {
+            tracing::warn!(%why, "rows at rest are not used");
+            rebuilt = true;
+            drop(rows);
+            Runs::remove(dir)?;
+            let (anew, mark) = at_rest(dir, options, &journal)?;
+            rows = anew;
+            replay(&mut rows, mark.tip, &mut journal, options)?
+        }
+        replayed => replayed?,
+    };
     fence.write(end, &*options.disk)?;
-    let Replay { rest, tip, start } = replay;
+    let start = Start { sequence: end.sequence, torn_bytes: checked.torn, rebuilt, replayed };
+    report(dir, start);
     let pipeline = Pipeline::start(journal, fence, options.disk.clone(), options.fence_every)?;
-    let mut opened = Opened { rest, tip, start, pipeline, lock };
-    if rebuilt {
-        opened.checkpoint(tip, options)?;
+    Ok(Opened { rows, tip, start, pipeline, lock })
+}
+
+/// How many records are applied at a time.
+const PAGE: usize = 1000;
+
+/// Applies the records after those that rows at rest have. Rows are put away on
+/// the way, so that a long tail does not have to fit into memory. Says where it
+/// ended, and how many records it took.
+pub(super) fn replay(
+    rows: &mut Rows,
+    from: Tip,
+    journal: &mut Journal,
+    options: &Options,
+) -> Result<(Tip, u64), Damage> {
+    let (mut tip, mut since) = (from, 0);
+    loop {
+        let records = journal.records(tip.sequence).take(PAGE);
+        let records: Vec<Arc<Record>> = records.collect::<Result<_, _>>()?;
+        let Some(last) = records.last() else { break };
+        for record in &records {
+            apply(rows, record, journal)?;
+        }
+        tip = Tip { sequence: last.sequence, at: last.at };
+        since += records.len() as u64;
+        rows.settle()?;
+        if since >= options.checkpoint_records {
+            since = 0;
+            rows.freeze(Mark { tip, end: journal.end_by(tip.sequence)? })?;
+        }
     }
-    report(dir, opened.start);
-    Ok(opened)
+    Ok((tip, tip.sequence - from.sequence))
 }
 
-/// Rows on their way to where the journal ends.
-struct Replay {
-    rest: AtRest,
-    tip: Tip,
-    start: Start,
-}
-
-impl Replay {
-    /// Applies the records after the checkpoint. Rows are put away on the way,
-    /// so that a long tail does not have to fit into memory.
-    fn run(&mut self, journal: &Journal, options: &Options) -> Result<(), Damage> {
-        let Self { rest, tip, start } = self;
-        let mut since = 0;
-        for record in journal.records(rest.head.end.sequence) {
-            let record = record?;
-            rest.rows.apply(&record)?;
-            *tip = Tip { sequence: record.sequence, at: record.at };
-            start.replayed += 1;
-            since += 1;
-            if since >= options.checkpoint_records {
-                since = 0;
-                rest.put_away(&*options.disk)?;
+/// Applies a record to rows.
+fn apply(rows: &mut Rows, record: &Record, journal: &mut Journal) -> Result<(), Damage> {
+    for (number, change) in record.changes.iter().enumerate() {
+        let key = change.key();
+        // What is written whole does not need the row before, except to know what
+        // followed from it.
+        let before = match (rows.find(&key)?, matches!(key, Key::Payout(_))) {
+            (Slot::Gone, _) => None,
+            (Slot::Row(row), _) => Some(row),
+            (Slot::At(sequence), true) => {
+                let is_it = |row: &Row| row.key() == key;
+                if sequence == record.sequence {
+                    written_by(record.changes.get(..number).unwrap_or_default(), is_it)
+                } else {
+                    written(&journal.record(sequence)?, is_it)
+                }
             }
+            (Slot::At(_), _) => None,
+        };
+        let after = change.apply(before.clone());
+        for (key, row) in following(before.as_deref(), after.as_deref()) {
+            let slot = Slot::new(&key, row.map(Arc::new), record.sequence);
+            rows.put(key, slot);
         }
-        Ok(())
+        let slot = Slot::new(&key, after, record.sequence);
+        rows.put(key, slot);
     }
-}
-
-impl Opened {
-    /// Writes a checkpoint of rows that are where the journal ends.
-    pub(super) fn checkpoint(&mut self, tip: Tip, options: &Options) -> Result<(), Damage> {
-        let end = self.pipeline.journal().end();
-        if end == self.rest.head.end {
-            return Ok(());
-        }
-        self.pipeline.move_fence()?;
-        self.rest.checkpoint(end, tip.at, &*options.disk)
-    }
+    Ok(())
 }
 
 /// Takes the directory's lock; makes the directory if it is to serve.
@@ -213,8 +257,8 @@ pub fn rebuild_fence(dir: &Path, options: &Options) -> Result<Tip, Damage> {
     }
     let disk = &*options.disk;
     let (journal, Checked { end, .. }) = Journal::open(dir, options.segment_bytes, disk, &[])?;
-    // The checkpoint may know of a later end. If it cannot be read, nobody does.
-    match AtRest::open(dir, options, &journal) {
+    // The rows at rest may know of a later end. If they cannot be read, nobody does.
+    match at_rest(dir, options, &journal) {
         Err(why) if !why.is_of_rows() => return Err(why),
         _ => {}
     }

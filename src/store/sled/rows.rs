@@ -1,94 +1,80 @@
-//! All rows: those in memory, and behind them the blocks. Memory wins.
+//! All rows: those that changed lately in memory, behind them those that are on
+//! their way to rest, behind them those at rest. The newest wins.
 
-use std::{
-    cmp::Ordering,
-    collections::{BTreeMap, btree_map::Entry},
-    sync::Arc,
-};
+use std::{cmp::Ordering, collections::VecDeque, sync::Arc};
 
 use super::{
-    blocks::{Blocks, read_row},
+    codec::{Fields, decode, encode},
     damage::Damage,
-    hot::{Hot, Slot},
-    sort_key::{SortKey, encode_key, may_be_cold},
+    layer::{Layer, Slot},
+    mark::Mark,
+    runs::{Entry, Runs},
+    sort_key::encode_key,
 };
-use crate::domain::{
-    change::{Record, following},
-    key::Key,
-    row::Row,
-};
+use crate::domain::key::Key;
+
+/// Begins the value of a row at rest that is kept as it is.
+const ROW: u8 = 0;
+/// Begins the value of a row that the journal keeps: the record follows.
+const AT: u8 = 1;
 
 /// The rows.
 #[derive(Debug)]
 pub(super) struct Rows {
-    pub(super) hot: Hot,
-    pub(super) blocks: Blocks,
+    live: Layer,
+    /// On their way to rest, the oldest first.
+    freezing: VecDeque<Arc<Layer>>,
+    runs: Runs,
 }
 
-/// A row with its key.
-type Keyed = (SortKey, Arc<Row>);
+/// A row with its key as bytes.
+pub(super) type Keyed = (Vec<u8>, Slot);
 
 impl Rows {
-    /// Rows whose blocks were not looked at yet.
-    pub(super) fn new(blocks: Blocks) -> Self {
-        Self { hot: Hot::default(), blocks }
+    /// Those at rest.
+    pub(super) fn new(runs: Runs) -> Self {
+        Self { live: Layer::default(), freezing: VecDeque::new(), runs }
     }
 
-    /// Fills memory from the blocks.
-    pub(super) fn warm(&mut self) -> Result<(), Damage> {
-        let Self { hot, blocks } = self;
-        *hot = Hot::default();
-        blocks.read_all(|entry| {
-            if !entry.cold {
-                let slot = Slot { row: Some(read_row(entry.row)?), sequence: entry.sequence };
-                hot.put_back(entry.key.into(), slot);
-            }
-            Ok(())
-        })
+    /// Keeps a row.
+    pub(super) fn put(&mut self, key: Key, slot: Slot) {
+        self.live.put(key, slot);
     }
 
     /// The row under a key.
-    pub(super) fn get(&self, key: &Key) -> Result<Option<Arc<Row>>, Damage> {
-        Ok(self.slot(key, &encode_key(key))?.and_then(|slot| slot.row))
-    }
-
-    fn slot(&self, key: &Key, sort_key: &[u8]) -> Result<Option<Slot>, Damage> {
-        match self.hot.get(sort_key) {
-            Some(slot) => Ok(Some(slot.clone())),
-            None if may_be_cold(key) => self.blocks.find(sort_key),
-            None => Ok(None),
+    pub(super) fn find(&self, key: &Key) -> Result<Slot, Damage> {
+        let freezing = self.freezing.iter().rev().map(|layer| &**layer);
+        let mut layers = std::iter::once(&self.live).chain(freezing);
+        if let Some(slot) = layers.find_map(|layer| layer.get(key)) {
+            return Ok(slot.clone());
+        }
+        match self.runs.get(&encode_key(key))? {
+            Some(value) => parse(&value),
+            None => Ok(Slot::Gone),
         }
     }
 
-    /// Applies a record, except to rows that have it already: a checkpoint that
-    /// was not finished may have written them.
-    pub(super) fn apply(&mut self, record: &Record) -> Result<(), Damage> {
-        let mut touched: BTreeMap<SortKey, Slot> = BTreeMap::new();
-        let mut due = Vec::new();
-        for change in &record.changes {
-            let key = change.key();
-            let slot = match touched.entry(encode_key(&key).into()) {
-                Entry::Occupied(entry) => entry.into_mut(),
-                Entry::Vacant(entry) => {
-                    let slot = self.slot(&key, entry.key())?;
-                    entry.insert(slot.unwrap_or(Slot { row: None, sequence: 0 }))
-                }
-            };
-            if slot.sequence < record.sequence {
-                let before = slot.row.take();
-                slot.row = change.apply(before.clone());
-                for (key, row) in following(before.as_deref(), slot.row.as_deref()) {
-                    let slot = Slot { row: row.map(Arc::new), sequence: 0 };
-                    due.push((encode_key(&key).into(), slot));
-                }
-            }
+    /// Begins to put away everything that changed; `mark` is where the journal
+    /// is durable, and the rows are.
+    pub(super) fn freeze(&mut self, mark: Mark) -> Result<(), Damage> {
+        let layer = Arc::new(std::mem::take(&mut self.live));
+        self.freezing.push_back(layer.clone());
+        self.runs.freeze(Box::new(move || entries(&layer)), mark.to_bytes())
+    }
+
+    /// Forgets what has come to rest.
+    pub(super) fn settle(&mut self) -> Result<(), Damage> {
+        while !self.freezing.is_empty() && self.runs.poll()? {
+            self.freezing.pop_front();
         }
-        touched.extend(due);
-        for (key, mut slot) in touched {
-            if slot.sequence < record.sequence {
-                slot.sequence = record.sequence;
-                self.hot.change(key, slot);
-            }
+        Ok(())
+    }
+
+    /// Waits until everything that is on its way is at rest.
+    pub(super) fn wait(&mut self) -> Result<(), Damage> {
+        while !self.freezing.is_empty() {
+            self.runs.wait()?;
+            self.freezing.pop_front();
         }
         Ok(())
     }
@@ -96,42 +82,101 @@ impl Rows {
     /// Rows from a key (inclusive) to a key (exclusive), at most `limit`.
     pub(super) fn scan(
         &self,
-        from: &[u8],
-        to: &[u8],
+        from: &Key,
+        to: &Key,
         reverse: bool,
         limit: usize,
     ) -> Result<Vec<Keyed>, Damage> {
         if from >= to {
             return Ok(Vec::new());
         }
-        let hot = self.hot.range(from, to);
-        let hot: Box<dyn Iterator<Item = (&SortKey, &Slot)>> =
-            if reverse { Box::new(hot.rev()) } else { Box::new(hot) };
-        let mut hot = hot.peekable();
-        let mut rest = self.blocks.range(from, to, reverse)?;
-        let mut at_rest = rest.next().transpose()?;
-        let mut found = Vec::new();
-        while found.len() < limit {
-            let order = match (hot.peek(), &at_rest) {
-                (None, None) => break,
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some((key, _)), Some(entry)) => {
-                    let order = (***key).cmp(&entry.key);
-                    if reverse { order.reverse() } else { order }
-                }
-            };
-            if order.is_le() {
-                if let Some((key, Slot { row: Some(row), .. })) = hot.next() {
-                    found.push((key.clone(), row.clone()));
-                }
-            } else if let Some(entry) = &at_rest {
-                found.push((entry.key.as_slice().into(), read_row(&entry.row)?));
-            }
-            if order.is_ge() {
-                at_rest = rest.next().transpose()?;
+        let freezing = self.freezing.iter().rev().map(|layer| &**layer);
+        let layers: Vec<&Layer> = std::iter::once(&self.live).chain(freezing).collect();
+        let orders: Vec<_> = layers.iter().map(|layer| layer.order()).collect();
+        let mut sources = Vec::new();
+        for (layer, order) in layers.iter().zip(&orders) {
+            let keys = order.range(from.clone()..to.clone());
+            let keys: Box<dyn Iterator<Item = &Key>> =
+                if reverse { Box::new(keys.rev()) } else { Box::new(keys) };
+            let slot = |key: &Key| layer.get(key).cloned().map(|slot| (encode_key(key), slot));
+            sources.push(Source::new(keys.filter_map(slot).map(Ok))?);
+        }
+        let at_rest = self.runs.range(&encode_key(from), &encode_key(to), reverse)?;
+        let at_rest = at_rest.map(|entry| {
+            let (key, value) = entry?;
+            Ok((key, parse(&value)?))
+        });
+        sources.push(Source::new(at_rest)?);
+        merge(sources, reverse, limit)
+    }
+}
+
+/// Rows in order, the first of which was looked at.
+struct Source<'a> {
+    next: Option<Keyed>,
+    rest: Box<dyn Iterator<Item = Result<Keyed, Damage>> + 'a>,
+}
+
+impl<'a> Source<'a> {
+    fn new(rest: impl Iterator<Item = Result<Keyed, Damage>> + 'a) -> Result<Self, Damage> {
+        let mut source = Self { next: None, rest: Box::new(rest) };
+        source.advance()?;
+        Ok(source)
+    }
+
+    fn advance(&mut self) -> Result<Option<Keyed>, Damage> {
+        let next = self.rest.next().transpose()?;
+        Ok(std::mem::replace(&mut self.next, next))
+    }
+}
+
+/// Of rows under one key the first source's.
+fn merge(mut sources: Vec<Source<'_>>, reverse: bool, limit: usize) -> Result<Vec<Keyed>, Damage> {
+    let mut found = Vec::new();
+    while found.len() < limit {
+        let keys = sources.iter().filter_map(|source| source.next.as_ref().map(|(key, _)| key));
+        let first = if reverse { keys.max() } else { keys.min() };
+        let Some(key) = first.cloned() else { break };
+        let mut newest = None;
+        for source in &mut sources {
+            let same = |(next, _): &Keyed| next.cmp(&key) == Ordering::Equal;
+            if source.next.as_ref().is_some_and(same) {
+                newest = newest.or(source.advance()?);
             }
         }
-        Ok(found)
+        found.extend(newest.filter(|(_, slot)| *slot != Slot::Gone));
     }
+    Ok(found)
+}
+
+fn parse(value: &[u8]) -> Result<Slot, Damage> {
+    match value.split_first() {
+        Some((&ROW, row)) => Ok(Slot::Row(Arc::new(decode("a row", row)?))),
+        Some((&AT, at)) if let Some(sequence) = Fields(at).long() => Ok(Slot::At(sequence)),
+        _ => Err(Damage::Unreadable {
+            what: "a row at rest".to_owned(),
+            why: "it is of no known kind".to_owned(),
+        }),
+    }
+}
+
+/// The rows of a layer as they are put away.
+fn entries(layer: &Layer) -> Result<Vec<Entry>, Damage> {
+    let entry = |(key, slot): (&Key, &Slot)| {
+        let value = match slot {
+            Slot::Gone => None,
+            Slot::At(sequence) => {
+                let mut value = vec![AT];
+                value.extend(sequence.to_be_bytes());
+                Some(value)
+            }
+            Slot::Row(row) => {
+                let mut value = vec![ROW];
+                encode(&mut value, row)?;
+                Some(value)
+            }
+        };
+        Ok((encode_key(key).into_boxed_slice(), value))
+    };
+    layer.rows().map(entry).collect()
 }

@@ -62,28 +62,6 @@ pub fn encode_key(key: &Key) -> Vec<u8> {
     out.0
 }
 
-/// Whether rows under this key may be put away to blocks alone, and a key that
-/// is not in memory may still have a row.
-pub(super) fn may_be_cold(key: &Key) -> bool {
-    matches!(
-        key,
-        Key::Movement(..)
-            | Key::MovementNumber(..)
-            | Key::Order(_)
-            | Key::Payout(_)
-            | Key::PayoutOfOrder(..)
-            | Key::Decision(_)
-            | Key::Request(_)
-    )
-}
-
-/// The shortest start of `above` that is greater than `below`, for `below` <
-/// `above`.
-pub(super) fn separator<'a>(below: &[u8], above: &'a [u8]) -> &'a [u8] {
-    let same = below.iter().zip(above).take_while(|(a, b)| a == b).count();
-    above.get(..=same).unwrap_or(above)
-}
-
 struct Bytes(Vec<u8>);
 
 impl Bytes {

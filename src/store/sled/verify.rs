@@ -10,14 +10,19 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use super::{
     Options,
-    checkpoint::AtRest,
     damage::Damage,
-    recover::{Found, Purpose, find},
+    journal::Journal,
+    layer::{Slot, written},
+    recover::{Found, Purpose, find, replay},
+    rows::Rows,
     sort_key::{SortKey, encode_key},
 };
 use crate::{
     domain::{
         change::{Record, following},
+        instant::Instant,
+        key::Key,
+        name::{Id, PayoutName, PlatformName},
         row::Row,
     },
     store::Tip,
@@ -38,8 +43,8 @@ pub struct Report {
     pub rows: usize,
     /// Bytes of a commit that was never answered.
     pub torn_bytes: u64,
-    /// Whether the next start makes the rows at rest again: they are not those
-    /// of the last checkpoint, as after a kill in the middle of one.
+    /// Whether rows at rest are damaged, so that a start, or who reads them, has
+    /// them made again.
     pub rows_incomplete: bool,
 }
 
@@ -50,7 +55,8 @@ pub fn verify(
     options: &Options,
     mut each: impl FnMut(&Arc<Record>) -> Result<(), Damage>,
 ) -> Result<Report, Damage> {
-    let Found { rest, journal, checked, fence, .. } = find(dir, options, Purpose::Verify)?;
+    let Found { rest, mut journal, checked, fence, lock: _lock } =
+        find(dir, options, Purpose::Verify)?;
     let mut rows: BTreeMap<SortKey, Arc<Row>> = BTreeMap::new();
     let mut tip = Tip::EMPTY;
     for record in journal.records(0) {
@@ -65,13 +71,18 @@ pub fn verify(
         apply(&mut rows, &record);
         each(&record)?;
     }
-    let rows_incomplete = rest.is_none();
-    let checkpoint = rest.as_ref().map_or(0, |rest| rest.head.end.sequence);
-    if let Some(mut rest) = rest {
-        for record in journal.records(checkpoint) {
-            rest.rows.apply(&*record?)?;
+    let mut rows_incomplete = rest.is_none();
+    let checkpoint = rest.as_ref().map_or(0, |(_, mark)| mark.tip.sequence);
+    if let Some((mut served, mark)) = rest {
+        // In memory: nothing is put away by looking.
+        let options = Options { checkpoint_records: u64::MAX, ..options.clone() };
+        let compared = replay(&mut served, mark.tip, &mut journal, &options)
+            .and_then(|_| compare(&rows, &served, &mut journal));
+        match compared {
+            // The journal makes them again.
+            Err(why) if why.is_of_rows() => rows_incomplete = true,
+            compared => compared?,
         }
-        compare(&rows, &rest)?;
     }
     Ok(Report {
         tip,
@@ -106,21 +117,39 @@ fn apply(rows: &mut BTreeMap<SortKey, Arc<Row>>, record: &Record) {
 const PAGE: usize = 1000;
 
 /// Compares what the journal makes with what would be served.
-fn compare(made: &BTreeMap<SortKey, Arc<Row>>, rest: &AtRest) -> Result<(), Damage> {
+fn compare(
+    made: &BTreeMap<SortKey, Arc<Row>>,
+    served: &Rows,
+    journal: &mut Journal,
+) -> Result<(), Damage> {
     let mut made = made.iter();
-    let mut from = vec![0];
+    let id = Id::after_all;
+    let to = Key::Due(Instant::MAX, PayoutName { platform: id(), shop: id(), payout: id() });
+    let mut from = Key::Platform(PlatformName { platform: Id::before_all() });
     loop {
-        let page = rest.rows.scan(&from, &[u8::MAX], false, PAGE)?;
-        for (key, served) in &page {
-            match made.next() {
-                Some((_, row)) if row == served => {}
-                Some((other, row)) if other < key => return Err(differs(row)),
-                _ => return Err(differs(served)),
+        let mut last = None;
+        for (key, slot) in served.scan(&from, &to, false, PAGE)? {
+            if encode_key(&from) == key {
+                continue;
             }
+            let served = match slot {
+                Slot::Gone => None,
+                Slot::Row(row) => Some(row),
+                Slot::At(sequence) => {
+                    written(&journal.record(sequence)?, |row| encode_key(&row.key()) == key)
+                }
+            };
+            let next = made.next().map(|(_, row)| row);
+            if next != served.as_ref() {
+                let row = next.or(served.as_ref());
+                return Err(row.map_or_else(|| Damage::Row { key: "?".into() }, |row| differs(row)));
+            }
+            last = next.map(|row| row.key());
         }
-        let Some((last, _)) = page.last() else { break };
-        from = last.to_vec();
-        from.push(0);
+        match last {
+            Some(last) => from = last,
+            None => break,
+        }
     }
     made.next().map_or(Ok(()), |(_, row)| Err(differs(row)))
 }

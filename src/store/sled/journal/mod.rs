@@ -14,16 +14,20 @@ use std::{
 
 mod check;
 mod frame;
+mod opened;
 mod reader;
 mod records;
 mod segment;
 
 pub use self::frame::{End, Hash};
-use self::segment::{Head, Segment};
 pub(super) use self::{
     check::{Checked, Witness},
     frame::Draft,
     records::Records,
+};
+use self::{
+    opened::Frames,
+    segment::{Head, Segment},
 };
 use super::{
     damage::Damage,
@@ -40,6 +44,7 @@ pub(super) struct Journal {
     segment_bytes: u64,
     segments: Vec<Segment>,
     end: End,
+    frames: Frames,
 }
 
 /// Where the next commit is to be written.
@@ -92,7 +97,8 @@ impl Journal {
         fs::create_dir_all(&path).map_err(Damage::io(&path))?;
         sync_all(dir)?;
         let segments = vec![Self::first(&path)?];
-        Ok(Self { dir: path, segment_bytes, segments, end: End::default() })
+        let (end, frames) = (End::default(), Frames::default());
+        Ok(Self { dir: path, segment_bytes, segments, end, frames })
     }
 
     fn first(path: &Path) -> Result<Segment, Damage> {
@@ -127,7 +133,8 @@ impl Journal {
             last.forget_cached(disk)?;
         }
         let checked = check::check(&mut segments, witnesses)?;
-        Ok((Self { dir: path, segment_bytes, segments, end: checked.end }, checked))
+        let (end, frames) = (checked.end, Frames::default());
+        Ok((Self { dir: path, segment_bytes, segments, end, frames }, checked))
     }
 
     /// Drops what a crash left behind the end, for good.
@@ -202,6 +209,28 @@ impl Journal {
             last.accept(appended.first, appended.bytes);
         }
         self.end = appended.end;
+    }
+
+    /// A record that is durable.
+    pub(super) fn record(&mut self, sequence: u64) -> Result<Record, Damage> {
+        if sequence == 0 || sequence > self.end.sequence {
+            return Err(Damage::Gap { sequence });
+        }
+        self.frames.record(sequence, &self.segments)
+    }
+
+    /// Where it ended with this record or before it.
+    pub(super) fn end_by(&self, sequence: u64) -> Result<End, Damage> {
+        if sequence == self.end.sequence {
+            return Ok(self.end);
+        }
+        let (header, frame) = records::find(&self.segments, sequence)?;
+        Ok(if header.last == sequence {
+            End { sequence, commit: header.commit, hash: Hash::of(&frame) }
+        } else {
+            let commit = header.commit - 1;
+            End { sequence: header.first - 1, commit, hash: header.previous }
+        })
     }
 
     /// Records after a sequence, oldest first.

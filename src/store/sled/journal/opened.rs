@@ -1,0 +1,82 @@
+//! Frames of the journal in memory, for reading single records. A few are kept,
+//! because what is asked for together was often written together.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use super::{
+    frame::{self, HEADER, Header},
+    records,
+    segment::Segment,
+};
+use crate::{
+    domain::change::Record,
+    store::sled::{
+        codec::{Fields, decode},
+        damage::Damage,
+    },
+};
+
+/// How many frames are kept.
+const KEPT: usize = 64;
+
+/// A frame that was read and checked.
+#[derive(Debug)]
+struct Opened {
+    header: Header,
+    bytes: Vec<u8>,
+    /// Where its records begin, behind their lengths.
+    starts: Vec<usize>,
+}
+
+impl Opened {
+    fn new(header: Header, bytes: Vec<u8>) -> Self {
+        let mut starts = Vec::new();
+        let mut fields = Fields(frame::payload(&bytes));
+        let mut at = HEADER;
+        while let Some(record) = fields.counted() {
+            starts.push(at + 4);
+            at += 4 + record.len();
+        }
+        Self { header, bytes, starts }
+    }
+
+    fn record(&self, sequence: u64) -> Result<Record, Damage> {
+        let number = usize::try_from(sequence - self.header.first).unwrap_or(usize::MAX);
+        let start = self.starts.get(number).copied();
+        let bytes = start.and_then(|start| self.bytes.get(start - 4..)).unwrap_or_default();
+        let commit = self.header.commit;
+        let damage = |why| Damage::Frame { commit, sequence, why };
+        let bytes = Fields(bytes).counted().ok_or(damage("a record of it is cut off"))?;
+        let record: Record = decode(&format!("record {sequence} of the journal"), bytes)?;
+        if record.sequence == sequence {
+            Ok(record)
+        } else {
+            Err(damage("it has another record there"))
+        }
+    }
+}
+
+/// Frames that were read lately.
+#[derive(Debug, Default)]
+pub(in crate::store::sled) struct Frames {
+    opened: VecDeque<Arc<Opened>>,
+}
+
+impl Frames {
+    /// A record that is durable; `segments` are those of its journal.
+    pub(super) fn record(&mut self, sequence: u64, segments: &[Segment]) -> Result<Record, Damage> {
+        let has =
+            |opened: &Arc<Opened>| (opened.header.first..=opened.header.last).contains(&sequence);
+        if let Some(at) = self.opened.iter().position(has)
+            && let Some(opened) = self.opened.get(at)
+        {
+            return opened.record(sequence);
+        }
+        let (header, bytes) = records::find(segments, sequence)?;
+        let opened = Opened::new(header, bytes);
+        let record = opened.record(sequence);
+        self.opened.truncate(KEPT - 1);
+        self.opened.push_front(Arc::new(opened));
+        record
+    }
+}

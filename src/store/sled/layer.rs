@@ -1,0 +1,124 @@
+//! Rows that changed and are not at rest yet. Rows of payouts and of what
+//! belongs to one are kept as the record that wrote them, because the journal
+//! has them already; others as they are.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Range,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use foldhash::fast::RandomState;
+
+use crate::domain::{
+    change::{Change, Record, following},
+    key::Key,
+    row::Row,
+};
+
+/// A row.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Slot {
+    /// As it is.
+    Row(Arc<Row>),
+    /// As this record wrote it.
+    At(u64),
+    /// It was deleted.
+    Gone,
+}
+
+impl Slot {
+    /// A row that a record wrote.
+    pub(super) fn new(key: &Key, row: Option<Arc<Row>>, sequence: u64) -> Self {
+        match row {
+            None => Self::Gone,
+            Some(_) if is_in_journal(key) => Self::At(sequence),
+            Some(row) => Self::Row(row),
+        }
+    }
+}
+
+/// Whether the record that wrote a row is all that is kept of it: such rows are
+/// written whole, are many, and are rarely asked for.
+fn is_in_journal(key: &Key) -> bool {
+    matches!(
+        key,
+        Key::Movement(..)
+            | Key::MovementNumber(..)
+            | Key::Order(_)
+            | Key::Payout(_)
+            | Key::PayoutOfOrder(..)
+            | Key::Decision(_)
+            | Key::Request(_)
+            | Key::Due(..)
+    )
+}
+
+/// A row as a record wrote it.
+pub(super) fn written(record: &Record, is_it: impl Fn(&Row) -> bool) -> Option<Arc<Row>> {
+    written_by(&record.changes, is_it)
+}
+
+/// A row as the last of these changes wrote it.
+pub(super) fn written_by(changes: &[Change], is_it: impl Fn(&Row) -> bool) -> Option<Arc<Row>> {
+    changes.iter().rev().filter_map(Change::as_shared).find_map(|row| {
+        if is_it(row) {
+            return Some(row.clone());
+        }
+        let mut rows = following(None, Some(row)).filter_map(|(_, row)| row);
+        rows.find(|row| is_it(row)).map(Arc::new)
+    })
+}
+
+/// Rows by key.
+#[derive(Debug, Default)]
+pub(super) struct Layer {
+    slots: HashMap<Key, Slot, RandomState>,
+    order: Mutex<Order>,
+}
+
+/// The keys in order, as far as somebody asked for it.
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    sorted: BTreeSet<Key>,
+    new: Vec<Key>,
+}
+
+impl Order {
+    /// The keys of a range.
+    pub(super) fn range(&self, range: Range<Key>) -> impl DoubleEndedIterator<Item = &Key> {
+        self.sorted.range(range)
+    }
+}
+
+impl Layer {
+    /// What is known of a row.
+    pub(super) fn get(&self, key: &Key) -> Option<&Slot> {
+        self.slots.get(key)
+    }
+
+    /// Keeps a row.
+    pub(super) fn put(&mut self, key: Key, slot: Slot) {
+        if let Some(place) = self.slots.get_mut(&key) {
+            *place = slot;
+        } else {
+            let order = self.order.get_mut().unwrap_or_else(PoisonError::into_inner);
+            order.new.push(key.clone());
+            self.slots.insert(key, slot);
+        }
+    }
+
+    /// The keys in order.
+    pub(super) fn order(&self) -> MutexGuard<'_, Order> {
+        // Sorting does not panic; a set of keys is whole at any time.
+        let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = std::mem::take(&mut order.new);
+        order.sorted.extend(new);
+        order
+    }
+
+    /// All rows, in no order.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&Key, &Slot)> {
+        self.slots.iter()
+    }
+}
