@@ -1,13 +1,7 @@
 //! Rounds in which a server is killed, or its disk fails, while clients are at
 //! it; and what has to be there when it is opened again.
 
-use std::{
-    ffi::OsStr,
-    fs,
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{ffi::OsStr, fs, path::PathBuf, sync::Arc, time::Duration};
 
 use bursar::proto::v1::Event;
 
@@ -21,7 +15,7 @@ use crate::{
     load::Load,
     place::{OFTEN, Place, failing_disk},
     process::{PATIENCE, Server, verify},
-    world,
+    progress, world,
 };
 
 /// Kills of one data directory at most.
@@ -135,10 +129,9 @@ pub fn assert_clean(data: &PathBuf) -> Result<usize, Violation> {
 }
 
 /// So many rounds.
-pub async fn rounds(count: u64, seed: u64, progress: bool) -> Result<Figures, Violation> {
+pub async fn rounds(count: u64, seed: u64) -> Result<Figures, Violation> {
     let mut dice = Dice::new(seed);
     let mut figures = Figures::default();
-    let started = Instant::now();
     let mut number = 0;
     while number < count {
         let mut story = Story::new();
@@ -169,12 +162,11 @@ pub async fn rounds(count: u64, seed: u64, progress: bool) -> Result<Figures, Vi
                 server = story.serve(&mut dice, false)?;
             }
             figures.rounds += 1;
-            if progress && number.is_multiple_of(10) {
-                eprintln!("kill rounds: {number} of {count}, {:?}", started.elapsed());
+            if number.is_multiple_of(10) {
+                progress("kills", number, count);
             }
         }
         server.kill();
     }
-    figures.took = started.elapsed();
     Ok(figures)
 }

@@ -3,12 +3,7 @@
 //! have left it, opened by a server and asked for everything that was answered
 //! by then.
 
-use std::{
-    fs,
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     book::{Book, END, Mark},
@@ -107,7 +102,6 @@ fn moment(story: &Story, marks: &[Mark], dice: &mut Dice) -> Mark {
 pub async fn rounds(story: &Story, count: u64, dice: &mut Dice) -> Result<Figures, Violation> {
     let marks = story.book.marks();
     let mut figures = Figures::default();
-    let started = Instant::now();
     for _ in 0..count {
         let by = moment(story, &marks, dice);
         let kept = *dice.pick(&Kept::ALL);
@@ -119,7 +113,6 @@ pub async fn rounds(story: &Story, count: u64, dice: &mut Dice) -> Result<Figure
         fail(story, by, kept, seed, &mut figures).await.map_err(told)?;
         figures.rounds += 1;
     }
-    figures.took = started.elapsed();
     Ok(figures)
 }
 

@@ -16,6 +16,7 @@ mod book;
 mod chains;
 mod check;
 mod client;
+mod damage;
 mod dice;
 mod figures;
 mod gather;
@@ -28,11 +29,14 @@ mod place;
 #[path = "../process/mod.rs"]
 mod process;
 mod recording;
+mod reseal;
+mod seeded;
 mod sums;
 #[path = "../trial/mod.rs"]
 mod trial;
 mod world;
 
+use check::Violation;
 use figures::Figures;
 
 /// Whether everything is done at length.
@@ -54,44 +58,81 @@ fn seed() -> u64 {
     seed
 }
 
-#[tokio::test]
-async fn whatever_was_answered_before_a_kill_is_there_once_and_whole() {
-    let seed = seed();
-    let count = if is_full() { number("KILLS").unwrap_or(300) } else { 5 };
-    let figures = kill::rounds(count, seed, is_full()).await;
-    let figures = figures.unwrap_or_else(|violation| panic!("SEED={seed}: {}", violation.0));
-    Figures::print_head();
-    figures.print("kills");
-}
-
-/// Recordings, and failures of each.
-async fn lose(recordings: u64, each: u64, seed: u64) -> Figures {
-    let mut figures = Figures::default();
-    let mut dice = dice::Dice::new(seed);
+/// Works on threads of their own, each with a part of it and a seed; as many as
+/// there are processors at length, else one.
+fn in_parts<F>(seed: u64, work: impl Fn(u64, u64) -> F + Sync) -> Figures
+where
+    F: Future<Output = Result<Figures, Violation>>,
+{
+    let jobs = if is_full() { number("JOBS").unwrap_or(2) } else { 1 };
     let started = std::time::Instant::now();
-    for number in 1..=recordings {
-        let answers = 200 + dice.below(1200);
-        let story = lost::record(&mut dice, answers, None).await;
-        let story = story.unwrap_or_else(|violation| panic!("SEED={seed}: {}", violation.0));
-        let some = lost::rounds(&story, each, &mut dice).await;
-        let some = some.unwrap_or_else(|violation| panic!("SEED={seed}: {}", violation.0));
-        figures.add(&some);
-        if is_full() {
-            let (rounds, all) = (number * each, recordings * each);
-            eprintln!("lost writes: {rounds} of {all}, {:?}", started.elapsed());
+    let run = |job: u64| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let seed = dice::hash(seed, job);
+        runtime.expect("a runtime").block_on(work(jobs, seed))
+    };
+    let mut figures = Figures::default();
+    std::thread::scope(|scope| {
+        let jobs: Vec<_> = (0..jobs).map(|job| scope.spawn(move || run(job))).collect();
+        for job in jobs {
+            let some = job.join().expect("no panic");
+            let some = some.unwrap_or_else(|violation| panic!("SEED={seed}: {}", violation.0));
+            figures.add(&some);
         }
-    }
+    });
     figures.took = started.elapsed();
     figures
 }
 
-#[tokio::test]
-async fn whatever_was_answered_before_the_power_failed_is_there_whatever_else_was_lost() {
-    let seed = seed();
-    let (recordings, each) =
-        if is_full() { (number("RECORDINGS").unwrap_or(20), 50) } else { (1, 40) };
-    let figures = lose(recordings, each, seed).await;
-    Figures::print_head();
+#[test]
+fn whatever_was_answered_before_a_kill_is_there_once_and_whole() {
+    let count = if is_full() { number("KILLS").unwrap_or(300) } else { 4 };
+    let figures = in_parts(seed(), |jobs, seed| kill::rounds(count.div_ceil(jobs), seed));
+    figures.print("kills");
+    println!("{} of them by a disk that fails", figures.disk_failures);
+}
+
+/// Recordings, and failures of each.
+async fn lose(recordings: u64, each: u64, most: usize, seed: u64) -> Result<Figures, Violation> {
+    let mut figures = Figures::default();
+    let mut dice = dice::Dice::new(seed);
+    for number in 1..=recordings {
+        let answers = 100 + dice.below(most);
+        let story = lost::record(&mut dice, answers, None).await?;
+        figures.add(&lost::rounds(&story, each, &mut dice).await?);
+        progress("lost writes", number * each, recordings * each);
+    }
+    Ok(figures)
+}
+
+#[test]
+fn whatever_was_answered_before_the_power_failed_is_there_whatever_else_was_lost() {
+    let (recordings, each, most) =
+        if is_full() { (number("RECORDINGS").unwrap_or(20), 50, 1000) } else { (1, 40, 20) };
+    let figures = in_parts(seed(), |jobs, seed| lose(recordings.div_ceil(jobs), each, most, seed));
     figures.print("lost writes");
     println!("{} of them failed again while the server opened", figures.twice);
+}
+
+/// A sign of life.
+fn progress(what: &str, done: u64, all: u64) {
+    if is_full() {
+        eprintln!("  {what}: {done} of {all} of this thread");
+    }
+}
+
+#[test]
+fn whatever_is_damaged_a_server_serves_everything_or_refuses_and_names_it() {
+    let (random, step) = if is_full() { (40, 1) } else { (2, 7) };
+    let figures = in_parts(seed(), |_, seed| damage::rounds(random, step, seed));
+    figures.print("damaged files");
+    println!("{} of them were refused", figures.refused);
+    assert!(0 < figures.refused && figures.refused < figures.rounds);
+}
+
+#[tokio::test]
+async fn an_older_fence_is_enough_to_serve_everything() {
+    let seed = seed();
+    let checked = damage::an_older_fence(seed).await;
+    checked.unwrap_or_else(|violation| panic!("SEED={seed}: {}", violation.0));
 }
