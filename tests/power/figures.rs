@@ -18,6 +18,8 @@ pub struct Figures {
     pub disk_failures: usize,
     /// Rounds in which the power failed a second time, during recovery.
     pub twice: usize,
+    /// Starts that applied only the end of the journal to rows at rest.
+    pub from_checkpoint: usize,
     /// Directories that were told to be damaged.
     pub refused: usize,
     pub took: Duration,
@@ -32,6 +34,7 @@ impl Figures {
         self.recomputed += other.recomputed;
         self.disk_failures += other.disk_failures;
         self.twice += other.twice;
+        self.from_checkpoint += other.from_checkpoint;
         self.refused += other.refused;
     }
 

@@ -14,7 +14,7 @@ use crate::{
     gather,
     load::Load,
     place::{OFTEN, Place, failing_disk},
-    process::{PATIENCE, Server, verify},
+    process::{Opening, PATIENCE, Server, verify},
     progress, world,
 };
 
@@ -87,6 +87,15 @@ impl Story {
         Ok(())
     }
 
+    /// Kills servers while they open the directory.
+    fn kill_while_opening(&self, dice: &mut Dice) {
+        for _ in 0..dice.below(3) {
+            let server = Opening::start(&self.place.data());
+            std::thread::sleep(Duration::from_micros(dice.next() % 40_000));
+            server.kill();
+        }
+    }
+
     fn unset(&self, file: &str) {
         fs::remove_file(self.place.file(file)).expect("removed");
     }
@@ -115,6 +124,13 @@ impl Story {
 fn panicked(server: &Server) -> Result<(), Violation> {
     let log = server.log();
     if log.contains("panicked") { Err(Violation(log)) } else { Ok(()) }
+}
+
+/// Whether a start applied only the end of the journal to rows at rest.
+fn began_from_a_checkpoint(log: &str) -> bool {
+    let line = log.lines().find(|line| line.contains("the store is open")).unwrap_or_default();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+    line["replayed"].as_u64() < line["sequence"].as_u64()
 }
 
 /// `bursar verify` finds nothing wrong; how many decisions it recomputed.
@@ -154,7 +170,9 @@ pub async fn rounds(count: u64, seed: u64) -> Result<Figures, Violation> {
             if verified_first {
                 story.verify(&mut figures)?;
             }
+            story.kill_while_opening(&mut dice);
             server = story.serve(&mut dice, false)?;
+            figures.from_checkpoint += usize::from(began_from_a_checkpoint(&server.log()));
             story.check(&server, &mut figures).await?;
             if !verified_first {
                 server.kill();

@@ -3,7 +3,14 @@
 //! have left it, opened by a server and asked for everything that was answered
 //! by then.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::task::JoinSet;
 
 use crate::{
     book::{Book, END, Mark},
@@ -20,34 +27,55 @@ use crate::{
     world,
 };
 
+/// From which length on a file of the journal is followed by another.
+const FULL: u64 = 64 * 1024 * 1024;
+/// Large orders that are sent at a time, some 200 KiB.
+const AT_ONCE: usize = 8;
+/// How often after room up to the end was set aside.
+const REST: usize = 3;
+
 /// A load that was recorded.
 pub struct Story {
     pub recording: Recording,
     pub book: Book,
     /// From when on the world that it works in is there.
     furnished: Mark,
+    fills: bool,
 }
 
 fn length(log: &PathBuf) -> Mark {
     fs::metadata(log).map_or(0, |status| status.len())
 }
 
-/// Records a load of about so many answers, over two lives of a server: the
-/// second opens what the first left when it was killed.
-pub async fn record(
-    dice: &mut Dice,
-    answers: usize,
-    bug: Option<&str>,
-) -> Result<Story, Violation> {
+/// How a load is recorded.
+#[derive(Clone, Copy, Default)]
+pub struct Plan {
+    /// About how many answers.
+    pub answers: usize,
+    /// A bug that the recorder makes.
+    pub bug: Option<&'static str>,
+    /// Whether the journal is nearly so long before that another file of it
+    /// begins meanwhile.
+    pub fills: bool,
+}
+
+/// Records a load over two lives of a server: the second opens what the first
+/// left when it was killed.
+pub async fn record(dice: &mut Dice, plan: Plan) -> Result<Story, Violation> {
+    let Plan { answers, bug, fills } = plan;
     let place = Place::new();
     let base = look(&place.root());
-    let checkpoints = if dice.percent(75) { OFTEN } else { "20000" };
+    let checkpoints = if dice.percent(75) && !fills { OFTEN } else { "20000" };
     let log = place.file("log");
     let (mut book, mut furnished) = (Book::default(), 0);
     for life in 0..2 {
         let server = place.serve_noted(checkpoints, bug).map_err(Violation)?;
         if life == 0 {
-            world::furnish(&Client::connect(&server).await).await?;
+            let client = Client::connect(&server).await;
+            world::furnish(&client).await?;
+            if fills {
+                fill(&client, &place).await?;
+            }
             furnished = length(&log);
         }
         let before = book.answers_by(END);
@@ -62,7 +90,37 @@ pub async fn record(
     if bug.is_none() {
         is_complete(&place, &recording)?;
     }
-    Ok(Story { recording, book, furnished })
+    if fills {
+        let files = fs::read_dir(place.data().join("journal")).map_or(0, Iterator::count);
+        check::same("files of a journal that was filled".to_owned(), files, 2)?;
+    }
+    Ok(Story { recording, book, furnished, fills })
+}
+
+fn longest(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.map(|entry| entry.metadata().map_or(0, |file| file.len())).max().unwrap_or_default()
+}
+
+/// Orders with as many facts as there may be, until the first file of the
+/// journal is nearly full: room in it is set aside by the mebibyte.
+async fn fill(client: &Client, place: &Place) -> Result<(), Violation> {
+    let (mut number, mut left) = (0, REST);
+    while left > 0 {
+        let mut asking = JoinSet::new();
+        for _ in 0..AT_ONCE {
+            number += 1;
+            let (client, request) = (client.clone(), world::large_order(number));
+            asking.spawn(async move { client.upsert_order(request).await });
+        }
+        while let Some(answer) = asking.join_next().await {
+            answer.expect("no panic")?;
+        }
+        if longest(&place.data().join("journal")) >= FULL {
+            left -= 1;
+        }
+    }
+    Ok(())
 }
 
 /// Everything that was done went through the recorder: the log makes what is
@@ -83,7 +141,10 @@ fn is_complete(place: &Place, recording: &Recording) -> Result<(), Violation> {
 
 /// A moment for the power to fail: when an answer arrived, around a sync, or any.
 fn moment(story: &Story, marks: &[Mark], dice: &mut Dice) -> Mark {
+    // What fills a journal is of no interest by itself.
+    let skipped = if story.fills { story.furnished } else { 0 };
     let acts = &story.recording.acts;
+    let acts = &acts[acts.partition_point(|(end, _)| *end < skipped)..];
     match dice.below(10) {
         0..5 => *dice.pick(marks),
         5..8 => {

@@ -38,6 +38,7 @@ mod world;
 
 use check::Violation;
 use figures::Figures;
+use lost::Plan;
 
 /// Whether everything is done at length.
 fn is_full() -> bool {
@@ -89,7 +90,11 @@ fn whatever_was_answered_before_a_kill_is_there_once_and_whole() {
     let count = if is_full() { number("KILLS").unwrap_or(300) } else { 4 };
     let figures = in_parts(seed(), |jobs, seed| kill::rounds(count.div_ceil(jobs), seed));
     figures.print("kills");
-    println!("{} of them by a disk that fails", figures.disk_failures);
+    println!(
+        "{} of them by a disk that fails; {} starts from rows at rest",
+        figures.disk_failures, figures.from_checkpoint
+    );
+    assert!(!is_full() || figures.from_checkpoint > 0);
 }
 
 /// Recordings, and failures of each.
@@ -98,7 +103,9 @@ async fn lose(recordings: u64, each: u64, most: usize, seed: u64) -> Result<Figu
     let mut dice = dice::Dice::new(seed);
     for number in 1..=recordings {
         let answers = 100 + dice.below(most);
-        let story = lost::record(&mut dice, answers, None).await?;
+        let fills = is_full() && number.is_multiple_of(5);
+        let answers = if fills { answers + 800 } else { answers };
+        let story = lost::record(&mut dice, Plan { answers, fills, bug: None }).await?;
         figures.add(&lost::rounds(&story, each, &mut dice).await?);
         progress("lost writes", number * each, recordings * each);
     }

@@ -20,7 +20,7 @@ use crate::{
     dice::Dice,
     is_full,
     kill::assert_clean,
-    lost,
+    lost::{self, Plan},
     place::Place,
     process::Server,
     reseal::Journal,
@@ -30,10 +30,11 @@ use crate::{
 
 /// The journal's syncs do nothing or come late, by the word for it in
 /// `recorder.c`: which failure of the power shows it.
-async fn is_found(bug: &str) {
+async fn is_found(bug: &'static str) {
     let seed = seed();
     let mut dice = Dice::new(seed);
-    let story = lost::record(&mut dice, 150, Some(bug)).await;
+    let story =
+        lost::record(&mut dice, Plan { answers: 150, bug: Some(bug), ..Plan::default() }).await;
     let story = story.unwrap_or_else(|violation| panic!("SEED={seed}: {}", violation.0));
     for round in 1..=100 {
         if let Err(Violation(why)) = lost::rounds(&story, 1, &mut dice).await {

@@ -1,7 +1,7 @@
 //! The world that the load works in: a platform, two programmes under the same
 //! policy (one with short holds), and shops with money and operators.
 
-use bursar::proto::v1::{self, account, movement, operator};
+use bursar::proto::v1::{self, account, fact_value::Kind, movement, operator};
 use prost_types::Timestamp;
 use tonic::Status;
 
@@ -156,6 +156,21 @@ pub fn authorize(
         }),
         ..Default::default()
     }
+}
+
+/// An order with as many facts as there may be.
+pub fn large_order(number: usize) -> v1::UpsertOrderRequest {
+    let fact = |at: usize| {
+        let value = Kind::StringValue("x".repeat(256));
+        (format!("fact_{at}"), v1::FactValue { kind: Some(value) })
+    };
+    let order = v1::Order {
+        name: format!("{}/orders/large-{number}", shop_name("s1")),
+        source_time: instant(0),
+        facts: (0..100).map(fact).collect(),
+        ..Default::default()
+    };
+    v1::UpsertOrderRequest { order: Some(order), ..Default::default() }
 }
 
 /// So many seconds after some moment.

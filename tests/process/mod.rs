@@ -48,6 +48,20 @@ fn serving() -> Command {
     command
 }
 
+/// A server that was just told to open a directory.
+pub struct Opening(Server);
+
+impl Opening {
+    pub fn start(data: &Path) -> Self {
+        Self(Server::run(serving().args(["--store", "sled", "--data"]).arg(data)).0)
+    }
+
+    /// SIGKILL.
+    pub fn kill(self) {
+        self.0.kill();
+    }
+}
+
 impl Server {
     /// Starts one that keeps nothing, and waits until it serves.
     pub fn in_memory() -> Self {
