@@ -209,7 +209,9 @@ impl<'a> Model<'a> {
             let (count, place) = (counts[&sector], number << 40 | sector);
             match kept {
                 Kept::Moments => hash(seed, place) % (count + 1),
-                Kept::Few if hash(seed, !place) % 8 == 0 => hash(seed, place) % (count + 1),
+                Kept::Few if hash(seed, !place).is_multiple_of(8) => {
+                    hash(seed, place) % (count + 1)
+                }
                 Kept::Few => 0,
                 _ if keeps(kept, seed, number, place) => count,
                 _ => 0,

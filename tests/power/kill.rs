@@ -1,7 +1,7 @@
 //! Rounds in which a server is killed, or its disk fails, while clients are at
 //! it; and what has to be there when it is opened again.
 
-use std::{ffi::OsStr, fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{ffi::OsStr, fs, path::Path, sync::Arc, time::Duration};
 
 use bursar::proto::v1::Event;
 
@@ -134,7 +134,7 @@ fn began_from_a_checkpoint(log: &str) -> bool {
 }
 
 /// `bursar verify` finds nothing wrong; how many decisions it recomputed.
-pub fn assert_clean(data: &PathBuf) -> Result<usize, Violation> {
+pub fn assert_clean(data: &Path) -> Result<usize, Violation> {
     let (code, said) = verify(data, &["--json"]);
     let report: serde_json::Value = serde_json::from_str(&said).unwrap_or_default();
     let decisions = report["decisions"].as_u64();
