@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test machine tools format clippy contract suites
+.PHONY: help run test crash machine tools format clippy contract suites
 
 # A line in the log where a phase begins, with the time since the start.
 STARTED := $(shell date +%s)
@@ -17,6 +17,15 @@ run: ## A shop's day, on an embedded store
 	cargo run --locked --release -- demo
 
 test: machine tools format clippy contract suites ## Everything, with what it needs
+	$(call PHASE,all good)
+
+crash: ## Kills, lost writes and damage at length; SEED=… repeats what was drawn
+	$(call PHASE,build)
+	@cargo test --locked --release --no-run --test power --test crash --test store
+	$(call PHASE,kills and lost writes and damage and sown bugs: some 10 minutes)
+	@CRASH=full cargo test --locked --release --test power -- --nocapture --test-threads=1
+	$(call PHASE,failing disks and the store by itself)
+	@cargo test --locked --release --test crash --test store
 	$(call PHASE,all good)
 
 machine: ## What this machine needs for the tests

@@ -1,4 +1,4 @@
-//! The real binary in another process: killed, on disks that wait or fail, on
+//! The real binary in another process: on disks that wait or fail, on
 //! directories that are damaged or in use. Nothing answered may be lost.
 
 #![allow(
@@ -9,7 +9,6 @@
 )]
 
 mod disk;
-mod kill;
 #[path = "../process/mod.rs"]
 mod process;
 mod refused;

@@ -48,6 +48,20 @@ fn serving() -> Command {
     command
 }
 
+/// A server that was just told to open a directory.
+pub struct Opening(Server);
+
+impl Opening {
+    pub fn start(data: &Path) -> Self {
+        Self(Server::run(serving().args(["--store", "sled", "--data"]).arg(data)).0)
+    }
+
+    /// SIGKILL.
+    pub fn kill(self) {
+        self.0.kill();
+    }
+}
+
 impl Server {
     /// Starts one that keeps nothing, and waits until it serves.
     pub fn in_memory() -> Self {
@@ -66,13 +80,24 @@ impl Server {
         Self::spawn(command.envs(env.iter().copied()))
     }
 
+    /// The same; what it says, if it does not come to serve.
+    pub fn try_start(data: &Path, env: &[(&str, &OsStr)]) -> Result<Self, String> {
+        let mut command = serving();
+        command.args(["--store", "sled", "--data"]).arg(data);
+        Self::try_spawn(command.envs(env.iter().copied()))
+    }
+
     fn spawn(command: &mut Command) -> Self {
+        Self::try_spawn(command).unwrap_or_else(|log| panic!("no server: {log}"))
+    }
+
+    fn try_spawn(command: &mut Command) -> Result<Self, String> {
         let (mut server, address) = Self::run(command);
         match address.recv_timeout(PATIENCE) {
             Ok(address) => server.address = address,
-            Err(_) => panic!("no server: {}", server.log()),
+            Err(_) => return Err(server.log()),
         }
-        server
+        Ok(server)
     }
 
     /// Runs one that may not come to serve; its address is told when it does.
