@@ -1,0 +1,109 @@
+//! Load as a stream: requests follow each other as long as not too many are
+//! unanswered, and answers come in the same order.
+
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
+
+use tokio_stream::Stream;
+use tonic::{Request, Status, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel};
+use tonic_prost::ProstCodec;
+
+use super::{load::Shared, pace::Dues};
+use crate::proto::v1;
+
+/// The method.
+pub const PATH: &str = "/bursar.v1.PayoutService/StreamAuthorizePayouts";
+
+/// What is on its way on one stream.
+#[derive(Debug)]
+struct Sent {
+    /// When each unanswered request was due, the oldest first.
+    unanswered: VecDeque<Instant>,
+    /// Most of them.
+    room: usize,
+    /// Told when there is room again.
+    waiting: Option<Waker>,
+}
+
+/// The requests, as the transport asks for them.
+struct Source {
+    shared: Shared,
+    dues: Dues,
+    sent: Arc<Mutex<Sent>>,
+}
+
+fn locked(sent: &Mutex<Sent>) -> MutexGuard<'_, Sent> {
+    sent.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Stream for Source {
+    type Item = v1::AuthorizePayoutRequest;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        let mut sent = locked(&this.sent);
+        if sent.unanswered.len() >= sent.room {
+            sent.waiting = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        match this.dues.poll_next(context) {
+            Poll::Ready(Some(due)) => {
+                sent.unanswered.push_back(due);
+                Poll::Ready(this.shared.request())
+            }
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// Streams on one connection, with at most `room` requests unanswered.
+pub async fn run(channel: Channel, shared: Shared, dues: Dues, room: usize) {
+    let sent = Arc::new(Mutex::new(Sent {
+        unanswered: VecDeque::new(),
+        room: room.max(1),
+        waiting: None,
+    }));
+    let source = Source { shared: shared.clone(), dues, sent: sent.clone() };
+    if let Err(status) = answers(channel, source, &shared, &sent).await {
+        shared.outcome().failed(&status);
+        return;
+    }
+    for _ in 0..locked(&sent).unanswered.len() {
+        shared.outcome().failed(&Status::unknown("the stream ended before its answer came"));
+    }
+}
+
+async fn answers(
+    channel: Channel,
+    source: Source,
+    shared: &Shared,
+    sent: &Mutex<Sent>,
+) -> Result<(), Status> {
+    let mut client = Grpc::new(channel).max_decoding_message_size(usize::MAX);
+    client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+    let codec = ProstCodec::<v1::AuthorizePayoutRequest, v1::AuthorizePayoutResult>::default();
+    let path = PathAndQuery::from_static(PATH);
+    let mut answers = client.streaming(Request::new(source), path, codec).await?.into_inner();
+    while let Some(answer) = answers.message().await? {
+        let (due, waiting) = {
+            let mut sent = locked(sent);
+            (sent.unanswered.pop_front(), sent.waiting.take())
+        };
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
+        let mut outcome = shared.outcome();
+        outcome.item(answer);
+        match due {
+            Some(due) => outcome.answered(due),
+            None => outcome.failed(&Status::unknown("an answer that nobody asked for")),
+        }
+    }
+    Ok(())
+}
