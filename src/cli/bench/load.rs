@@ -7,17 +7,19 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
+use prost::Message;
 use tokio::task::{JoinSet, LocalSet};
-use tonic::transport::Channel;
+use tonic::{Status, transport::Channel};
 
 use super::{
     now,
     outcome::Outcome,
     pace::{Dues, dues},
+    raw::{self, Client},
     requests::Requests,
     stream,
 };
-use crate::proto::v1::{self, payout_service_client::PayoutServiceClient};
 
 /// How requests are sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -40,14 +42,6 @@ impl Mode {
             Self::Unary => "unary",
             Self::Batch => "batch",
             Self::Stream => "stream",
-        }
-    }
-
-    /// Payouts of a call.
-    pub const fn each(self) -> u64 {
-        match self {
-            Self::Batch => BATCH as u64,
-            Self::Unary | Self::Stream => 1,
         }
     }
 
@@ -85,8 +79,8 @@ pub struct Shared {
 
 impl Shared {
     /// The next request.
-    pub fn request(&self) -> Option<v1::AuthorizePayoutRequest> {
-        locked(&self.requests).next()
+    pub fn request(&self) -> Bytes {
+        locked(&self.requests).next().unwrap_or_default()
     }
 
     /// What came so far.
@@ -130,7 +124,7 @@ pub async fn run(channels: &[Channel], requests: Requests, plan: Plan) -> Outcom
 
 /// Calls on one connection, at most `room` at a time.
 async fn calls(mode: Mode, channel: Channel, shared: Shared, dues: Dues, room: usize) {
-    let client = PayoutServiceClient::new(channel).max_decoding_message_size(usize::MAX);
+    let client = Client::new(channel);
     let dues = Arc::new(tokio::sync::Mutex::new(dues));
     let mut places = JoinSet::new();
     for _ in 0..room {
@@ -139,34 +133,33 @@ async fn calls(mode: Mode, channel: Channel, shared: Shared, dues: Dues, room: u
             loop {
                 let due = dues.lock().await.next().await;
                 let Some(due) = due else { return };
-                match mode {
+                let came = match mode {
                     Mode::Batch => batch(&mut client, &shared).await,
                     Mode::Unary | Mode::Stream => one(&mut client, &shared).await,
+                };
+                let mut outcome = shared.outcome();
+                outcome.answered(due);
+                if let Err(status) = came {
+                    outcome.failed(&status);
                 }
-                shared.outcome().answered(due);
             }
         });
     }
     while places.join_next().await.is_some() {}
 }
 
-async fn one(client: &mut PayoutServiceClient<Channel>, shared: &Shared) {
-    let Some(request) = shared.request() else { return };
-    let answer = client.authorize_payout(request).await;
-    let mut outcome = shared.outcome();
-    match answer {
-        Ok(receipt) => outcome.receipt(receipt.get_ref()),
-        Err(status) => outcome.failed(&status),
-    }
+async fn one(client: &mut Client, shared: &Shared) -> Result<(), Status> {
+    let receipt = client.call(raw::UNARY, shared.request()).await?;
+    shared.outcome().receipt(&receipt);
+    Ok(())
 }
 
-async fn batch(client: &mut PayoutServiceClient<Channel>, shared: &Shared) {
-    let requests = std::iter::from_fn(|| shared.request()).take(BATCH).collect();
-    let batch = v1::BatchAuthorizePayoutsRequest { requests, parent: String::new() };
-    let answer = client.batch_authorize_payouts(batch).await;
+async fn batch(client: &mut Client, shared: &Shared) -> Result<(), Status> {
+    let requests = (0..BATCH).map(|_| shared.request()).collect();
+    let batch = raw::Batch { requests }.encode_to_vec();
+    let answer = client.call(raw::BATCH, batch.into()).await?;
+    let answer = raw::Items::decode(answer).map_err(|error| Status::internal(error.to_string()))?;
     let mut outcome = shared.outcome();
-    match answer {
-        Ok(answer) => answer.into_inner().results.into_iter().for_each(|item| outcome.item(item)),
-        Err(status) => outcome.failed(&status),
-    }
+    answer.items.iter().for_each(|item| outcome.item(item));
+    Ok(())
 }

@@ -8,6 +8,7 @@ mod load;
 mod noop;
 mod outcome;
 mod pace;
+mod raw;
 mod requests;
 mod settings;
 mod stream;
@@ -50,7 +51,10 @@ pub async fn run(args: &BenchArgs) -> ExitCode {
     let done = match args.serve_noop {
         Some(bytes) => {
             telemetry::init();
-            noop::serve(bytes).await
+            match noop::listener().await {
+                Ok(listener) => noop::serve(listener, bytes).await,
+                Err(problem) => Err(problem),
+            }
         }
         // Whoever breaks it off gets its servers ended and its folder removed.
         None => tokio::select! {

@@ -19,7 +19,7 @@ use tonic::{
 };
 use tonic_prost::ProstCodec;
 
-use super::stream;
+use super::raw;
 use crate::{
     proto::v1::{self, authorize_payout_result::Result as Came},
     server,
@@ -90,9 +90,9 @@ impl Service<http::Request<Body>> for Noop {
         let noop = self.clone();
         Box::pin(async move {
             let path = request.uri().path();
-            Ok(if path == stream::PATH {
+            Ok(if path == raw::STREAM.0 {
                 Grpc::new(ProstCodec::default()).streaming(noop, request).await
-            } else if path.ends_with("/BatchAuthorizePayouts") {
+            } else if path == raw::BATCH.0 {
                 let codec = ProstCodec::<
                     v1::BatchAuthorizePayoutsResponse,
                     v1::BatchAuthorizePayoutsRequest,
@@ -106,14 +106,21 @@ impl Service<http::Request<Body>> for Noop {
     }
 }
 
-/// Serves until it is killed; says where on its log, as Bursar does.
+/// A free port of this machine.
 ///
 /// # Errors
-/// If it cannot listen.
-pub async fn serve(bytes: usize) -> Result<(), String> {
-    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
-        .await
-        .map_err(|error| error.to_string())?;
+/// If there is none.
+pub async fn listener() -> Result<TcpListener, String> {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    TcpListener::bind(any).await.map_err(|error| error.to_string())
+}
+
+/// Answers with so many bytes until it is killed; says where on its log, as
+/// Bursar does.
+///
+/// # Errors
+/// If it cannot serve.
+pub async fn serve(listener: TcpListener, bytes: usize) -> Result<(), String> {
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     tracing::info!(%address, "serving");
     Server::builder()

@@ -5,15 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use hdrhistogram::Histogram;
 use prost::Message;
 use tonic::{Code, Status};
 
-use super::now;
-use crate::{
-    proto::v1::{self, Decision, authorize_payout_result::Result as Came},
-    wire::Failure,
-};
+use super::{now, raw};
+use crate::{proto::v1::Decision, wire::Failure};
 
 /// Longest time and largest size that are told apart.
 const MOST: u64 = 600_000_000;
@@ -53,20 +51,25 @@ impl Outcome {
     }
 
     /// A decision came.
-    pub fn receipt(&mut self, receipt: &v1::Receipt) {
-        self.decided += 1;
-        self.denied += u64::from(receipt.decision() == Decision::Deny);
-        self.reply.saturating_record(receipt.encoded_len() as u64);
+    pub fn receipt(&mut self, receipt: &Bytes) {
+        match raw::Receipt::decode(receipt.as_ref()) {
+            Ok(read) => {
+                self.decided += 1;
+                self.denied += u64::from(read.decision == i32::from(Decision::Deny));
+                self.reply.saturating_record(receipt.len() as u64);
+            }
+            Err(error) => self.failed(&Status::internal(error.to_string())),
+        }
     }
 
-    /// What came of an item of a batch or a stream.
-    pub fn item(&mut self, result: v1::AuthorizePayoutResult) {
-        match result.result {
-            Some(Came::Receipt(receipt)) => self.receipt(&receipt),
-            Some(Came::Error(error)) => {
-                self.failed(&Status::new(Code::from_i32(error.code), error.message));
+    /// What came of one of many.
+    pub fn item(&mut self, item: &raw::Item) {
+        match (&item.receipt, &item.error) {
+            (Some(receipt), _) => self.receipt(receipt),
+            (None, Some(error)) => {
+                self.failed(&Status::new(Code::from_i32(error.code), error.message.clone()));
             }
-            None => self.failed(&Status::internal("an item without an answer")),
+            (None, None) => self.failed(&Status::internal("an item without an answer")),
         }
     }
 

@@ -1,8 +1,10 @@
 //! The requests that the load consists of. Each follows from its number alone,
-//! so that two servers get the same.
+//! so that two servers get the same, as bytes.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use prost::Message;
 use prost_types::Timestamp;
 
 use super::world::{World, operator};
@@ -29,45 +31,56 @@ pub struct Requests {
     run: &'static str,
     /// Of a thousand, how many are about one shop.
     hot: u64,
-    /// When the orders were placed.
-    time: Timestamp,
+    /// What all of them say, encoded.
+    alike: Bytes,
     next: u64,
 }
 
 impl Requests {
-    /// The requests of a run.
-    pub fn new(world: Arc<World>, run: &'static str, hot: u64, time: Timestamp) -> Self {
-        Self { world, run, hot, time, next: 0 }
+    /// The requests of a run, about orders that were placed then.
+    pub fn new(world: Arc<World>, run: &'static str, hot: u64, placed: Timestamp) -> Self {
+        let mut alike = world.authorize.clone();
+        if let Some(payout) = &mut alike.payout {
+            payout.programme.clone_from(&world.programme);
+            if let Some(order) = &mut payout.inline_order {
+                order.place_time = Some(placed);
+                order.source_time = Some(placed);
+            }
+        }
+        let alike = alike.encode_to_vec().into();
+        Self { world, run, hot, alike, next: 0 }
     }
 
     /// The request of a number.
-    pub fn request(&self, number: u64) -> v1::AuthorizePayoutRequest {
+    pub fn request(&self, number: u64) -> Bytes {
         let denied = number % DENIED_EVERY == DENIED_EVERY - 1;
         let order = if denied { number - EARLIER } else { number };
         let dice = scattered(order);
         let is_hot = dice % 1000 < self.hot;
-        let hottest = order * self.hot / 1000 / HOT_FOR;
-        let shop = if is_hot { hottest } else { dice >> 10 };
+        let shop = if is_hot { order * self.hot / 1000 / HOT_FOR } else { dice >> 10 };
         let shop = self.shop(shop);
-        let mut request = self.world.authorize.clone();
-        request.request_id = format!("{}-{number}", self.run);
-        if let Some(payout) = &mut request.payout {
-            payout.programme.clone_from(&self.world.programme);
-            payout.operator = operator(shop, usize::try_from(dice >> 40).unwrap_or(0));
-            payout.order = format!("{shop}/orders/{}-{order}", self.run);
-            payout.amount = Some(match denied {
-                true => self.world.denied.clone(),
-                false => {
-                    cents(&self.world.denied, if is_hot { 1 } else { 1 + (dice >> 50) % CENTS })
-                }
-            });
-            if let Some(order) = &mut payout.inline_order {
-                order.place_time = Some(self.time);
-                order.source_time = Some(self.time);
-            }
-        }
-        shop.clone_into(&mut request.parent);
-        request
+        let like = &self.world.denied;
+        let amount = match (denied, is_hot) {
+            (true, _) => like.clone(),
+            (false, true) => cents(like, 1),
+            (false, false) => cents(like, 1 + (dice >> 50) % CENTS),
+        };
+        let own = v1::AuthorizePayoutRequest {
+            parent: shop.to_owned(),
+            request_id: format!("{}-{number}", self.run),
+            payout: Some(v1::PayoutSpec {
+                amount: Some(amount),
+                operator: operator(shop, usize::try_from(dice >> 40).unwrap_or(0)),
+                order: format!("{shop}/orders/{}-{order}", self.run),
+                ..v1::PayoutSpec::default()
+            }),
+            ..v1::AuthorizePayoutRequest::default()
+        };
+        // Two encoded messages, one behind the other, are both merged.
+        let mut bytes = Vec::with_capacity(own.encoded_len() + self.alike.len());
+        own.encode_raw(&mut bytes);
+        bytes.extend_from_slice(&self.alike);
+        bytes.into()
     }
 
     fn shop(&self, number: u64) -> &str {
@@ -78,9 +91,9 @@ impl Requests {
 }
 
 impl Iterator for Requests {
-    type Item = v1::AuthorizePayoutRequest;
+    type Item = Bytes;
 
-    fn next(&mut self) -> Option<Self::Item> {
+    fn next(&mut self) -> Option<Bytes> {
         let request = self.request(self.next);
         self.next += 1;
         Some(request)

@@ -9,15 +9,16 @@ use std::{
     time::Instant,
 };
 
+use bytes::Bytes;
+use prost::Message;
 use tokio_stream::Stream;
-use tonic::{Request, Status, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel};
-use tonic_prost::ProstCodec;
+use tonic::{Status, transport::Channel};
 
-use super::{load::Shared, pace::Dues};
-use crate::proto::v1;
-
-/// The method.
-pub const PATH: &str = "/bursar.v1.PayoutService/StreamAuthorizePayouts";
+use super::{
+    load::Shared,
+    pace::Dues,
+    raw::{self, Client},
+};
 
 /// What is on its way on one stream.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ fn locked(sent: &Mutex<Sent>) -> MutexGuard<'_, Sent> {
 }
 
 impl Stream for Source {
-    type Item = v1::AuthorizePayoutRequest;
+    type Item = Bytes;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
@@ -54,7 +55,7 @@ impl Stream for Source {
         match this.dues.poll_next(context) {
             Poll::Ready(Some(due)) => {
                 sent.unanswered.push_back(due);
-                Poll::Ready(this.shared.request())
+                Poll::Ready(Some(this.shared.request()))
             }
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
@@ -85,11 +86,7 @@ async fn answers(
     shared: &Shared,
     sent: &Mutex<Sent>,
 ) -> Result<(), Status> {
-    let mut client = Grpc::new(channel).max_decoding_message_size(usize::MAX);
-    client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
-    let codec = ProstCodec::<v1::AuthorizePayoutRequest, v1::AuthorizePayoutResult>::default();
-    let path = PathAndQuery::from_static(PATH);
-    let mut answers = client.streaming(Request::new(source), path, codec).await?.into_inner();
+    let mut answers = Client::new(channel).stream(raw::STREAM, source).await?;
     while let Some(answer) = answers.message().await? {
         let (due, waiting) = {
             let mut sent = locked(sent);
@@ -98,8 +95,10 @@ async fn answers(
         if let Some(waiting) = waiting {
             waiting.wake();
         }
+        let answer =
+            raw::Item::decode(answer).map_err(|error| Status::internal(error.to_string()))?;
         let mut outcome = shared.outcome();
-        outcome.item(answer);
+        outcome.item(&answer);
         match due {
             Some(due) => outcome.answered(due),
             None => outcome.failed(&Status::unknown("an answer that nobody asked for")),
