@@ -4,7 +4,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test crash machine tools format clippy contract suites
+# Of `make bench`: how many measurements of each kind, and how long each is.
+RUNS ?= 5
+SECONDS ?= 60
+.PHONY: help run bench test crash machine tools format clippy contract suites
 
 # A line in the log where a phase begins, with the time since the start.
 STARTED := $(shell date +%s)
@@ -15,6 +18,11 @@ help: ## This list
 
 run: ## A shop's day, on an embedded store
 	cargo run --locked --release -- demo
+
+bench: ## Bursar beside a no-op, PostgreSQL and Redis; RUNS=1 SECONDS=5 for a short one
+	@bench/machine.sh
+	cargo build --locked --release
+	@bench/run --runs $(RUNS) --seconds $(SECONDS)
 
 test: machine tools format clippy contract suites ## Everything, with what it needs
 	$(call PHASE,all good)

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{Ink, call, demo, failed, policy, scenario, serve, store, verify};
+use super::{Ink, bench, call, demo, failed, policy, scenario, serve, store, verify};
 
 /// Bursar decides whether money may leave a shop's account, holds the amount,
 /// and can say why.
@@ -25,6 +25,8 @@ enum Command {
     Call(call::CallArgs),
     /// Run scenario files against the service in process.
     Scenario(scenario::ScenarioArgs),
+    /// Put load on a server and measure.
+    Bench(bench::BenchArgs),
     /// Tools for policy authors.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -54,6 +56,7 @@ pub fn main() -> ExitCode {
                 Ok(factory) => scenario::run(&args, &factory).await,
                 Err(problem) => failed(&problem),
             },
+            Command::Bench(args) => bench::run(&args).await,
             Command::Policy(command) => policy::run(&command),
             Command::Verify(args) => verify::run(&args),
         }

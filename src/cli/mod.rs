@@ -8,6 +8,7 @@ use std::{
 };
 
 pub mod args;
+pub mod bench;
 pub mod call;
 pub mod demo;
 pub mod local;

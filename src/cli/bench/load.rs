@@ -1,0 +1,165 @@
+//! Load against a server: so many requests under way (closed loop), or so many
+//! begun a second whatever the answers do (open loop). Latency counts from when
+//! a request was due, so that a server that stalls cannot hide it.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use prost::Message;
+use tokio::task::{JoinSet, LocalSet};
+use tonic::{Status, transport::Channel};
+
+use super::{
+    now,
+    outcome::Outcome,
+    pace::{Dues, dues},
+    raw::{self, Client},
+    requests::Requests,
+    stream,
+};
+
+/// How requests are sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum Mode {
+    /// AuthorizePayout, each a call of its own.
+    Unary,
+    /// BatchAuthorizePayouts of 100.
+    Batch,
+    /// StreamAuthorizePayouts, a stream on each connection.
+    Stream,
+}
+
+/// Payouts of a batch.
+pub const BATCH: usize = 100;
+
+impl Mode {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unary => "unary",
+            Self::Batch => "batch",
+            Self::Stream => "stream",
+        }
+    }
+
+    /// Calls, or unanswered requests of streams, under way if nothing else is
+    /// said.
+    pub const fn in_flight(self) -> usize {
+        match self {
+            Self::Unary => 256,
+            Self::Batch => 16,
+            Self::Stream => 2048,
+        }
+    }
+}
+
+/// How much is sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// How.
+    pub mode: Mode,
+    /// Most calls under way.
+    pub in_flight: usize,
+    /// Calls begun each second; `None`: the next when one is answered.
+    pub rate: Option<u64>,
+    /// For how long.
+    pub time: Duration,
+}
+
+/// What the places of a load share. Locks are held for a moment only, and by
+/// one thread.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    requests: Arc<Mutex<Requests>>,
+    outcome: Arc<Mutex<Outcome>>,
+}
+
+impl Shared {
+    /// The next request.
+    pub fn request(&self) -> Bytes {
+        locked(&self.requests).next().unwrap_or_default()
+    }
+
+    /// What came so far.
+    pub fn outcome(&self) -> MutexGuard<'_, Outcome> {
+        locked(&self.outcome)
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A defect elsewhere is reported there.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Sends load over these connections, each with an equal part of what is in
+/// flight.
+pub async fn run(channels: &[Channel], requests: Requests, plan: Plan) -> Outcome {
+    let shared = Shared {
+        requests: Arc::new(Mutex::new(requests)),
+        outcome: Arc::new(Mutex::new(Outcome::new())),
+    };
+    let lanes = channels.len().min(plan.in_flight).max(1);
+    let places = LocalSet::new();
+    let begin = now();
+    for (number, (channel, dues)) in
+        channels.iter().zip(dues(lanes, plan.rate, plan.time)).enumerate()
+    {
+        let room = plan.in_flight / lanes + usize::from(number < plan.in_flight % lanes);
+        let (channel, shared) = (channel.clone(), shared.clone());
+        places.spawn_local(async move {
+            match plan.mode {
+                Mode::Stream => stream::run(channel, shared, dues, room).await,
+                Mode::Unary | Mode::Batch => calls(plan.mode, channel, shared, dues, room).await,
+            }
+        });
+    }
+    places.await;
+    let mut outcome = std::mem::replace(&mut *shared.outcome(), Outcome::new());
+    outcome.took = now().saturating_duration_since(begin);
+    outcome
+}
+
+/// Calls on one connection, at most `room` at a time.
+async fn calls(mode: Mode, channel: Channel, shared: Shared, dues: Dues, room: usize) {
+    let client = Client::new(channel);
+    let dues = Arc::new(tokio::sync::Mutex::new(dues));
+    let mut places = JoinSet::new();
+    for _ in 0..room {
+        let (mut client, shared, dues) = (client.clone(), shared.clone(), dues.clone());
+        places.spawn_local(async move {
+            loop {
+                let due = dues.lock().await.next().await;
+                let Some(due) = due else { return };
+                let came = match mode {
+                    Mode::Batch => batch(&mut client, &shared).await,
+                    Mode::Unary | Mode::Stream => one(&mut client, &shared).await,
+                };
+                let mut outcome = shared.outcome();
+                outcome.answered(due);
+                if let Err(status) = came {
+                    outcome.failed(&status);
+                }
+            }
+        });
+    }
+    while places.join_next().await.is_some() {}
+}
+
+async fn one(client: &mut Client, shared: &Shared) -> Result<(), Status> {
+    let receipt = client.call(raw::UNARY, shared.request()).await?;
+    shared.outcome().receipt(&receipt);
+    Ok(())
+}
+
+async fn batch(client: &mut Client, shared: &Shared) -> Result<(), Status> {
+    let requests = (0..BATCH).map(|_| shared.request()).collect();
+    let batch = raw::Batch { requests }.encode_to_vec();
+    let answer = client.call(raw::BATCH, batch.into()).await?;
+    let answer = raw::Items::decode(answer).map_err(|error| Status::internal(error.to_string()))?;
+    let mut outcome = shared.outcome();
+    answer.items.iter().for_each(|item| outcome.item(item));
+    Ok(())
+}

@@ -1,0 +1,218 @@
+//! What the load is about: a platform with its programme, many shops, each with
+//! money and operators. The requests that the load consists of are not here.
+
+use std::{
+    io::{IsTerminal, Write, stderr},
+    path::Path,
+};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tonic::{Status, transport::Channel};
+
+use crate::{
+    cli::published,
+    proto::{
+        google::r#type::Money,
+        v1::{
+            self, operator::Kind, policy_service_client::PolicyServiceClient,
+            quota_service_client::QuotaServiceClient, shop_service_client::ShopServiceClient,
+        },
+    },
+    yaml::{self, located::Node},
+};
+
+/// The prototypes of its requests.
+const PROTOTYPES: &str = include_str!("../../../bench/small-payout.yaml");
+/// Operators of each shop: a main account and sub-accounts with grants.
+pub const OPERATORS: usize = 20;
+/// Shops that are made at the same time.
+const AT_ONCE: usize = 128;
+
+/// See the module.
+#[derive(Debug)]
+pub struct World {
+    /// Names of its shops.
+    pub shops: Vec<String>,
+    /// Name of its programme.
+    pub programme: String,
+    /// What each request says alike.
+    pub authorize: v1::AuthorizePayoutRequest,
+    /// The amount that no order gets.
+    pub denied: Money,
+    platform: String,
+    policy: String,
+    shop: v1::CreateShopRequest,
+    account: v1::CreateAccountRequest,
+    proceeds: v1::RecordMovementRequest,
+    grant: v1::UpdateGrantRequest,
+}
+
+fn all(problems: &[yaml::Problem]) -> String {
+    let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    said.join("; ")
+}
+
+/// One of the prototypes.
+fn prototype<T: prost::Message + Default>(
+    document: &Node,
+    key: &str,
+    message: &str,
+) -> Result<T, String> {
+    let node = document.get(key).ok_or_else(|| format!("the bench has no {key:?}"))?;
+    let descriptor =
+        yaml::descriptor(message).ok_or_else(|| format!("the contract has no {message}"))?;
+    let parsed = yaml::from_node(node, &descriptor).map_err(|problems| all(&problems))?;
+    parsed.message.transcode_to().map_err(|error| error.to_string())
+}
+
+fn word(document: &Node, key: &str) -> Result<String, String> {
+    let scalar = document.get(key).and_then(Node::as_scalar);
+    scalar.map(|s| s.text.clone()).ok_or_else(|| format!("the bench has no {key:?}"))
+}
+
+/// Name of one of a shop's sub-accounts.
+pub fn operator(shop: &str, number: usize) -> String {
+    format!("{shop}/operators/{}", operator_id(number))
+}
+
+fn operator_id(number: usize) -> String {
+    format!("sub{}", number % (OPERATORS - 1))
+}
+
+impl World {
+    /// Reads the prototypes, and the policy they need from a folder or, if it
+    /// is not there, from what comes with the program. The platform's id tells
+    /// one world from others on the same server.
+    ///
+    /// # Errors
+    /// If the policy cannot be read.
+    pub fn read(policies: &Path, platform: &str, shops: usize) -> Result<Self, String> {
+        let document = yaml::located::parse(PROTOTYPES).map_err(|problems| all(&problems))?;
+        let file = word(&document, "policy")?;
+        let policy = published::policy(policies, &file)
+            .map_err(|error| format!("{file}: {error}. Say where policies are with --policies"))?;
+        let message = |name: &str| format!("bursar.v1.{name}Request");
+        Ok(Self {
+            shops: (0..shops.max(1))
+                .map(|number| format!("platforms/{platform}/shops/s{number}"))
+                .collect(),
+            programme: format!("platforms/{platform}/programmes/{}", word(&document, "programme")?),
+            authorize: prototype(&document, "authorize", &message("AuthorizePayout"))?,
+            denied: prototype(&document, "denied_amount", "google.type.Money")?,
+            platform: platform.to_owned(),
+            policy,
+            shop: prototype(&document, "shop", &message("CreateShop"))?,
+            account: prototype(&document, "account", &message("CreateAccount"))?,
+            proceeds: prototype(&document, "proceeds", &message("RecordMovement"))?,
+            grant: prototype(&document, "grant", &message("UpdateGrant"))?,
+        })
+    }
+
+    /// Makes it all, and tells on a terminal how far it is.
+    ///
+    /// # Errors
+    /// If anything is refused.
+    pub async fn furnish(&self, channels: &[Channel]) -> Result<(), Status> {
+        let first = channels.first().ok_or_else(|| Status::unavailable("no connection"))?;
+        let mut shops = ShopServiceClient::new(first.clone());
+        let platform = v1::CreatePlatformRequest {
+            platform_id: self.platform.clone(),
+            platform: Some(v1::Platform::default()),
+            ..v1::CreatePlatformRequest::default()
+        };
+        shops.create_platform(platform).await?;
+        self.publish(first).await?;
+        let progress = Progress::new(self.shops.len());
+        let made = self.shops.iter().zip(channels.iter().cycle());
+        let made = made.map(|(shop, channel)| self.furnish_shop(channel, shop));
+        let mut made = stream::iter(made).buffer_unordered(AT_ONCE);
+        let mut count = 0;
+        while made.try_next().await?.is_some() {
+            count += 1;
+            progress.tell(count);
+        }
+        Ok(())
+    }
+
+    /// The programme's policy, in force at once.
+    async fn publish(&self, channel: &Channel) -> Result<(), Status> {
+        let mut policies = PolicyServiceClient::new(channel.clone());
+        let revision = v1::CreateRevisionRequest {
+            parent: self.programme.clone(),
+            yaml: self.policy.clone(),
+            ..v1::CreateRevisionRequest::default()
+        };
+        let revision = policies.create_revision(revision).await?.into_inner();
+        let activate = v1::ActivateRevisionRequest {
+            name: revision.name,
+            ..v1::ActivateRevisionRequest::default()
+        };
+        policies.activate_revision(activate).await?;
+        Ok(())
+    }
+
+    async fn furnish_shop(&self, channel: &Channel, name: &str) -> Result<(), Status> {
+        let mut shops = ShopServiceClient::new(channel.clone());
+        let (parent, id) = name.rsplit_once("/shops/").unwrap_or_default();
+        let shop = v1::CreateShopRequest {
+            parent: parent.to_owned(),
+            shop_id: id.to_owned(),
+            ..self.shop.clone()
+        };
+        shops.create_shop(shop).await?;
+        let account = v1::CreateAccountRequest { parent: name.to_owned(), ..self.account.clone() };
+        let account = shops.create_account(account).await?.into_inner();
+        let proceeds = v1::RecordMovementRequest { parent: account.name, ..self.proceeds.clone() };
+        shops.record_movement(proceeds).await?;
+        self.furnish_operators(channel, name).await
+    }
+
+    async fn furnish_operators(&self, channel: &Channel, shop: &str) -> Result<(), Status> {
+        let mut quotas = QuotaServiceClient::new(channel.clone());
+        let operator = |id: &str, kind: Kind| v1::CreateOperatorRequest {
+            parent: shop.to_owned(),
+            operator_id: id.to_owned(),
+            operator: Some(v1::Operator { kind: kind.into(), ..v1::Operator::default() }),
+            ..v1::CreateOperatorRequest::default()
+        };
+        let main = quotas.create_operator(operator("main", Kind::Main)).await?.into_inner();
+        let programme = self.programme.rsplit('/').next().unwrap_or_default();
+        for number in 0..OPERATORS - 1 {
+            let sub = operator(&operator_id(number), Kind::Sub);
+            let sub = quotas.create_operator(sub).await?.into_inner();
+            let mut grant = self.grant.clone();
+            grant.actor.clone_from(&main.name);
+            if let Some(grant) = &mut grant.grant {
+                grant.name = format!("{}/grants/{programme}", sub.name);
+            }
+            quotas.update_grant(grant).await?;
+        }
+        Ok(())
+    }
+}
+
+/// How far it is, on a terminal: one line that is written over.
+struct Progress {
+    total: usize,
+    shown: bool,
+}
+
+impl Progress {
+    fn new(total: usize) -> Self {
+        Self { total, shown: stderr().is_terminal() }
+    }
+
+    fn tell(&self, count: usize) {
+        if !self.shown || (!count.is_multiple_of(50) && count < self.total) {
+            return;
+        }
+        let end = if count < self.total { "" } else { "\n" };
+        // Nobody to tell is no reason to stop.
+        let _ = write!(
+            stderr(),
+            "\rfurnishing shops with {OPERATORS} operators each: {count} of {}{end}",
+            self.total
+        );
+        let _ = stderr().flush();
+    }
+}
