@@ -296,10 +296,10 @@ fn a_missing_fence_refuses_before_anything_is_opened() {
     place.open().tidy().expect("tidy");
     let path = place.path().join("durable.fence");
     fs::remove_file(&path).expect("removed");
-    let before = fs::metadata(place.run().join("sled/db")).expect("a log").modified();
+    let before = fs::metadata(place.path().join("runs")).expect("runs").modified();
     let why = place.refusal();
     assert!(why.contains("durable.fence is missing") && why.contains("--rebuild-fence"), "{why}");
-    let after = fs::metadata(place.run().join("sled/db")).expect("a log").modified();
+    let after = fs::metadata(place.path().join("runs")).expect("runs").modified();
     assert_eq!(before.expect("a time"), after.expect("a time"));
 
     let tip = rebuild_fence(place.path(), &place.options).expect("a fence");

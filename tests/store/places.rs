@@ -84,29 +84,13 @@ impl Sled {
         copy
     }
 
-    /// The directory of its newest run of rows.
-    pub fn run(&self) -> PathBuf {
+    /// The files that keep its rows at rest.
+    pub fn runs(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.path().join("runs")).expect("a listing");
-        let entries = entries.map(|entry| entry.expect("an entry").path());
-        entries.filter(|path| path.is_dir()).max().expect("a run")
-    }
-
-    /// Changes a run behind the store's back.
-    pub fn tamper(&self, tree: &str, change: impl FnOnce(&sled::Tree)) {
-        let mut tries = 0;
-        let db = loop {
-            match sled::Config::new().path(self.run().join("sled")).segment_size(512 * 1024).open()
-            {
-                Ok(db) => break db,
-                Err(e) => {
-                    tries += 1;
-                    assert!(tries < 200, "{e}");
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-            }
-        };
-        change(&db.open_tree(tree).expect("a tree"));
-        db.flush().expect("a flush");
+        let mut runs: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+        runs.retain(|path| !path.to_string_lossy().contains("manifest"));
+        runs.sort();
+        runs
     }
 }
 
@@ -145,7 +129,11 @@ pub fn copy_files(from: &Path, to: &Path) {
         if path.is_dir() {
             copy_files(&path, &target);
         } else {
-            fs::copy(&path, &target).expect("a copy");
+            match fs::copy(&path, &target) {
+                // A thread of the store's removed it meanwhile.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                copied => drop(copied.expect("a copy")),
+            }
         }
     }
 }

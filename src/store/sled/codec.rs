@@ -51,6 +51,11 @@ impl<'a> Fields<'a> {
         Some(*taken)
     }
 
+    /// A byte.
+    pub(super) fn byte(&mut self) -> Option<u8> {
+        self.array().map(u8::from_be_bytes)
+    }
+
     /// 32 bits, big-endian.
     pub(super) fn short(&mut self) -> Option<u32> {
         self.array().map(u32::from_be_bytes)

@@ -34,17 +34,6 @@ pub enum Damage {
         /// How.
         cause: io::Error,
     },
-    /// sled reported an error.
-    #[error("sled: {0}")]
-    Sled(#[from] ::sled::Error),
-    /// sled panicked while opening.
-    #[error("sled cannot open {}: {why}", .path.display())]
-    Unopenable {
-        /// Which directory.
-        path: PathBuf,
-        /// What it said.
-        why: String,
-    },
     /// There is a journal but no fence.
     #[error(
         "{} is missing, so that nothing says how far the journal beside it was durable. \
@@ -106,12 +95,6 @@ pub enum Damage {
         /// Why not.
         why: String,
     },
-    /// sled put a value into a file that it never syncs.
-    #[error(
-        "{} is not empty: sled keeps values there that it never syncs, so that they may be lost",
-        .0.display()
-    )]
-    Blobs(PathBuf),
     /// Rows differ from what the journal makes of them.
     #[error("the row {key} differs from what the journal says")]
     Row {
@@ -126,11 +109,7 @@ pub enum Damage {
 impl Damage {
     /// Whether it concerns rows at rest alone, which the journal can make again.
     pub(super) fn is_of_rows(&self) -> bool {
-        match self {
-            Self::Unopenable { .. } | Self::Blobs(_) | Self::Unreadable { .. } => true,
-            Self::Sled(error) => !matches!(error, ::sled::Error::Io(_)),
-            _ => false,
-        }
+        matches!(self, Self::Unreadable { .. })
     }
 
     /// The first record that is affected, if that is known.

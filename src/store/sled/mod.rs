@@ -1,12 +1,12 @@
 //! The embedded store: a journal that a reply waits for, rows in memory, and
-//! rows at rest in sled.
+//! rows at rest in files that are written once. It began as a store on sled, and
+//! keeps that name for whoever has it in a command (docs/decisions/0054).
 //!
 //! A data directory holds
 //! - `bursar.lock`, held while a process has it open;
 //! - `durable.fence`, how far the journal was durable (`fence.rs`);
 //! - `journal/`, every commit in order (`journal/`);
-//! - `runs/`, rows at rest: a manifest, and a sled database for each run of rows
-//!   that were put away together (`runs/`).
+//! - `runs/`, rows at rest: a manifest, and files of rows in order (`runs/`).
 //!
 //! Commit: rows change in memory, and a thread of its own writes and syncs a
 //! frame of records while the next batch is judged. Replies wait for that. Rows
@@ -15,14 +15,13 @@
 //! be used. Rows of payouts, and of what belongs to one, are not written twice:
 //! at rest there is the number of the record that wrote them.
 //!
-//! No transactions and no `apply_batch` in sled: both take a lock that the
-//! whole process shares. What is refused at start-up and what heals is told in
+//! What is refused at start-up and what heals is told in
 //! `recover.rs`.
 //!
 //! Not detected at start-up: a whole last commit that vanished and that the
-//! fence did not know yet; a journal, fence and checkpoint that were all put
+//! fence did not know yet; a journal, fence and rows at rest that were all put
 //! back to the same older state; a journal rewritten with a chain of its own
-//! together with the fence and the head.
+//! together with the fence and the mark of the rows.
 
 use std::{
     collections::VecDeque,
@@ -36,7 +35,6 @@ use self::{
     mark::Mark,
     recover::Opened,
     rows::Keyed,
-    runs::Runs,
     sync::{Disk, RealDisk},
 };
 use super::{Changed, Commit, Done, Scan, Store, StoreError, Tip};
@@ -44,7 +42,6 @@ use crate::domain::{change::Record, key::Key, row::Row};
 
 mod codec;
 mod damage;
-mod database;
 mod fence;
 mod journal;
 mod layer;
@@ -53,6 +50,7 @@ mod mark;
 mod pipeline;
 mod recover;
 mod rows;
+#[allow(dead_code, unused_imports, reason = "retention and sizes are next in this issue")]
 mod runs;
 mod sort_key;
 pub mod sync;
@@ -65,8 +63,6 @@ pub use self::{
     verify::{Report, verify},
 };
 
-/// Most bytes of a value in sled; see `database.rs` for why.
-const MAX_VALUE: usize = 6000;
 /// Most bytes of a key in sled.
 const MAX_KEY: usize = 480;
 
@@ -139,7 +135,7 @@ impl SledStore {
         }
         act(self).map_err(|damage| {
             if damage.is_of_rows() {
-                Runs::condemn(&self.dir);
+                recover::condemn(&self.dir);
             }
             let why = damage.to_string();
             self.inner.pipeline.break_off(&why);

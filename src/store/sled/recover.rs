@@ -10,12 +10,16 @@
 //! | part of a commit after the last whole one, above the fence | dropped |
 //! | rows at rest that are damaged, or not those of the last checkpoint; a database that sled cannot open, or files of it that sled does not sync | the database is removed, and made again from the journal |
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::{
     Options,
     damage::Damage,
-    database::sync_all,
     fence::Fence,
     journal::{Checked, End, Journal},
     layer::{Slot, written, written_by},
@@ -24,6 +28,7 @@ use super::{
     pipeline::Pipeline,
     rows::Rows,
     runs::{self, Runs},
+    sync::sync_all,
 };
 use crate::{
     domain::{
@@ -103,9 +108,44 @@ pub(super) fn find(dir: &Path, options: &Options, purpose: Purpose) -> Result<Fo
     Ok(Found { rest, journal, checked, fence, lock })
 }
 
+/// Where rows are at rest.
+pub(super) fn runs_path(dir: &Path) -> PathBuf {
+    dir.join("runs")
+}
+
+/// A file that is there if what is beside it is damaged.
+fn condemned(runs: &Path) -> PathBuf {
+    runs.join("damaged")
+}
+
+/// Has the next start make the rows again: something at rest is damaged.
+pub(super) fn condemn(dir: &Path) {
+    let path = runs_path(dir);
+    if let Err(error) = File::create(condemned(&path)).and_then(|file| file.sync_all()) {
+        tracing::error!(%error, path = %path.display(), "remove this directory: it is damaged");
+    }
+}
+
+/// Removes all rows at rest.
+fn remove_runs(dir: &Path) -> Result<(), Damage> {
+    let path = runs_path(dir);
+    match fs::remove_dir_all(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Damage::io(&path)(error)),
+        _ => sync_all(dir),
+    }
+}
+
 /// Rows at rest, if they are of this journal.
 fn at_rest(dir: &Path, options: &Options, journal: &Journal) -> Result<(Rows, Mark), Damage> {
-    let (runs, mark) = Runs::open(dir, runs::Options::new(options.disk.clone()))?;
+    let path = runs_path(dir);
+    if condemned(&path).exists() {
+        return Err(Damage::Unreadable {
+            what: path.display().to_string(),
+            why: "it was found damaged".to_owned(),
+        });
+    }
+    let (runs, mark) =
+        Runs::open(&path, runs::Options { disk: options.disk.clone(), ..Default::default() })?;
     let mark = Mark::parse(&mark)?;
     journal.saw(("the rows at rest", mark.end))?;
     Ok((Rows::new(runs), mark))
@@ -121,7 +161,7 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
         Some(rest) => rest,
         None => {
             tracing::warn!(records = end.sequence, "rows are made again from the whole journal");
-            Runs::remove(dir)?;
+            remove_runs(dir)?;
             at_rest(dir, options, &journal)?
         }
     };
@@ -130,7 +170,7 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
             tracing::warn!(%why, "rows at rest are not used");
             rebuilt = true;
             drop(rows);
-            Runs::remove(dir)?;
+            remove_runs(dir)?;
             let (anew, mark) = at_rest(dir, options, &journal)?;
             rows = anew;
             replay(&mut rows, mark.tip, &mut journal, options)?

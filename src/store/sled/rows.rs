@@ -8,7 +8,7 @@ use super::{
     damage::Damage,
     layer::{Layer, Slot},
     mark::Mark,
-    runs::{Entry, Runs},
+    runs::{Freeze, Runs, Table, TableEntry},
     sort_key::encode_key,
 };
 use crate::domain::key::Key;
@@ -59,12 +59,23 @@ impl Rows {
     pub(super) fn freeze(&mut self, mark: Mark) -> Result<(), Damage> {
         let layer = Arc::new(std::mem::take(&mut self.live));
         self.freezing.push_back(layer.clone());
-        self.runs.freeze(Box::new(move || entries(&layer)), mark.to_bytes())
+        let entries = Box::new(move || entries(&layer));
+        let mut table = Table { entries, mark: mark.to_bytes().into() };
+        loop {
+            match self.runs.freeze(table)? {
+                Freeze::Taken => return Ok(()),
+                // Memory stays bounded: this waits for the disk.
+                Freeze::Behind(again) => {
+                    table = again;
+                    self.rest()?;
+                }
+            }
+        }
     }
 
     /// Forgets what has come to rest.
     pub(super) fn settle(&mut self) -> Result<(), Damage> {
-        while !self.freezing.is_empty() && self.runs.poll()? {
+        while self.runs.poll()?.is_some() {
             self.freezing.pop_front();
         }
         Ok(())
@@ -73,7 +84,14 @@ impl Rows {
     /// Waits until everything that is on its way is at rest.
     pub(super) fn wait(&mut self) -> Result<(), Damage> {
         while !self.freezing.is_empty() {
-            self.runs.wait()?;
+            self.rest()?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the next that comes to rest.
+    fn rest(&mut self) -> Result<(), Damage> {
+        if self.runs.wait()?.is_some() {
             self.freezing.pop_front();
         }
         Ok(())
@@ -161,7 +179,7 @@ fn parse(value: &[u8]) -> Result<Slot, Damage> {
 }
 
 /// The rows of a layer as they are put away.
-fn entries(layer: &Layer) -> Result<Vec<Entry>, Damage> {
+fn entries(layer: &Layer) -> Result<Vec<TableEntry>, Damage> {
     let entry = |(key, slot): (&Key, &Slot)| {
         let value = match slot {
             Slot::Gone => None,

@@ -62,6 +62,13 @@ pub fn encode_key(key: &Key) -> Vec<u8> {
     out.0
 }
 
+/// The shortest start of `above` that is greater than `below`, for `below` <
+/// `above`.
+pub(super) fn separator<'a>(below: &[u8], above: &'a [u8]) -> &'a [u8] {
+    let same = below.iter().zip(above).take_while(|(a, b)| a == b).count();
+    above.get(..=same).unwrap_or(above)
+}
+
 struct Bytes(Vec<u8>);
 
 impl Bytes {

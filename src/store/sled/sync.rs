@@ -1,16 +1,18 @@
 //! The one place where data is made durable. Behind a trait so that tests can
 //! count, delay and fail it.
 
-use std::{fmt, fs::File, io};
+use std::{fmt, fs::File, io, path::Path};
+
+use super::damage::Damage;
 
 /// What is being made durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stage {
     /// A commit of the journal: a reply waits for it.
     Journal,
-    /// Blocks of a checkpoint.
+    /// Rows at rest.
     Blocks,
-    /// The head of a checkpoint.
+    /// What names rows at rest.
     Head,
     /// The fence.
     Fence,
@@ -21,13 +23,6 @@ pub enum Stage {
 /// Makes data durable. Any error is final: after a failed sync the kernel may
 /// have dropped what it could not write, so a second try proves nothing.
 pub trait Disk: Send + Sync + fmt::Debug {
-    /// Hands sled's buffers to the kernel. sled calls this durable; it ends in
-    /// `sync_file_range`, so it is not.
-    fn flush(&self, stage: Stage, db: &::sled::Db) -> io::Result<()> {
-        let _ = stage;
-        db.flush().map(|_| ()).map_err(io::Error::from)
-    }
-
     /// Makes durable what the kernel has of a file.
     fn sync(&self, stage: Stage, file: &File) -> io::Result<()> {
         let _ = stage;
@@ -40,3 +35,8 @@ pub trait Disk: Send + Sync + fmt::Debug {
 pub struct RealDisk;
 
 impl Disk for RealDisk {}
+
+/// Makes a file, or the entries of a directory, durable.
+pub(super) fn sync_all(path: &Path) -> Result<(), Damage> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(Damage::io(path))
+}

@@ -13,8 +13,9 @@ use super::{
     damage::Damage,
     journal::Journal,
     layer::{Slot, written},
-    recover::{Found, Purpose, find, replay},
+    recover::{Found, Purpose, find, replay, runs_path},
     rows::Rows,
+    runs,
     sort_key::{SortKey, encode_key},
 };
 use crate::{
@@ -76,7 +77,9 @@ pub fn verify(
     if let Some((mut served, mark)) = rest {
         // In memory: nothing is put away by looking.
         let options = Options { checkpoint_records: u64::MAX, ..options.clone() };
-        let compared = replay(&mut served, mark.tip, &mut journal, &options)
+        let whole = runs::verify(&runs_path(dir))?.damage.into_iter().next().map_or(Ok(()), Err);
+        let compared = whole
+            .and_then(|()| replay(&mut served, mark.tip, &mut journal, &options))
             .and_then(|_| compare(&rows, &served, &mut journal));
         match compared {
             // The journal makes them again.

@@ -31,7 +31,7 @@ use self::{
 };
 use super::{
     damage::Damage,
-    database::sync_all,
+    sync::sync_all,
     sync::{Disk, Stage},
 };
 use crate::domain::change::Record;

@@ -17,7 +17,7 @@ use super::{
 use crate::store::sled::{
     codec::Fields,
     damage::Damage,
-    database::sync_all,
+    sync::sync_all,
     sync::{Disk, Stage},
 };
 

@@ -1,227 +1,269 @@
-//! Rows at rest: runs of rows in order, each written once and never changed,
-//! the newest of which wins. A thread of its own writes them and merges those
-//! of a size, so that there are few (docs/decisions/0054).
+//! Rows at rest as sorted runs: a log-structured merge tree over bytes. Knows
+//! nothing of what its keys and values mean.
 //!
-//! Knows nothing of what is in the rows. A kill at any moment leaves what the
-//! manifest names; everything else is removed at the next start.
+//! A table of changes that memory no longer wants to grow is frozen: one
+//! background thread writes it, in the order of its keys, into a run, which
+//! never changes again. `fan_in` runs of one level are merged into one of the
+//! next; of several entries with one key the newest counts, and a deletion is
+//! an entry until it meets the oldest run. A directory holds
+//! - `manifest`: which runs there are, and a mark up to which they reach,
+//!   replaced as a whole (`manifest.rs`);
+//! - `….run`: a run each (`footer.rs`, `packed.rs`, `filter.rs`).
+//!
+//! What the manifest does not name does not count, and is removed when the
+//! directory is opened. So a kill at any moment leaves what the last manifest
+//! says. Nothing here keeps two processes apart; who opens a directory has a
+//! lock around it.
 
-use std::{
-    fs::{self, File},
-    io,
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::Ordering,
-        mpsc::{self, Receiver, SyncSender, TryRecvError},
-    },
-    thread,
-};
+use std::{fs, io, path::Path, sync::Arc, thread::JoinHandle};
 
 use self::{
-    block::Value,
-    keeper::{Keeper, Shared, Task},
+    cache::Cache,
     manifest::Manifest,
-    merge::Merge,
-    run::Run,
+    medium::sync_names,
+    run::is_run,
+    set::Set,
+    shared::{Ending, Shared},
+    worker::Worker,
 };
-use super::{damage::Damage, database::sync_all, sync::Disk};
+use super::damage::Damage;
 
-mod block;
+mod cache;
+mod cursor;
 mod filter;
-mod keeper;
+mod footer;
 mod manifest;
-mod merge;
+mod medium;
+mod merged;
+mod merging;
+mod options;
+mod packed;
+mod range;
 mod run;
+mod set;
+mod shared;
 #[cfg(test)]
 mod tests;
+mod verify;
+mod worker;
+mod writer;
 
-/// A key with its value, or that it is gone.
-pub(super) type Entry = (Box<[u8]>, Option<Vec<u8>>);
+pub use self::{
+    options::{Keep, Options},
+    range::Range,
+    verify::{Checked, verify},
+};
 
-/// Gives the entries of a run, each key once, in no order.
-pub(super) type Job = Box<dyn FnOnce() -> Result<Vec<Entry>, Damage> + Send>;
+/// Up to where the runs reach: at most 256 bytes that mean something to the
+/// caller alone. Empty: nothing was frozen yet.
+pub type Mark = Box<[u8]>;
+/// A value.
+pub type Value = Vec<u8>;
+/// A key of 1 to 480 bytes, and its value, or none if it is deleted.
+pub type TableEntry = (Box<[u8]>, Option<Value>);
+/// Makes the entries of a table, on the background thread.
+pub type Entries = Box<dyn FnOnce() -> Result<Vec<TableEntry>, Damage> + Send>;
 
-/// How runs are kept.
-#[derive(Clone, Debug)]
-pub(super) struct Options {
-    /// What makes data durable.
-    pub(super) disk: Arc<dyn Disk>,
-    /// How many runs of a size are merged.
-    pub(super) fan_in: usize,
-    /// Entries below which runs are of the smallest size.
-    pub(super) smallest: u64,
+/// A table that does not change any more.
+pub struct Table {
+    /// Its entries, best in the order of their keys. Of several with the same
+    /// key the last one counts.
+    pub entries: Entries,
+    /// Up to where the runs reach when it is at rest.
+    pub mark: Mark,
 }
 
-impl Options {
-    /// The usual.
-    pub(super) fn new(disk: Arc<dyn Disk>) -> Self {
-        Self { disk, fan_in: 8, smallest: 500_000 }
+impl std::fmt::Debug for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Table").field("mark", &self.mark).finish_non_exhaustive()
     }
 }
 
-/// Rows at rest.
+/// What became of a table that was to be frozen.
 #[derive(Debug)]
-pub(super) struct Runs {
+pub enum Freeze {
+    /// It is on its way; `poll` will tell when it is at rest.
+    Taken,
+    /// Too many are on their way, and here it is again. Slow down: try once
+    /// more when `poll` has told of another, or `wait` for that.
+    Behind(Table),
+}
+
+/// How large it all is.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Sizes {
+    /// Runs.
+    pub runs: usize,
+    /// Entries in them, deletions and what was replaced included.
+    pub entries: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Bytes in memory, the cache of blocks not included.
+    pub memory: usize,
+}
+
+/// The runs of a directory.
+#[derive(Debug)]
+pub struct Runs {
     shared: Arc<Shared>,
-    tasks: Option<SyncSender<Task>>,
-    done: Receiver<Result<(), Damage>>,
-    thread: Option<thread::JoinHandle<()>>,
+    cache: Arc<Cache>,
+    /// Most tables on their way.
+    most: usize,
+    /// Tables that were taken and that `poll` has not told of.
+    in_flight: usize,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Runs {
-    /// Where they are.
-    fn path(dir: &Path) -> PathBuf {
-        dir.join("runs")
-    }
-
-    /// Those that are there, and their mark; of none it is empty. Removes what
-    /// a kill left behind.
-    pub(super) fn open(dir: &Path, options: Options) -> Result<(Self, Vec<u8>), Damage> {
-        let path = Self::path(dir);
-        if !path.exists() {
-            fs::create_dir_all(&path).map_err(Damage::io(&path))?;
-            sync_all(dir)?;
-        }
-        if condemned(&path).exists() {
-            return Err(Damage::Unreadable {
-                what: path.display().to_string(),
-                why: "it was found damaged".to_owned(),
-            });
-        }
-        let Manifest { runs: named, mut next, mark } = Manifest::read(&path)?;
-        let mut runs = Vec::new();
-        for named in named {
-            runs.push(Arc::new(Run::open(&path, named)?));
-        }
-        for entry in fs::read_dir(&path).map_err(Damage::io(&path))? {
-            let file = entry.map_err(Damage::io(&path))?.path();
-            let number = file.file_name().and_then(|name| name.to_str()?.parse::<u64>().ok());
-            let Some(number) = number else { continue };
-            next = next.max(number);
-            if runs.iter().all(|run: &Arc<Run>| run.named.number != number) {
-                fs::remove_dir_all(&file).map_err(Damage::io(&file))?;
-            }
-        }
-        let shared = Arc::new(Shared::new(runs));
-        let (tasks, inbox) = mpsc::sync_channel(1);
-        let (told, done) = mpsc::channel();
-        let keeper = Keeper {
-            dir: path,
+    /// Opens the runs of a directory, or makes one; tells up to where they
+    /// reach.
+    pub fn open(dir: &Path, options: Options) -> Result<(Self, Mark), Damage> {
+        let manifest = match Manifest::read(dir)? {
+            Some(manifest) => manifest,
+            None => create(dir, &options)?,
+        };
+        remove_unnamed(dir, &manifest)?;
+        let set = Arc::new(Set::open(dir, &manifest.runs)?);
+        let shared = Arc::new(Shared::new(set.clone()));
+        let cache = Arc::new(Cache::new(options.cache_bytes));
+        let (mark, most) = (manifest.mark.clone(), options.in_flight.max(1));
+        let worker = Worker {
+            dir: dir.to_owned(),
             options,
             shared: shared.clone(),
-            next,
-            mark: mark.clone(),
-            inbox,
-            done: told,
+            manifest,
+            set,
+            merging: None,
         };
-        let thread = thread::Builder::new()
-            .name("runs".to_owned())
-            .spawn(move || keeper.run())
-            .map_err(Damage::io("the thread that puts rows to rest"))?;
-        Ok((Self { shared, tasks: Some(tasks), done, thread: Some(thread) }, mark))
+        let thread = Some(worker.spawn()?);
+        Ok((Self { shared, cache, most, in_flight: 0, thread }, mark))
     }
 
-    /// Removes all of them.
-    pub(super) fn remove(dir: &Path) -> Result<(), Damage> {
-        let path = Self::path(dir);
-        match fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Damage::io(&path)(error)),
-            _ => sync_all(dir),
+    /// The value of a key.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Value>, Damage> {
+        self.shared.set()?.get(key, &self.cache)
+    }
+
+    /// Keys from one (inclusive) to another (exclusive) and their values, in
+    /// order. The runs stay as they are for whoever reads them.
+    pub fn range(&self, from: &[u8], to: &[u8], reverse: bool) -> Result<Range, Damage> {
+        let set = self.shared.set()?;
+        let (start, end) = if reverse { (to, from) } else { (from, to) };
+        let merged = if from < to { Some(set.merged(&self.cache, reverse, start)?) } else { None };
+        Ok(Range::new(merged, end, reverse))
+    }
+
+    /// Brings a table to rest, in the background.
+    pub fn freeze(&mut self, table: Table) -> Result<Freeze, Damage> {
+        self.shared.check()?;
+        if table.mark.len() > manifest::MAX_MARK {
+            return Err(Damage::Defect(format!("a mark of {} bytes", table.mark.len())));
         }
-    }
-
-    /// Has the next start make them again: something in them is damaged.
-    pub(super) fn condemn(dir: &Path) {
-        let path = Self::path(dir);
-        if let Err(error) = File::create(condemned(&path)).and_then(|file| file.sync_all()) {
-            tracing::error!(%error, path = %path.display(), "remove this directory: it is damaged");
+        if self.in_flight >= self.most {
+            return Ok(Freeze::Behind(table));
         }
+        self.in_flight += 1;
+        self.shared.push(table);
+        Ok(Freeze::Taken)
     }
 
-    /// The value under a key.
-    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Damage> {
-        let hash = filter::hash(key);
-        for run in self.shared.set().iter().rev() {
-            match run.get(key, hash)? {
-                Some(Value::Here(value)) => return Ok(Some(value)),
-                Some(_) => return Ok(None),
-                None => {}
-            }
+    /// The mark of a table that is now at rest, in the order in which they
+    /// were frozen: its entries are found here from now on, and memory may let
+    /// go of them.
+    pub fn poll(&mut self) -> Result<Option<Mark>, Damage> {
+        let mark = self.shared.pop()?;
+        self.in_flight -= usize::from(mark.is_some());
+        Ok(mark)
+    }
+
+    /// Like `poll`, but waits for a table that is on its way. `None`: none is.
+    pub fn wait(&mut self) -> Result<Option<Mark>, Damage> {
+        if self.in_flight == 0 {
+            return self.poll();
         }
-        Ok(None)
+        let mark = self.shared.wait()?;
+        self.in_flight -= 1;
+        Ok(Some(mark))
     }
 
-    /// Values from a key (inclusive) to a key (exclusive).
-    pub(super) fn range(
-        &self,
-        from: &[u8],
-        to: &[u8],
-        reverse: bool,
-    ) -> Result<impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), Damage>> + use<>, Damage> {
-        let set = self.shared.set();
-        let ranges: Result<Vec<_>, Damage> =
-            set.iter().rev().map(|run| run.range(from, to, reverse)).collect();
-        let merge = Merge::new(ranges?, reverse)?;
-        let whole = move |key: Vec<u8>| {
-            let hash = filter::hash(&key);
-            for run in set.iter().rev() {
-                if let Some(Value::Here(value)) = run.get(&key, hash)? {
-                    return Ok(Some((key, value)));
-                }
-            }
-            Ok(None)
-        };
-        Ok(merge.filter_map(move |entry| match entry {
-            Ok((_, Value::Gone)) => None,
-            Ok((key, Value::Here(value))) => Some(Ok((key, value))),
-            Ok((key, Value::Apart(_))) => whole(key).transpose(),
-            Err(damage) => Some(Err(damage)),
+    /// Waits until all is at rest and nothing is left to be merged.
+    pub fn settle(&self) -> Result<(), Damage> {
+        self.shared.wait_until_idle()
+    }
+
+    /// How large it all is.
+    pub fn sizes(&self) -> Result<Sizes, Damage> {
+        let set = self.shared.set()?;
+        Ok(set.runs().fold(Sizes::default(), |sizes, run| Sizes {
+            runs: sizes.runs + 1,
+            entries: sizes.entries + run.named().entries,
+            bytes: sizes.bytes + run.named().bytes,
+            memory: sizes.memory + run.memory(),
         }))
     }
 
-    /// Has entries put to rest; `mark` is up to where the runs go with them.
-    /// Waits if two are on their way already.
-    pub(super) fn freeze(&self, job: Job, mark: Vec<u8>) -> Result<(), Damage> {
-        let given = self.tasks.as_ref().map(|tasks| tasks.send(Task { job, mark }));
-        match given {
-            Some(Ok(())) => Ok(()),
-            _ => Err(self.done.try_iter().find_map(Result::err).unwrap_or_else(gone)),
+    /// Ends when every table that was taken is at rest. A merge is abandoned.
+    pub fn close(mut self) -> Result<(), Damage> {
+        self.end(Ending::Drain);
+        self.shared.check()
+    }
+
+    fn end(&mut self, ending: Ending) {
+        self.shared.end(ending);
+        if let Some(thread) = self.thread.take() {
+            // A panic in it was made damage.
+            let _ = thread.join();
         }
     }
-
-    /// Whether another of those that were given came to rest.
-    pub(super) fn poll(&self) -> Result<bool, Damage> {
-        match self.done.try_recv() {
-            Ok(outcome) => outcome.map(|()| true),
-            Err(TryRecvError::Empty) => Ok(false),
-            Err(TryRecvError::Disconnected) => Err(gone()),
-        }
-    }
-
-    /// Waits until another of those that were given has come to rest.
-    pub(super) fn wait(&self) -> Result<(), Damage> {
-        self.done.recv().unwrap_or_else(|_| Err(gone()))
-    }
-}
-
-/// A file that is there if what is beside it is damaged.
-fn condemned(path: &Path) -> PathBuf {
-    path.join("damaged")
-}
-
-fn gone() -> Damage {
-    Damage::Defect("the thread that puts rows to rest ended".to_owned())
 }
 
 impl Drop for Runs {
-    /// What was given is put to rest; a merge is given up.
+    /// Abandons what is on its way; the last manifest stands.
     fn drop(&mut self) {
-        self.shared.is_closing.store(true, Ordering::Relaxed);
-        drop(self.tasks.take());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread that puts rows to rest ended by a defect");
+        self.end(Ending::Abandon);
+    }
+}
+
+/// A directory without runs.
+fn create(dir: &Path, options: &Options) -> Result<Manifest, Damage> {
+    match fs::create_dir(dir) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(Damage::io(dir)(error));
+        }
+        _ => {}
+    }
+    // The manifest is there before the first run is.
+    if names(dir)?.iter().any(|name| is_run(name)) {
+        return Err(Damage::Unreadable {
+            what: Manifest::path(dir).display().to_string(),
+            why: "it is missing, although there are runs".to_owned(),
+        });
+    }
+    let manifest = Manifest::default();
+    manifest.write(dir, &*options.disk)?;
+    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        sync_names(parent, &*options.disk)?;
+    }
+    Ok(manifest)
+}
+
+/// Removes what a kill has left behind.
+fn remove_unnamed(dir: &Path, manifest: &Manifest) -> Result<(), Damage> {
+    let named: Vec<_> = manifest.runs.iter().map(|run| run::path_of(dir, run.number)).collect();
+    for name in names(dir)? {
+        let path = dir.join(&name);
+        let is_left = is_run(&name) && !named.contains(&path);
+        if is_left || path == Manifest::path_of_next(dir) {
+            fs::remove_file(&path).map_err(Damage::io(&path))?;
         }
     }
+    Ok(())
+}
+
+fn names(dir: &Path) -> Result<Vec<String>, Damage> {
+    let name = |entry: io::Result<fs::DirEntry>| {
+        entry.map(|entry| entry.file_name().to_string_lossy().into_owned())
+    };
+    let entries = fs::read_dir(dir).map_err(Damage::io(dir))?;
+    entries.map(name).collect::<io::Result<_>>().map_err(Damage::io(dir))
 }

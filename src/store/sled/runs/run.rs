@@ -1,368 +1,245 @@
-//! One run: rows in order, written once. A sled directory of its own for the
-//! blocks, and a file for the filter. Opened when it is first looked into.
+//! A run that is read: its index and filter are in memory, its blocks are
+//! read when somebody asks.
 
 use std::{
-    collections::VecDeque,
-    fs,
-    panic::{AssertUnwindSafe, catch_unwind},
+    fmt,
     path::{Path, PathBuf},
-    sync::{
-        Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
 };
 
 use super::{
-    block::{Draft, LONGEST, Packed, Place, Reader, Seen, Value, damaged, missing},
-    filter::{self, Filter},
+    super::{codec::Fields, damage::Damage},
+    cache::Cache,
+    filter::{Filter, KeyHash},
+    footer::{Footer, SIZE, checksum, seal},
     manifest::Named,
-};
-use crate::store::sled::{
-    MAX_VALUE,
-    damage::Damage,
-    database::{Database, sync_all},
-    sync::{Disk, Stage},
+    medium::Reading,
+    packed::{GROUP, Group, Packed, number},
 };
 
-/// What sled may keep of an open run in memory.
-const CACHE_BYTES: u64 = 2 * 1024 * 1024;
+const CHECKSUM: usize = 4;
+
+/// Where a run is.
+pub(super) fn path_of(dir: &Path, number: u64) -> PathBuf {
+    dir.join(format!("{number:016x}.run"))
+}
+
+/// Whether a file's name is that of a run.
+pub(super) fn is_run(name: &str) -> bool {
+    name.strip_suffix(".run")
+        .is_some_and(|hex| hex.len() == 16 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+}
 
 /// A run.
-#[derive(Debug)]
 pub(super) struct Run {
-    pub(super) named: Named,
-    dir: PathBuf,
+    named: Named,
+    medium: Reading,
+    /// Every block's lowest key.
+    index: Vec<u8>,
+    /// Where every block begins, and where the last one ends.
+    places: Vec<u64>,
     filter: Filter,
-    opened: OnceLock<Opened>,
-    /// So that it is opened once.
-    opening: Mutex<()>,
-    /// Whether it goes when nobody reads it any more.
-    is_condemned: AtomicBool,
+    blocks_checksum: u32,
 }
 
-/// The trees of a run. Dropped before the database is.
-#[derive(Debug)]
-struct Opened {
-    blocks: ::sled::Tree,
-    parts: ::sled::Tree,
-    database: Database,
-}
-
-impl Opened {
-    fn open(dir: &Path) -> Result<Self, Damage> {
-        let database = Database::open(dir, CACHE_BYTES)?;
-        let (blocks, parts) = (database.tree("blocks")?, database.tree("parts")?);
-        Ok(Self { blocks, parts, database })
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Run").field(&self.named).finish()
     }
 }
 
-/// Does something with sled, which asserts what a damaged file may not keep.
-fn guarded<T>(dir: &Path, act: impl FnOnce() -> Result<T, Damage>) -> Result<T, Damage> {
-    catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|_| {
-        Err(Damage::Unopenable { path: dir.to_owned(), why: "it panicked".to_owned() })
-    })
-}
-
-/// The directory of a run.
-pub(super) fn dir_of(runs: &Path, number: u64) -> PathBuf {
-    runs.join(format!("{number:010}"))
+/// What a run says about a key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Answer {
+    /// It is in an older run, or nowhere.
+    Unknown,
+    /// It was deleted.
+    Deleted,
+    /// Its value.
+    Value(Vec<u8>),
 }
 
 impl Run {
-    /// A run that is named.
-    pub(super) fn open(runs: &Path, named: Named) -> Result<Self, Damage> {
-        let dir = dir_of(runs, named.number);
-        let filter = Filter::read(&dir.join("filter"))?;
-        Ok(Self::new(dir, named, filter, OnceLock::new()))
+    /// Opens a run and checks everything but its blocks.
+    pub(super) fn open(dir: &Path, named: Named) -> Result<Self, Damage> {
+        let medium = Reading::open(path_of(dir, named.number))?;
+        let damaged = |why: &str| medium.damaged(why);
+        let end = named.bytes.checked_sub(SIZE as u64);
+        let end = end.filter(|_| medium.len().is_ok_and(|have| have == named.bytes));
+        let end = end.ok_or_else(|| damaged("it is not as long as the manifest says"))?;
+        let bytes = medium.read(end, SIZE)?;
+        let footer = Footer::parse(&bytes).filter(|footer| {
+            seal(&bytes) == Some(named.seal)
+                && (footer.run, footer.entries) == (named.number, named.entries)
+        });
+        let footer = footer.ok_or_else(|| damaged("it is not the one that the manifest names"))?;
+        let section = |at: u64, to: u64, sum: u32, what: &str| {
+            let count = to.checked_sub(at).and_then(|count| usize::try_from(count).ok());
+            let bytes = medium.read(at, count.ok_or_else(|| damaged(what))?)?;
+            let fits = checksum(named.number, at, &bytes) == sum;
+            fits.then_some(bytes).ok_or_else(|| damaged(what))
+        };
+        let index = section(footer.index_at, footer.filter_at, footer.index_checksum, "its index")?;
+        let filter = section(footer.filter_at, end, footer.filter_checksum, "its filter")?;
+        let filter = Filter::from_bytes(&filter).ok_or_else(|| damaged("its filter"))?;
+        let places = places(&index).filter(|places| places.last() == Some(&footer.index_at));
+        let places = places.ok_or_else(|| damaged("its index"))?;
+        let blocks_checksum = footer.blocks_checksum;
+        Ok(Self { named, medium, index, places, filter, blocks_checksum })
     }
 
-    fn new(dir: PathBuf, named: Named, filter: Filter, opened: OnceLock<Opened>) -> Self {
-        Self {
-            named,
-            dir,
-            filter,
-            opened,
-            opening: Mutex::new(()),
-            is_condemned: AtomicBool::new(false),
-        }
+    /// What the manifest says of it.
+    pub(super) fn named(&self) -> Named {
+        self.named
     }
 
-    /// Has it go when nobody reads it any more.
-    pub(super) fn condemn(&self) {
-        self.is_condemned.store(true, Ordering::Relaxed);
+    /// How many blocks it has: at least one.
+    pub(super) fn blocks(&self) -> usize {
+        self.places.len().saturating_sub(1)
     }
 
-    fn opened(&self) -> Result<&Opened, Damage> {
-        if let Some(opened) = self.opened.get() {
-            return Ok(opened);
-        }
-        let _one = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.opened.get().is_none() {
-            let opened = Opened::open(&self.dir)?;
-            return Ok(self.opened.get_or_init(|| opened));
-        }
-        self.opened.get().ok_or_else(|| Damage::Defect("a run was closed".to_owned()))
+    /// Bytes that it takes in memory.
+    pub(super) fn memory(&self) -> usize {
+        self.index.len() + 8 * self.places.len() + self.filter.size()
     }
 
-    /// What it says of a key, whose hash is given. `None`: nothing.
-    pub(super) fn get(&self, key: &[u8], hash: u64) -> Result<Option<Value>, Damage> {
+    /// Whether it may have a key; if not, it has not.
+    pub(super) fn may_have(&self, hash: KeyHash) -> bool {
+        self.filter.may_have(hash)
+    }
+
+    /// Removes its name; who still reads it may go on.
+    pub(super) fn remove(&self) -> Result<(), Damage> {
+        self.medium.remove()
+    }
+
+    /// What it says about a key.
+    pub(super) fn get(&self, key: &[u8], hash: KeyHash, cache: &Cache) -> Result<Answer, Damage> {
         if !self.filter.may_have(hash) {
-            return Ok(None);
+            return Ok(Answer::Unknown);
         }
-        let blocks = &self.opened()?.blocks;
-        let block = guarded(&self.dir, || Ok(blocks.get_lt(just_after(key))?))?;
-        let Some((_, bytes)) = block else {
-            return if key < self.filter.lowest.as_slice() { Ok(None) } else { Err(missing()) };
+        let block = self.block(self.find(key)?, cache)?;
+        find_in(&block, key).ok_or_else(|| self.malformed())
+    }
+
+    /// The block that a key is in, if it is in any.
+    pub(super) fn find(&self, key: &[u8]) -> Result<usize, Damage> {
+        let find = || {
+            let index = Packed::parse(&self.index)?;
+            let (at, mut group) = (index.seek(key)?, Group::default());
+            index.read(at, &mut group)?;
+            let below_or_at = (0..group.len()).take_while(|i| group.key(*i) <= Some(key)).count();
+            Some(at * GROUP + below_or_at.saturating_sub(1))
         };
-        let mut reader = Reader::new(&bytes)?;
-        if reader.next_block.is_some_and(|next| key >= next) {
-            return Err(missing());
+        find().ok_or_else(|| self.malformed())
+    }
+
+    /// A block.
+    pub(super) fn block(&self, block: usize, cache: &Cache) -> Result<Arc<Vec<u8>>, Damage> {
+        let name = (self.named.number, block);
+        if let Some(block) = cache.get(name) {
+            return Ok(block);
         }
-        while let Some(seen) = reader.next()? {
-            if reader.key.as_slice() >= key {
-                let same = reader.key == key;
-                return if same { self.whole(seen).map(Some) } else { Ok(None) };
+        let mut content = self.read(block, block + 1)?;
+        content.truncate(content.len().saturating_sub(CHECKSUM));
+        let content = Arc::new(content);
+        cache.put(name, &content);
+        Ok(content)
+    }
+
+    /// Neighbouring blocks, checked, as they are: each with its checksum.
+    pub(super) fn read(&self, from: usize, to: usize) -> Result<Vec<u8>, Damage> {
+        let (start, end) = (self.place(from)?, self.place(to)?);
+        let bytes = self.medium.read(start, self.length(start, end)?)?;
+        for block in from..to {
+            let place = self.place(block)?;
+            let range = self.content(from, block)?;
+            let content = bytes.get(range.clone()).ok_or_else(|| self.malformed())?;
+            let sum = bytes.get(range.end..range.end + CHECKSUM);
+            if sum != Some(&checksum(self.named.number, place, content).to_be_bytes()) {
+                return Err(self.damaged(&format!("its block {block}: the checksum does not fit")));
             }
         }
-        Ok(None)
+        Ok(bytes)
     }
 
-    fn whole(&self, seen: Seen<'_>) -> Result<Value, Damage> {
-        match seen {
-            Seen::Apart(place) => self.together(place).map(Value::Here),
-            seen => Ok(seen.to_value()),
-        }
+    /// Where the content of a block is in what was read from another on.
+    pub(super) fn content(
+        &self,
+        from: usize,
+        block: usize,
+    ) -> Result<std::ops::Range<usize>, Damage> {
+        let start = self.place(from)?;
+        let (at, end) = (self.place(block)?, self.place(block + 1)?);
+        Ok(self.length(start, at)?..self.length(start, end)?.saturating_sub(CHECKSUM))
     }
 
-    /// A value that is in parts.
-    pub(super) fn together(&self, place: Place) -> Result<Vec<u8>, Damage> {
-        let parts = &self.opened()?.parts;
-        let value = guarded(&self.dir, || {
-            let mut value = Vec::new();
-            for part in parts.scan_prefix(place.number.to_be_bytes()).values() {
-                value.extend(&*part?);
-            }
-            Ok(value)
-        })?;
-        let fits = value.len() as u64 == u64::from(place.length)
-            && crc32fast::hash(&value) == place.checksum;
-        if fits { Ok(value) } else { Err(damaged()) }
+    /// How many blocks from one on are at most so many bytes: at least one.
+    pub(super) fn ahead(&self, from: usize, bytes: u64) -> Result<usize, Damage> {
+        let most = self.place(from)?.saturating_add(bytes);
+        let places = self.places.get(from + 1..).unwrap_or_default();
+        Ok(places.iter().take_while(|place| **place <= most).count().max(1))
     }
 
-    /// Entries from a key (inclusive) to a key (exclusive).
-    pub(super) fn range(&self, from: &[u8], to: &[u8], reverse: bool) -> Result<Range, Damage> {
-        let blocks = &self.opened()?.blocks;
-        let first = guarded(&self.dir, || Ok(blocks.get_lt(just_after(from))?))?;
-        let lowest = &self.filter.lowest;
-        if first.is_none() && from >= lowest.as_slice() {
-            return Err(missing());
-        }
-        let start = first.map_or_else(|| lowest.clone(), |(first, _)| first.to_vec());
-        let blocks = blocks.range(start.clone()..to.to_vec());
-        // What the next block read has to begin with; from behind, has to be
-        // followed by, which is known when one was read.
-        let expected = Some(start).filter(|start| !reverse && start.as_slice() < to);
-        let bounds = (from.to_vec(), to.to_vec());
-        Ok(Range {
-            dir: self.dir.clone(),
-            blocks,
-            bounds,
-            reverse,
-            entries: VecDeque::new(),
-            expected,
-            lowest: lowest.clone(),
-            is_begun: false,
-        })
+    fn place(&self, block: usize) -> Result<u64, Damage> {
+        self.places.get(block).copied().ok_or_else(|| self.malformed())
     }
-}
 
-impl Drop for Run {
-    fn drop(&mut self) {
-        drop(self.opened.take());
-        if self.is_condemned.load(Ordering::Relaxed)
-            && let Err(error) = fs::remove_dir_all(&self.dir)
-        {
-            // The next start removes it.
-            tracing::warn!(%error, path = %self.dir.display(), "an old run stays behind");
-        }
+    fn length(&self, from: u64, to: u64) -> Result<usize, Damage> {
+        let length = to.checked_sub(from).and_then(|length| usize::try_from(length).ok());
+        length.ok_or_else(|| self.malformed())
+    }
+
+    /// Something in it is not well-formed, although its checksum fits.
+    pub(super) fn malformed(&self) -> Damage {
+        self.damaged("it is not well-formed")
+    }
+
+    /// What is wrong with it.
+    pub(super) fn damaged(&self, why: &str) -> Damage {
+        self.medium.damaged(why)
+    }
+
+    /// Checksum of the checksums of its blocks.
+    pub(super) fn blocks_checksum(&self) -> u32 {
+        self.blocks_checksum
+    }
+
+    /// The lowest keys of its blocks, in order.
+    pub(super) fn index(&self) -> Option<Packed<'_>> {
+        Packed::parse(&self.index)
     }
 }
 
-fn just_after(key: &[u8]) -> Vec<u8> {
-    let mut after = key.to_vec();
-    after.push(0);
-    after
-}
-
-/// Entries of a run in order.
-pub(super) struct Range {
-    dir: PathBuf,
-    blocks: ::sled::Iter,
-    bounds: (Vec<u8>, Vec<u8>),
-    reverse: bool,
-    entries: VecDeque<Packed>,
-    /// The first key of the block that has to come next; from behind, of the one
-    /// that came last.
-    expected: Option<Vec<u8>>,
-    lowest: Vec<u8>,
-    is_begun: bool,
-}
-
-impl std::fmt::Debug for Range {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Range").field("bounds", &self.bounds).finish_non_exhaustive()
-    }
-}
-
-impl Range {
-    fn read(&mut self) -> Result<Option<Packed>, Damage> {
-        while self.entries.is_empty() {
-            let (blocks, reverse) = (&mut self.blocks, self.reverse);
-            let next = guarded(&self.dir, || {
-                Ok(if reverse { blocks.next_back() } else { blocks.next() }.transpose()?)
-            })?;
-            let Some((first, bytes)) = next else { return self.end().map(|()| None) };
-            let (from, to) = &self.bounds;
-            let mut reader = Reader::new(&bytes)?;
-            if self.reverse {
-                let fits = match (&self.expected, reader.next_block) {
-                    (Some(expected), next) => next == Some(expected),
-                    // Nothing of the range is behind the block that is read first.
-                    (None, next) => next.is_none_or(|next| next >= to.as_slice()),
-                };
-                if !fits {
-                    return Err(missing());
-                }
-                self.expected = Some(first.to_vec());
-            } else {
-                if self.expected.as_deref() != Some(&*first) {
-                    return Err(missing());
-                }
-                self.expected =
-                    reader.next_block.filter(|next| *next < to.as_slice()).map(Into::into);
-            }
-            self.is_begun = true;
-            while let Some(seen) = reader.next()? {
-                if reader.key >= *from && reader.key < *to {
-                    self.entries.push_back((reader.key.clone(), seen.to_value()));
-                }
-            }
+/// Where blocks begin, and where the last one ends.
+fn places(index: &[u8]) -> Option<Vec<u64>> {
+    let packed = Packed::parse(index)?;
+    let (mut places, mut group) = (vec![0_u64], Group::default());
+    for at in 0..packed.groups() {
+        packed.read(at, &mut group)?;
+        if at + 1 < packed.groups() && group.len() != GROUP {
+            return None;
         }
-        Ok(if self.reverse { self.entries.pop_back() } else { self.entries.pop_front() })
+        for entry in 0..group.len() {
+            let length = number(&mut Fields(group.value(entry, index)??))?;
+            let end = places.last()?.checked_add(u64::try_from(length + CHECKSUM).ok()?)?;
+            places.push(end);
+        }
     }
+    Some(places)
 }
 
-impl Range {
-    /// Whether the range ends where it has to.
-    fn end(&self) -> Result<(), Damage> {
-        let (from, to) = &self.bounds;
-        let is_whole = match (&self.expected, self.reverse) {
-            (expected, false) => expected.is_none(),
-            (Some(first), true) => first <= from || *first == self.lowest,
-            (None, true) => self.is_begun || to <= &self.lowest || to <= from,
-        };
-        if is_whole { Ok(()) } else { Err(missing()) }
-    }
-}
-
-impl Iterator for Range {
-    type Item = Result<Packed, Damage>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.read().transpose()
-    }
-}
-
-/// A run on its way.
-#[derive(Debug)]
-pub(super) struct Writer {
-    runs: PathBuf,
-    number: u64,
-    opened: Opened,
-    draft: Draft,
-    hashes: Vec<u64>,
-    lowest: Option<Vec<u8>>,
-    parts: u64,
-}
-
-impl Writer {
-    /// Begins one.
-    pub(super) fn new(runs: &Path, number: u64) -> Result<Self, Damage> {
-        let dir = dir_of(runs, number);
-        fs::create_dir(&dir).map_err(Damage::io(&dir))?;
-        Ok(Self {
-            runs: runs.to_owned(),
-            number,
-            opened: Opened::open(&dir)?,
-            draft: Draft::default(),
-            hashes: Vec::new(),
-            lowest: None,
-            parts: 0,
-        })
-    }
-
-    /// Adds an entry, whose key is above those before.
-    pub(super) fn push(&mut self, key: &[u8], value: &Value) -> Result<(), Damage> {
-        let apart = match value {
-            Value::Here(bytes) if bytes.len() > LONGEST => Some(self.apart(bytes)?),
-            _ => None,
-        };
-        let value = apart.as_ref().unwrap_or(value);
-        if self.lowest.is_none() {
-            self.lowest = Some(key.to_vec());
-        }
-        if !self.draft.push(key, value) {
-            self.block(Some(key))?;
-            self.draft.push(key, value);
-        }
-        self.hashes.push(filter::hash(key));
-        Ok(())
-    }
-
-    fn apart(&mut self, bytes: &[u8]) -> Result<Value, Damage> {
-        let number = self.parts;
-        self.parts += 1;
-        for (part, bytes) in bytes.chunks(MAX_VALUE - 64).enumerate() {
-            let mut key = number.to_be_bytes().to_vec();
-            key.extend((part as u64).to_be_bytes());
-            self.opened.parts.insert(key, bytes)?;
-        }
-        let length = u32::try_from(bytes.len());
-        let length = length.map_err(|_| Damage::Defect("a value above 4 GiB".to_owned()))?;
-        Ok(Value::Apart(Place { number, length, checksum: crc32fast::hash(bytes) }))
-    }
-
-    fn block(&mut self, next: Option<&[u8]>) -> Result<(), Damage> {
-        if !self.draft.is_empty() {
-            let (first, bytes) = self.draft.finish(next);
-            self.opened.blocks.insert(first, bytes)?;
-        }
-        Ok(())
-    }
-
-    /// Makes it durable. It stays open. `None`: there is nothing in it.
-    pub(super) fn finish(mut self, disk: &dyn Disk) -> Result<Option<Run>, Damage> {
-        if self.hashes.is_empty() {
-            self.abandon();
-            return Ok(None);
-        }
-        self.block(None)?;
-        let dir = dir_of(&self.runs, self.number);
-        let filter = Filter::of(&self.hashes, self.lowest.unwrap_or_default());
-        filter.write(&dir.join("filter"), disk)?;
-        self.opened.database.sync(Stage::Blocks, disk)?;
-        self.opened.database.refuse_blobs()?;
-        sync_all(&dir)?;
-        sync_all(&self.runs)?;
-        let named = Named { number: self.number, entries: self.hashes.len() as u64 };
-        Ok(Some(Run::new(dir, named, filter, OnceLock::from(self.opened))))
-    }
-
-    /// Gives it up.
-    pub(super) fn abandon(self) {
-        let dir = dir_of(&self.runs, self.number);
-        drop(self.opened);
-        // What stays behind is removed by the next start.
-        let _ = fs::remove_dir_all(dir);
-    }
+/// What a block says about a key. `None`: it is not well-formed.
+fn find_in(block: &[u8], key: &[u8]) -> Option<Answer> {
+    let packed = Packed::parse(block)?;
+    let mut group = Group::default();
+    packed.read(packed.seek(key)?, &mut group)?;
+    let at = group.below(key);
+    Some(match group.key(at) {
+        Some(found) if found == key => match group.value(at, block)? {
+            Some(value) => Answer::Value(value.to_vec()),
+            None => Answer::Deleted,
+        },
+        _ => Answer::Unknown,
+    })
 }

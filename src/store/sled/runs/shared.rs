@@ -1,0 +1,178 @@
+//! What the background thread and the others tell each other.
+
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+use super::{super::damage::Damage, Mark, Table, set::Set};
+
+/// How the thread is to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ending {
+    /// When all tables are at rest.
+    Drain,
+    /// At once.
+    Abandon,
+}
+
+/// What the thread is to do next.
+#[derive(Debug)]
+pub(super) enum Task {
+    /// Bring a table to rest.
+    Freeze(Table),
+    /// Go on merging.
+    Merge,
+    /// End.
+    End,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    tables: VecDeque<Table>,
+    at_rest: VecDeque<Mark>,
+    ending: Option<Ending>,
+    is_idle: bool,
+}
+
+/// What both sides know.
+#[derive(Debug)]
+pub(super) struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    set: Mutex<Arc<Set>>,
+    broken: OnceLock<Damage>,
+}
+
+impl Shared {
+    /// Nothing to do yet.
+    pub(super) fn new(set: Arc<Set>) -> Self {
+        Self {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            set: Mutex::new(set),
+            broken: OnceLock::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The runs now.
+    pub(super) fn set(&self) -> Result<Arc<Set>, Damage> {
+        self.check()?;
+        Ok(self.set.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    /// These are the runs from now on.
+    pub(super) fn show(&self, set: Arc<Set>) {
+        *self.set.lock().unwrap_or_else(PoisonError::into_inner) = set;
+    }
+
+    /// Whether the thread came to an end that it should not.
+    pub(super) fn check(&self) -> Result<(), Damage> {
+        self.broken.get().map_or(Ok(()), |damage| Err(again(damage)))
+    }
+
+    /// Nothing works from now on; only the first reason counts.
+    pub(super) fn break_down(&self, damage: Damage) {
+        let _ = self.broken.set(damage);
+        // Under the lock, or somebody about to wait would miss it.
+        let _state = self.state();
+        self.changed.notify_all();
+    }
+
+    /// Hands a table over.
+    pub(super) fn push(&self, table: Table) {
+        let mut state = self.state();
+        state.tables.push_back(table);
+        state.is_idle = false;
+        self.changed.notify_all();
+    }
+
+    /// A table is at rest.
+    pub(super) fn rest(&self, mark: Mark) {
+        self.state().at_rest.push_back(mark);
+        self.changed.notify_all();
+    }
+
+    /// The mark of the table that came to rest longest ago.
+    pub(super) fn pop(&self) -> Result<Option<Mark>, Damage> {
+        self.check()?;
+        Ok(self.state().at_rest.pop_front())
+    }
+
+    /// Waits for such a mark. Somebody has made sure that one will come.
+    pub(super) fn wait(&self) -> Result<Mark, Damage> {
+        let mut state = self.state();
+        loop {
+            self.check()?;
+            if let Some(mark) = state.at_rest.pop_front() {
+                return Ok(mark);
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Waits until the thread has nothing to do.
+    pub(super) fn wait_until_idle(&self) -> Result<(), Damage> {
+        let mut state = self.state();
+        loop {
+            self.check()?;
+            if state.is_idle {
+                return Ok(());
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Tells the thread to end.
+    pub(super) fn end(&self, ending: Ending) {
+        self.state().ending = Some(ending);
+        self.changed.notify_all();
+    }
+
+    /// Whether it is to end at once.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.state().ending == Some(Ending::Abandon)
+    }
+
+    /// What the thread is to do next; waits for something.
+    pub(super) fn next(&self, can_merge: bool) -> Task {
+        let mut state = self.state();
+        loop {
+            if state.ending == Some(Ending::Abandon) {
+                return Task::End;
+            }
+            if let Some(table) = state.tables.pop_front() {
+                return Task::Freeze(table);
+            }
+            if state.ending.is_some() {
+                return Task::End;
+            }
+            if can_merge {
+                return Task::Merge;
+            }
+            state.is_idle = true;
+            self.changed.notify_all();
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// The same damage once more.
+fn again(damage: &Damage) -> Damage {
+    match damage {
+        Damage::Io { path, cause } => Damage::Io {
+            path: path.clone(),
+            cause: io::Error::new(cause.kind(), cause.to_string()),
+        },
+        Damage::Unreadable { what, why } => {
+            Damage::Unreadable { what: what.clone(), why: why.clone() }
+        }
+        Damage::Defect(why) => Damage::Defect(why.clone()),
+        other => Damage::Defect(other.to_string()),
+    }
+}

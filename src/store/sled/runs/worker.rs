@@ -1,0 +1,147 @@
+//! The background thread: brings frozen tables to rest, and merges runs when
+//! no table waits. The only one that writes.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
+use super::{
+    super::damage::Damage,
+    Mark, Table, TableEntry,
+    manifest::{Manifest, Named},
+    merging::{Merging, Plan},
+    options::Options,
+    run::Run,
+    set::Set,
+    shared::{Shared, Task},
+    writer::Writer,
+};
+
+/// The state of the thread.
+#[derive(Debug)]
+pub(super) struct Worker {
+    /// Where the runs are.
+    pub(super) dir: PathBuf,
+    /// How they are kept.
+    pub(super) options: Options,
+    /// What the others know.
+    pub(super) shared: Arc<Shared>,
+    /// What the last manifest says.
+    pub(super) manifest: Manifest,
+    /// The runs that it names.
+    pub(super) set: Arc<Set>,
+    /// The merge that has begun.
+    pub(super) merging: Option<Merging>,
+}
+
+impl Worker {
+    /// Starts the thread.
+    pub(super) fn spawn(self) -> Result<JoinHandle<()>, Damage> {
+        let (shared, dir) = (self.shared.clone(), self.dir.clone());
+        let run = move || {
+            let ended = catch_unwind(AssertUnwindSafe(|| self.run()));
+            let panicked = || Damage::Defect("the thread that writes runs panicked".to_owned());
+            if let Err(damage) = ended.unwrap_or_else(|_| Err(panicked())) {
+                shared.break_down(damage);
+            }
+        };
+        thread::Builder::new().name("runs".to_owned()).spawn(run).map_err(Damage::io(dir))
+    }
+
+    fn run(mut self) -> Result<(), Damage> {
+        let mut plan = None;
+        loop {
+            if self.merging.is_none() && plan.is_none() {
+                plan = Plan::of(&self.set, self.options.fan_in.max(2));
+            }
+            match self.shared.next(self.merging.is_some() || plan.is_some()) {
+                Task::Freeze(table) => self.freeze(table)?,
+                Task::Merge => match plan.take() {
+                    Some(plan) => self.begin_merge(plan)?,
+                    None => self.merge()?,
+                },
+                Task::End => return Ok(()),
+            }
+        }
+    }
+
+    fn next_number(&mut self) -> Result<u64, Damage> {
+        let number = self.manifest.next;
+        let next = number.checked_add(1);
+        self.manifest.next = next.ok_or_else(|| Damage::Defect("no numbers left".to_owned()))?;
+        Ok(number)
+    }
+
+    fn freeze(&mut self, table: Table) -> Result<(), Damage> {
+        let entries = in_order((table.entries)()?);
+        let count = entries.len() as u64;
+        let number = self.next_number()?;
+        let disk = self.options.disk.clone();
+        let mut writer = Writer::begin(&self.dir, (number, 0), count, disk)?;
+        for (key, value) in &entries {
+            if writer.push(key, value.as_deref())? && self.shared.is_abandoned() {
+                return Ok(());
+            }
+        }
+        drop(entries);
+        let set = match writer.finish()? {
+            Some(named) => self.set.with(self.open(named)?),
+            None => (*self.set).clone(),
+        };
+        self.publish(set, table.mark.clone())?;
+        self.shared.rest(table.mark);
+        Ok(())
+    }
+
+    fn begin_merge(&mut self, plan: Plan) -> Result<(), Damage> {
+        let number = self.next_number()?;
+        let Options { keep, disk, .. } = self.options.clone();
+        self.merging = Some(Merging::begin(&self.dir, number, plan, keep, disk)?);
+        Ok(())
+    }
+
+    fn merge(&mut self) -> Result<(), Damage> {
+        let Some(merging) = &mut self.merging else { return Ok(()) };
+        if merging.step()? {
+            return Ok(());
+        }
+        let Some(merging) = self.merging.take() else { return Ok(()) };
+        let (old, new) = merging.finish()?;
+        let new = new.map(|named| self.open(named)).transpose()?;
+        let set = self.set.with_merged(&old, new);
+        self.publish(set, self.manifest.mark.clone())?;
+        old.iter().try_for_each(|run| run.remove())
+    }
+
+    fn open(&self, named: Named) -> Result<Arc<Run>, Damage> {
+        Run::open(&self.dir, named).map(Arc::new)
+    }
+
+    fn publish(&mut self, set: Set, mark: Mark) -> Result<(), Damage> {
+        self.manifest.runs = set.named();
+        self.manifest.mark = mark;
+        self.manifest.write(&self.dir, &*self.options.disk)?;
+        self.set = Arc::new(set);
+        self.shared.show(self.set.clone());
+        Ok(())
+    }
+}
+
+/// Entries by their keys; of those with the same key the last one counts.
+fn in_order(mut entries: Vec<TableEntry>) -> Vec<TableEntry> {
+    if !entries.is_sorted_by(|(one, _), (other, _)| one < other) {
+        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+        // Keeps the first of equals, so the last one's value goes there.
+        entries.dedup_by(|later, kept| {
+            let is_same = later.0 == kept.0;
+            if is_same {
+                kept.1 = later.1.take();
+            }
+            is_same
+        });
+    }
+    entries
+}
