@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
+    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
@@ -16,6 +17,9 @@ use crate::process::Server;
 /// How often rows are put away in some rounds: so often that many a crash comes
 /// in the middle of it.
 pub const OFTEN: &str = "40";
+
+/// After which time without an act a server counts as idle.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Compiles a library, once.
 fn library(source: &str) -> PathBuf {
@@ -92,10 +96,16 @@ impl Place {
 
     /// Kills a server whose disk is noted, between two acts.
     pub fn kill_noted(&self, server: Server) {
-        fs::write(self.file("stop"), "").expect("written");
-        // What had begun ends; nothing begins.
-        std::thread::sleep(std::time::Duration::from_millis(30));
+        let [stop, seen] = ["stop", "stop.seen"].map(|name| self.file(name));
+        fs::write(&stop, "").expect("written");
+        // A server that has nothing to write is between two acts too.
+        let until = Instant::now() + IDLE;
+        while !seen.exists() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         server.kill();
-        fs::remove_file(self.file("stop")).expect("removed");
+        fs::remove_file(stop).expect("removed");
+        // There if it was seen.
+        let _ = fs::remove_file(seen);
     }
 }

@@ -15,7 +15,8 @@
  * which compares what the log makes with what is there.
  *
  * While the file BURSAR_RECORD_STOP exists nothing is done any more, so that the
- * process can be killed without an act that was done and not noted.
+ * process can be killed without an act that was done and not noted. That it came
+ * to that is told by a file of the same name with `.seen` behind it.
  *
  * BURSAR_RECORD_BUG seeds a bug: `none-is-synced` (fdatasync of the journal does
  * nothing and says it did), `late-sync` (it says so before it did).
@@ -75,8 +76,13 @@ static void enter(void) {
     pthread_mutex_lock(&lock);
     start();
     const char *stop = getenv("BURSAR_RECORD_STOP");
-    if (stop)
-        while (syscall(SYS_faccessat, AT_FDCWD, stop, F_OK) == 0) usleep(1000000);
+    if (!stop || syscall(SYS_faccessat, AT_FDCWD, stop, F_OK) != 0) return;
+    /* Whoever has the lock knows that nobody is between an act and its note. */
+    char seen[PATH_MAX];
+    snprintf(seen, sizeof seen, "%s.seen", stop);
+    int fd = syscall(SYS_openat, AT_FDCWD, seen, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0) syscall(SYS_close, fd);
+    while (syscall(SYS_faccessat, AT_FDCWD, stop, F_OK) == 0) usleep(1000000);
 }
 
 static void leave(void) {
