@@ -233,7 +233,8 @@ impl Writer {
                     return answer_all(&mut pending, &unavailable());
                 }
             };
-            if !judged.commit.records.is_empty() {
+            // Meters may be handed over though nothing was recorded.
+            if !(judged.commit.records.is_empty() && judged.commit.rows.is_empty()) {
                 match self.store.commit(judged.commit) {
                     // An alert that was owed is in every commit until one stands.
                     Ok(()) => {

@@ -6,6 +6,7 @@
 mod conflicts;
 mod defects;
 mod loads;
+mod put_away;
 mod recomputed;
 mod running;
 mod time;

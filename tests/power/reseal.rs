@@ -79,7 +79,7 @@ impl Journal {
         }
         let file = fs::read_dir(data.join("journal")).expect("a listing").next();
         fs::write(file.expect("a file").expect("an entry").path(), out).expect("written");
-        fs::remove_dir_all(data.join("sled")).expect("removed");
+        fs::remove_dir_all(data.join("runs")).expect("removed");
         fs::remove_file(data.join("durable.fence")).expect("removed");
         let (_, said) = verify(data, &["--rebuild-fence", "--json"]);
         assert!(data.join("durable.fence").exists(), "{said}");
