@@ -448,7 +448,7 @@ fn fact_changes(index: usize, fact: &FactDeclaration, sources: &Sources<'_>, int
         }
         return;
     }
-    let (freezes, stops): (Option<&Freezes>, fn(&Freezes, Instant) -> bool) = match &fact.origin {
+    let (freezes, stops): (_, fn(&Freezes, Instant) -> bool) = match &fact.origin {
         Origin::Field(Field::ShopFrozen) => (sources.shop_freezes, Freezes::stops_all),
         Origin::Field(Field::ShopProceedsFrozen) => (sources.shop_freezes, Freezes::stops_proceeds),
         Origin::Field(Field::OperatorFrozen) => (sources.operator_freezes, Freezes::stops_all),

@@ -104,7 +104,7 @@ fn otherwise(record: &mut Record, change: impl Fn(&mut Payout)) -> bool {
         },
         _ => None,
     });
-    payout.map(|payout| change(payout)).is_some()
+    payout.map(change).is_some()
 }
 
 /// What becomes of the record that authorized a payout, and what has to be said
