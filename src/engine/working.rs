@@ -183,8 +183,11 @@ impl Working {
         for key in self.passing.drain(..) {
             self.rows.remove(&key);
         }
-        if self.rows.len() > KEPT && self.running.is_empty() {
+        if self.rows.len() > KEPT + self.running.len() {
             self.old = std::mem::take(&mut self.rows);
+            let old = &mut self.old;
+            let changed = self.running.keys().filter_map(|key| old.remove_entry(key));
+            self.rows = changed.collect();
         }
     }
 }
@@ -218,5 +221,75 @@ pub(super) fn row(
     match working.rows.get(key).or_else(|| working.old.get(key)) {
         Some(row) => Ok(row.clone()),
         None => Ok(store.load(std::slice::from_ref(key))?.into_iter().next().flatten()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{account::BalanceChange, amount::Amount, change::Record, name::ShopName},
+        store::{Commit, Tip},
+    };
+
+    /// A store of this engine's own, with nothing in it.
+    struct Empty;
+
+    impl Store for Empty {
+        fn begin(&mut self) -> Result<Tip, StoreError> {
+            Ok(Tip::EMPTY)
+        }
+
+        fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Arc<Row>>>, StoreError> {
+            Ok(vec![None; keys.len()])
+        }
+
+        fn commit(&mut self, _: Commit) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        fn wants_running(&self) -> bool {
+            false
+        }
+
+        fn is_shared(&self) -> bool {
+            false
+        }
+
+        fn scan(&mut self, _: &Scan) -> Result<Vec<Arc<Row>>, StoreError> {
+            Ok(Vec::new())
+        }
+
+        fn records(&mut self, _: u64, _: usize) -> Result<Vec<Arc<Record>>, StoreError> {
+            Ok(Vec::new())
+        }
+    }
+
+    #[test]
+    fn questions_do_not_fill_the_memory_and_what_the_store_lacks_stays() {
+        let shop = ShopName::parse("platforms/p/shops/s").expect("a name");
+        let account = shop.account(Id::parse("a").expect("an id"));
+        let mut working = Working::default();
+        let key = Key::Balance(account.clone());
+        working.load(std::slice::from_ref(&key), &mut Empty).expect("nothing");
+        let credit = BalanceChange {
+            account,
+            credit: Amount::ONE,
+            movement: true,
+            before: None,
+            after: None,
+        };
+        working.apply(&Change::Balance(credit), 1);
+        working.settle(&Empty);
+        for batch in 0..6 {
+            let operator =
+                |n: usize| shop.operator(Id::parse(&format!("o{batch}-{n}")).expect("id"));
+            let keys: Vec<Key> = (0..KEPT / 2 + 1).map(|n| Key::Operator(operator(n))).collect();
+            working.load(&keys, &mut Empty).expect("nothing");
+            working.settle(&Empty);
+            assert!(working.rows.len() + working.old.len() <= 2 * KEPT + 3);
+        }
+        let kept = row(&working, &key, &mut Empty).expect("no error");
+        assert!(matches!(kept.as_deref(), Some(Row::Balance(balance)) if balance.movements == 1));
     }
 }

@@ -1,7 +1,7 @@
 //! Frames of the journal in memory, for reading single records. A few are kept,
 //! because what is asked for together was often written together.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::collections::VecDeque;
 
 use super::{
     frame::{self, HEADER, Header},
@@ -16,8 +16,8 @@ use crate::{
     },
 };
 
-/// How many frames are kept.
-const KEPT: usize = 64;
+/// How many bytes of frames are kept.
+const KEPT: usize = 16 * 1024 * 1024;
 
 /// A frame that was read and checked.
 #[derive(Debug)]
@@ -59,14 +59,13 @@ impl Opened {
 /// Frames that were read lately.
 #[derive(Debug, Default)]
 pub(in crate::store::sled) struct Frames {
-    opened: VecDeque<Arc<Opened>>,
+    opened: VecDeque<Opened>,
 }
 
 impl Frames {
     /// A record that is durable; `segments` are those of its journal.
     pub(super) fn record(&mut self, sequence: u64, segments: &[Segment]) -> Result<Record, Damage> {
-        let has =
-            |opened: &Arc<Opened>| (opened.header.first..=opened.header.last).contains(&sequence);
+        let has = |opened: &Opened| (opened.header.first..=opened.header.last).contains(&sequence);
         if let Some(at) = self.opened.iter().position(has)
             && let Some(opened) = self.opened.get(at)
         {
@@ -75,8 +74,14 @@ impl Frames {
         let (header, bytes) = records::find(segments, sequence)?;
         let opened = Opened::new(header, bytes);
         let record = opened.record(sequence);
-        self.opened.truncate(KEPT - 1);
-        self.opened.push_front(Arc::new(opened));
+        self.opened.push_front(opened);
+        let mut bytes = 0;
+        let few = self.opened.iter().take_while(|opened| {
+            bytes += opened.bytes.len();
+            bytes <= KEPT
+        });
+        let few = few.count().max(1);
+        self.opened.truncate(few);
         record
     }
 }
