@@ -1,7 +1,7 @@
 //! All rows: those that changed lately in memory, behind them those that are on
 //! their way to rest, behind them those at rest. The newest wins.
 
-use std::{cmp::Ordering, collections::VecDeque, sync::Arc};
+use std::{cmp::Ordering, collections::VecDeque, sync::Arc, thread};
 
 use super::{
     codec::{Fields, decode, encode},
@@ -76,7 +76,7 @@ impl Rows {
     /// Forgets what has come to rest.
     pub(super) fn settle(&mut self) -> Result<(), Damage> {
         while self.runs.poll()?.is_some() {
-            self.freezing.pop_front();
+            self.forget();
         }
         Ok(())
     }
@@ -89,10 +89,20 @@ impl Rows {
         Ok(())
     }
 
+    /// Lets go of the oldest layer, elsewhere: that takes as long as judging a
+    /// thousand payouts.
+    fn forget(&mut self) {
+        if let Some(layer) = self.freezing.pop_front() {
+            let thread = thread::Builder::new().name("forget".to_owned());
+            // Without a thread it is let go of here.
+            drop(thread.spawn(move || drop(layer)));
+        }
+    }
+
     /// Waits for the next that comes to rest.
     fn rest(&mut self) -> Result<(), Damage> {
         if self.runs.wait()?.is_some() {
-            self.freezing.pop_front();
+            self.forget();
         }
         Ok(())
     }
