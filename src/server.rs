@@ -25,7 +25,9 @@ use tonic::{
 use tower::util::MapResponseLayer;
 
 use crate::{
-    api::{auth::Authenticator, policy_reading::compiler, service::Api, status},
+    api::{
+        auth::Authenticator, deadline::Deadlines, policy_reading::compiler, service::Api, status,
+    },
     engine::{self, Handle, Options, clock::Clock},
     proto::{
         DESCRIPTORS,
@@ -149,6 +151,8 @@ impl Service {
                 health.set_service_status(name, tonic_health::ServingStatus::NotServing).await;
             }
             tokio::time::sleep(drain.linger).await;
+            // With GOAWAY behind it, so that they are opened anew elsewhere.
+            self.api.streams.drain();
             let _ = stopping.send(());
         };
         let deadline = async {
@@ -160,6 +164,7 @@ impl Service {
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
             .max_concurrent_streams(Some(4096))
             .layer(MapResponseLayer::new(status::explained))
+            .layer(tower::layer::layer_fn(Deadlines))
             .add_routes(routes)
             .serve_with_incoming_shutdown(incoming, signal);
         let result = tokio::select! {
