@@ -43,6 +43,12 @@ use crate::{
 /// Largest message that is taken.
 pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 
+/// Bytes of a stream that are taken before they are read.
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// The same of a connection: far more, or a few streams that are not read from
+/// would hold up all others that share their connection behind a proxy.
+const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
+
 /// What is said when nothing can be answered any more.
 const FAILED: &str =
     "the engine failed, the log says why; what was answered before is kept. Restart the service";
@@ -163,6 +169,8 @@ impl Service {
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
             .max_concurrent_streams(Some(4096))
+            .initial_stream_window_size(Some(STREAM_WINDOW))
+            .initial_connection_window_size(Some(CONNECTION_WINDOW))
             .layer(MapResponseLayer::new(status::explained))
             .layer(tower::layer::layer_fn(Deadlines))
             .add_routes(routes)
