@@ -110,7 +110,7 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_call_whose_deadline_passes_is_answered_so_and_not_as_cancelled() {
         let never = tower::service_fn(|_: Request<()>| std::future::pending());
         let mut service = Deadlines(never);
