@@ -71,17 +71,23 @@ async fn large_requests_are_held_in_hand_by_their_bytes() {
     let running = start().await;
     let large = |n: usize| {
         let mut large = request("s1", n);
-        let text = v1::fact_value::Kind::StringValue("x".repeat(1024 * 1024));
-        let fact = v1::FactValue { kind: Some(text) };
-        // Refused in the end: no policy declares it.
-        large.payout.as_mut().expect("a payout").facts.insert("f".to_owned(), fact);
+        let facts = &mut large.payout.as_mut().expect("a payout").facts;
+        for fact in 0..20 {
+            let values = (0..200).map(|n| format!("{n:0>256}")).collect();
+            let list = v1::fact_value::Kind::ListValue(v1::StringList { values });
+            // Refused in the end: no policy declares them.
+            facts.insert(format!("f{fact}"), v1::FactValue { kind: Some(list) });
+        }
         large
     };
     let gate = running.hold().await;
     let connection = running.connection(1 << 20);
     let (fetched, mut answers) = send_all(&connection, (0..40).map(large).collect()).await;
-    running.has_read(&connection).await;
-    let before = fetched.load(Ordering::Relaxed);
+    let mut before = 0;
+    while before != fetched.load(Ordering::Relaxed) {
+        before = fetched.load(Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
     // Four in hand, the others where the connection holds bytes.
     assert!((4..20).contains(&before), "{before}");
     drop(gate);
