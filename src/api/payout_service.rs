@@ -27,7 +27,7 @@ use crate::{
         settle::{GiveBack, Settle},
     },
     domain::{
-        name::{OperatorName, PayoutName, PlatformName},
+        name::{OperatorName, PayoutName, PlatformName, ShopName},
         payout::SettlementResult,
         refusal::{Reason, Refusal},
         request::{RequestIdentity, RequestKey},
@@ -74,8 +74,9 @@ impl Api {
         let within = convert_payout::judge_within(request.judge_within.as_ref(), &mut problems);
         let spec = problems.finish(spec)?;
         require_role(caller, ASK)?;
-        if let Some(shop) = crate::domain::name::ShopName::parse(&request.parent) {
-            require_shop(caller, &shop)?;
+        match &spec {
+            Ok(spec) => require_shop(caller, &spec.shop)?,
+            Err(_) => require_named_shop(caller, &request.parent)?,
         }
         let spec = spec?;
         let content = request.payout.as_ref().map(convert_payout::normalised).unwrap_or_default();
@@ -125,6 +126,11 @@ impl Api {
     }
 }
 
+/// That a caller may touch the shop of a name that was found to be one.
+fn require_named_shop(caller: &Caller, parent: &str) -> Result<(), Refusal> {
+    ShopName::parse(parent).map_or(Ok(()), |shop| require_shop(caller, &shop))
+}
+
 /// Whether what passed is asked for too.
 pub(super) fn wants_all(view: i32) -> bool {
     view == i32::from(v1::ReceiptView::Full)
@@ -169,9 +175,7 @@ impl PayoutService for Api {
         let spec = convert_payout::spec(asked, &caller, &mut problems);
         let spec = problems.finish(spec)?;
         require_role(&caller, READ)?;
-        if let Some(shop) = crate::domain::name::ShopName::parse(&request.parent) {
-            require_shop(&caller, &shop)?;
-        }
+        require_named_shop(&caller, &request.parent)?;
         let spec = spec?;
         let operator = spec.operator.clone();
         let answer = self.command(Command::Validate(Box::new(spec)), &caller, operator).await?;
