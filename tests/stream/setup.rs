@@ -126,7 +126,7 @@ impl Running {
                 let _ = opened.recv();
                 Ok(())
             });
-            held.await.expect("it was held")
+            held.await.expect("it was held");
         });
         begun.await.expect("it is held");
         Gate(open)
@@ -142,7 +142,6 @@ impl Running {
                 kinds: vec![v1::event::Kind::Decided.into()],
                 cursor,
                 page_size: 1000,
-                ..Default::default()
             };
             let page = self.client.list_events(request).await.expect("events");
             count += page.events.len();
