@@ -25,7 +25,9 @@ use tonic::{
 use tower::util::MapResponseLayer;
 
 use crate::{
-    api::{auth::Authenticator, policy_reading::compiler, service::Api, status},
+    api::{
+        auth::Authenticator, deadline::Deadlines, policy_reading::compiler, service::Api, status,
+    },
     engine::{self, Handle, Options, clock::Clock},
     proto::{
         DESCRIPTORS,
@@ -40,6 +42,12 @@ use crate::{
 
 /// Largest message that is taken.
 pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Bytes of a stream that are taken before they are read.
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// The same of a connection: far more, or a few streams that are not read from
+/// would hold up all others that share their connection behind a proxy.
+const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
 
 /// What is said when nothing can be answered any more.
 const FAILED: &str =
@@ -149,6 +157,8 @@ impl Service {
                 health.set_service_status(name, tonic_health::ServingStatus::NotServing).await;
             }
             tokio::time::sleep(drain.linger).await;
+            // With GOAWAY behind it, so that they are opened anew elsewhere.
+            self.api.streams.drain();
             let _ = stopping.send(());
         };
         let deadline = async {
@@ -159,7 +169,10 @@ impl Service {
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
             .max_concurrent_streams(Some(4096))
+            .initial_stream_window_size(Some(STREAM_WINDOW))
+            .initial_connection_window_size(Some(CONNECTION_WINDOW))
             .layer(MapResponseLayer::new(status::explained))
+            .layer(tower::layer::layer_fn(Deadlines))
             .add_routes(routes)
             .serve_with_incoming_shutdown(incoming, signal);
         let result = tokio::select! {

@@ -152,6 +152,49 @@ async fn a_denial_in_a_batch_is_proved_as_it_stood_before_the_items_behind_it() 
 }
 
 #[tokio::test]
+async fn a_stream_is_a_list_of_requests_and_a_list_of_answers() {
+    let prove = Options { prove_receipts: true, ..Options::default() };
+    let shop = "- call: ShopService/CreateShop\n  request: {parent: p, shop_id: s}\n";
+    let item =
+        |units: &str| format!("{{parent: p/shops/s, payout: {{amount: {{units: '{units}'}}}}}}");
+    let stream = |items: &[String], more: &str| {
+        let items = items.join(", ");
+        format!("{shop}- call: PayoutService/StreamAuthorizePayouts\n  request: [{items}]\n{more}")
+    };
+    let broken = "{parent: p/shops/s}".to_owned();
+    let items = [item("450"), broken, item("51"), item("50"), item("1")];
+    let expect = "  expect: [{request_id: scenario-step-2-1, receipt: {decision: ALLOW}}, {error: {code: 3}}, {receipt: {decision: DENY, max_amount: '50.00'}}, {receipt: {decision: ALLOW}}, {request_id: scenario-step-2-5}]\n  save: {payout: 0.receipt.payout}\n";
+    for options in [Options::default(), everything()] {
+        let outcome = run(&stream(&items, expect), &[], &options).await;
+        assert!(outcome.failure.is_none(), "{outcome:?}");
+    }
+    let lied = failure(&stream(&items, ""), &[Lie::MaxTooLarge], &prove).await;
+    assert_eq!((lied.step, lied.expected.as_str()), (2, "max_amount 51.00 CNY passes"));
+    let short =
+        failure(&stream(&items[..1], "  expect: [{}, {}]\n"), &[], &Options::default()).await;
+    assert!(short.answer.unwrap().starts_with("[\n"), "the answer is a list");
+    let twice = Options { twice: true, ..Options::default() };
+    let held = failure(&stream(&items, ""), &[Lie::HoldsTwice], &twice).await;
+    assert!(held.what.contains("[0].receipt"), "{held:?}");
+    let end = "{request_id: end}".to_owned();
+    let ended = stream(&[item("1"), end], "  expect_error: {code: UNAVAILABLE}\n");
+    assert!(run(&ended, &[], &Options::default()).await.failure.is_none());
+    let nothing = stream(&[], "  expect: []\n");
+    assert!(run(&nothing, &[], &everything()).await.failure.is_none());
+    let wrong = problems(&format!(
+        "{HEAD}{}{}",
+        stream(&[item("1"), "{payot: {}}".to_owned()], ""),
+        "- call: PayoutService/StreamAuthorizePayouts\n  request: {parent: p}\n"
+    ));
+    assert_eq!(wrong.len(), 2, "{wrong:?}");
+    assert!(wrong[0].starts_with("7: request: [1].payot: "), "{wrong:?}");
+    assert!(
+        wrong[1].starts_with("9: request: expected a list of AuthorizePayoutRequest"),
+        "{wrong:?}"
+    );
+}
+
+#[tokio::test]
 async fn waits_metadata_and_errors_of_the_roles_work_together() {
     let steps = r#"
 - call: ShopService/CreateShop
@@ -342,6 +385,32 @@ async fn call_prints_the_answer_as_protobuf_json() {
     let batch = call_args("bursar.v1.PayoutService/BatchAuthorizePayouts", data, &addr);
     let json = call::answer(&batch).await.unwrap();
     assert!(json.contains("google.rpc.ErrorInfo") && json.contains("BROKEN"), "{json}");
+}
+
+#[tokio::test]
+async fn call_takes_a_list_or_lines_for_a_stream_and_prints_a_line_for_each_answer() {
+    let addr = fake::serve_on_loopback().await;
+    let called = async |data: &str| {
+        call::answer(&call_args("PayoutService/StreamAuthorizePayouts", data, &addr)).await
+    };
+    let list = r#"[{"requestId": "a"}, {"requestId": "b"}]"#;
+    let lines = "{\"requestId\": \"a\"}\n\n{\"requestId\": \"b\"}\n";
+    for data in [list, lines] {
+        let said = called(data).await.unwrap();
+        let said: Vec<serde_json::Value> =
+            said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let ids: Vec<&str> = said.iter().map(|item| item["requestId"].as_str().unwrap()).collect();
+        assert_eq!(ids, ["a", "b"], "{data}");
+    }
+    let one = "{\n  \"requestId\": \"a\"\n}";
+    assert_eq!(called(one).await.unwrap().lines().count(), 1);
+    assert_eq!(called("").await.unwrap(), "");
+    let ended = called(r#"[{"requestId": "a"}, {"requestId": "end"}]"#).await.unwrap_err();
+    assert!(ended.starts_with("UNAVAILABLE: it ends here"), "{ended}");
+    let wrong = called("{\"requestId\": \"a\"}\n{\"x\": 1}").await.unwrap_err();
+    assert!(wrong.contains("line 2: x: "), "{wrong}");
+    let wrong = called(r#"[{"requestId": "a"}, {"x": 1}]"#).await.unwrap_err();
+    assert!(wrong.contains("line 1: [1].x: "), "{wrong}");
 }
 
 #[tokio::test]

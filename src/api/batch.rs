@@ -1,6 +1,6 @@
-//! The answer to a batch, kept below the 4 MiB that clients take: where whole
-//! receipts would make it larger, parts of them are left out, the least missed
-//! first. Decides nothing.
+//! The answers to a batch or a stream, kept below the 4 MiB that clients take:
+//! where whole receipts would make them larger, parts of them are left out, the
+//! least missed first. Decides nothing.
 
 use prost::Message;
 use tonic::Status;
@@ -23,7 +23,7 @@ const AROUND_A_RESULT: usize = 6;
 /// Longest id of a request, in characters.
 const LONGEST_ID: usize = 128;
 
-/// What came of one request of a batch.
+/// What came of one request of a batch or a stream.
 pub struct Item {
     /// The request's id.
     pub request_id: String,
@@ -31,6 +31,13 @@ pub struct Item {
     pub full: bool,
     /// What came of it.
     pub outcome: Result<Answer, Refusal>,
+}
+
+impl Item {
+    /// As much as was asked for.
+    fn whole(&self) -> Detail {
+        if self.full { Detail::Full } else { Detail::Basic }
+    }
 }
 
 /// A receipt in so much of its detail.
@@ -48,8 +55,7 @@ enum Detail {
 
 /// The answers, in the order of the requests.
 pub fn results(items: &[Item], language: Language) -> Vec<v1::AuthorizePayoutResult> {
-    let whole = |item: &Item| if item.full { Detail::Full } else { Detail::Basic };
-    let mut results: Vec<_> = items.iter().map(|i| result(i, whole(i), language)).collect();
+    let mut results: Vec<_> = items.iter().map(|i| result(i, i.whole(), language)).collect();
     let bytes: usize = results.iter().map(size).sum();
     if bytes <= MOST_BYTES {
         return results;
@@ -65,6 +71,15 @@ pub fn results(items: &[Item], language: Language) -> Vec<v1::AuthorizePayoutRes
         receipts -= 1;
     }
     results
+}
+
+/// The answer to one request that came by itself, of no more than that size.
+pub fn answer(item: &Item, language: Language) -> v1::AuthorizePayoutResult {
+    let mut answer = result(item, item.whole(), language);
+    if matches!(answer.result, Some(Outcome::Receipt(_))) {
+        abridge(&mut answer, item, MOST_BYTES, language);
+    }
+    answer
 }
 
 /// Leaves out of a receipt what there is no room for.

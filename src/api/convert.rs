@@ -2,7 +2,7 @@
 //! From the wire it fails with the field's path; inside, values cannot be
 //! invalid.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use prost_types::Timestamp;
 
@@ -118,8 +118,12 @@ pub fn to_time(instant: Instant) -> Timestamp {
     Timestamp { seconds, nanos }
 }
 
-/// One value of a fact.
-pub fn value(value: &v1::FactValue, field: &str, problems: &mut Problems) -> Option<Value> {
+/// One value of a fact. Its path is written out only where it is needed.
+fn value(
+    value: &v1::FactValue,
+    field: fmt::Arguments<'_>,
+    problems: &mut Problems,
+) -> Option<Value> {
     use v1::fact_value::Kind;
     match value.kind.as_ref()? {
         Kind::StringValue(text) => Some(Value::text(text)),
@@ -167,7 +171,6 @@ pub fn values(
 ) -> BTreeMap<Arc<str>, Value> {
     let mut values = BTreeMap::new();
     for (key, sent) in facts {
-        let path = format!("{field}[{key:?}]");
         let plain = !key.is_empty()
             && key.chars().count() <= MAX_FACT_NAME
             && !key.chars().any(char::is_control);
@@ -178,7 +181,7 @@ pub fn values(
                 format!("{field}[{shown:?}]"),
                 "A fact's name is 1 to 128 characters without control characters.",
             );
-        } else if let Some(value) = value(sent, &path, problems) {
+        } else if let Some(value) = value(sent, format_args!("{field}[{key:?}]"), problems) {
             values.insert(Arc::from(key.as_str()), value);
         }
     }

@@ -1,6 +1,6 @@
 //! Payouts: what is asked, from the wire; what there is, to the wire.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use super::{
     convert::{self, to_money, to_time, to_value},
@@ -227,6 +227,22 @@ fn returned(returned: &Return, payout: &Payout) -> v1::Return {
         channel_reference: returned.reference.to_string(),
         reason: returned.reason.to_string(),
         record_time: Some(to_time(returned.record_time)),
+    }
+}
+
+/// For how long a request may wait to be judged. None: as long as it takes.
+pub fn judge_within(
+    within: Option<&prost_types::Duration>,
+    problems: &mut Problems,
+) -> Option<Duration> {
+    let within = within?;
+    match Duration::try_from(*within) {
+        Ok(within) if !within.is_zero() => Some(within),
+        _ => {
+            let description = "Must be more than 0, or not be sent.";
+            problems.add(Reason::FieldInvalid, "judge_within", description);
+            None
+        }
     }
 }
 

@@ -1,12 +1,15 @@
 //! PayoutService: deciding payouts and following them through their life.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    auth::{READ, require_role, require_shop},
+    auth::{READ, author, require_role, require_shop},
     batch::{self, Item},
     convert,
     convert_payout::{self, Asked, text, to_payout},
@@ -14,6 +17,7 @@ use super::{
     problems::Problems,
     receipt::{self, Style},
     service::{Api, Language, unexpected},
+    stream::Conversation,
 };
 use crate::{
     decision::{
@@ -23,13 +27,13 @@ use crate::{
         settle::{GiveBack, Settle},
     },
     domain::{
-        name::{OperatorName, PayoutName, PlatformName},
+        name::{OperatorName, PayoutName, PlatformName, ShopName},
         payout::SettlementResult,
         refusal::{Reason, Refusal},
         request::{RequestIdentity, RequestKey},
-        who::{Caller, Role},
+        who::{Author, Caller, Role, RoleSet},
     },
-    engine::Answer,
+    engine::{Answer, Queued},
     proto::v1::{self, payout_service_server::PayoutService},
 };
 
@@ -42,26 +46,37 @@ static FIELDS: LazyLock<Arc<std::collections::BTreeMap<u32, String>>> = LazyLock
     Arc::new(names.iter().map(|(number, name)| (*number, format!("payout.{name}"))).collect())
 });
 
+/// An authorization that may be judged.
+struct Authorization {
+    command: Command,
+    author: Author,
+    roles: RoleSet,
+    by: Option<Duration>,
+}
+
 impl Api {
-    async fn authorize(
+    /// What a request asks to be judged, if nothing is wrong with it and the
+    /// caller may ask it.
+    fn authorization(
         &self,
         request: &v1::AuthorizePayoutRequest,
         mut problems: Problems,
         caller: &Caller,
-    ) -> Result<Answer, Refusal> {
-        let full = wants_all(request.view);
+    ) -> Result<Authorization, Refusal> {
         let asked = Asked {
             parent: &request.parent,
             payout: request.payout.as_ref(),
             stage: crate::domain::limit::Stage::Confirm,
             needs_amount: true,
-            full,
+            full: wants_all(request.view),
         };
         let spec = convert_payout::spec(asked, caller, &mut problems);
+        let within = convert_payout::judge_within(request.judge_within.as_ref(), &mut problems);
         let spec = problems.finish(spec)?;
         require_role(caller, ASK)?;
-        if let Some(shop) = crate::domain::name::ShopName::parse(&request.parent) {
-            require_shop(caller, &shop)?;
+        match &spec {
+            Ok(spec) => require_shop(caller, &spec.shop)?,
+            Err(_) => require_named_shop(caller, &request.parent)?,
         }
         let spec = spec?;
         let content = request.payout.as_ref().map(convert_payout::normalised);
@@ -76,9 +91,33 @@ impl Api {
             content,
             field_names: FIELDS.clone(),
         };
-        let operator = spec.operator.clone();
+        let author = author(caller, spec.operator.clone());
         let command = Command::Authorize(Box::new(Authorize { spec, identity }));
-        self.command(command, caller, operator).await
+        let by = within.map(|within| self.engine.after(within));
+        Ok(Authorization { command, author, roles: caller.roles, by })
+    }
+
+    async fn authorize(
+        &self,
+        request: &v1::AuthorizePayoutRequest,
+        problems: Problems,
+        caller: &Caller,
+    ) -> Result<Answer, Refusal> {
+        let Authorization { command, author, roles, by } =
+            self.authorization(request, problems, caller)?;
+        self.engine.command_by(command, author, roles, by).await
+    }
+
+    /// Takes a request of a stream up: it waits for room in the queue, where a
+    /// single one would be refused.
+    pub(super) fn take_up(
+        &self,
+        request: &v1::AuthorizePayoutRequest,
+        caller: &Caller,
+    ) -> Result<Queued, Refusal> {
+        let Authorization { command, author, roles, by } =
+            self.authorization(request, Problems::of(request), caller)?;
+        Ok(self.engine.queue(command, author, roles, by))
     }
 
     fn payout_answer(answer: &Answer, language: Language) -> Result<Response<v1::Payout>, Status> {
@@ -88,8 +127,13 @@ impl Api {
     }
 }
 
+/// That a caller may touch the shop of a name that was found to be one.
+fn require_named_shop(caller: &Caller, parent: &str) -> Result<(), Refusal> {
+    ShopName::parse(parent).map_or(Ok(()), |shop| require_shop(caller, &shop))
+}
+
 /// Whether what passed is asked for too.
-fn wants_all(view: i32) -> bool {
+pub(super) fn wants_all(view: i32) -> bool {
     view == i32::from(v1::ReceiptView::Full)
 }
 
@@ -132,9 +176,7 @@ impl PayoutService for Api {
         let spec = convert_payout::spec(asked, &caller, &mut problems);
         let spec = problems.finish(spec)?;
         require_role(&caller, READ)?;
-        if let Some(shop) = crate::domain::name::ShopName::parse(&request.parent) {
-            require_shop(&caller, &shop)?;
-        }
+        require_named_shop(&caller, &request.parent)?;
         let spec = spec?;
         let operator = spec.operator.clone();
         let answer = self.command(Command::Validate(Box::new(spec)), &caller, operator).await?;
@@ -182,6 +224,17 @@ impl PayoutService for Api {
             .collect();
         let results = batch::results(&items, language);
         Ok(Response::new(v1::BatchAuthorizePayoutsResponse { results }))
+    }
+
+    type StreamAuthorizePayoutsStream = Conversation;
+
+    async fn stream_authorize_payouts(
+        &self,
+        request: Request<Streaming<v1::AuthorizePayoutRequest>>,
+    ) -> Result<Response<Conversation>, Status> {
+        let caller = self.caller(request.metadata())?;
+        require_role(&caller, ASK)?;
+        Ok(Response::new(Conversation::begin(self, caller, request)?))
     }
 
     async fn execute_payout(

@@ -8,6 +8,7 @@ use tonic::metadata::MetadataMap;
 use super::{
     auth::{self, Authenticator},
     identity,
+    stream::Streams,
     workers::Workers,
 };
 use crate::{
@@ -34,6 +35,8 @@ pub struct Api {
     pub auth: Authenticator,
     /// Where work goes that takes long.
     pub workers: Workers,
+    /// The streams that are open.
+    pub streams: Streams,
 }
 
 /// The language texts are rendered in.
@@ -76,7 +79,7 @@ impl Language {
 impl Api {
     /// In front of an engine.
     pub fn new(engine: Handle, auth: Authenticator) -> Self {
-        Self { engine, auth, workers: Workers::default() }
+        Self { engine, auth, workers: Workers::default(), streams: Streams::default() }
     }
 
     /// Who sent this.

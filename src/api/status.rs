@@ -37,6 +37,7 @@ pub fn code(kind: Kind) -> Code {
         Kind::Aborted => Code::Aborted,
         Kind::Precondition => Code::FailedPrecondition,
         Kind::Unavailable => Code::Unavailable,
+        Kind::Late => Code::DeadlineExceeded,
         Kind::Exhausted => Code::ResourceExhausted,
         Kind::OutOfRange => Code::OutOfRange,
         Kind::Unimplemented => Code::Unimplemented,
@@ -130,6 +131,7 @@ fn add(details: &mut ErrorDetails, kind: Kind, violations: Vec<Violation>) {
         Kind::NotFound
         | Kind::Unauthenticated
         | Kind::Unavailable
+        | Kind::Late
         | Kind::OutOfRange
         | Kind::Unimplemented
         | Kind::Internal => {
@@ -175,7 +177,9 @@ pub fn explained(response: http::Response<Body>) -> http::Response<Body> {
     status.into_http()
 }
 
-fn of_transport(refused: &Status) -> Option<Refusal> {
+/// A refusal of the transport in our words, if it is one that callers can do
+/// something about.
+pub fn of_transport(refused: &Status) -> Option<Refusal> {
     let message = refused.message();
     let (reason, field, advice) = match refused.code() {
         Code::OutOfRange => (

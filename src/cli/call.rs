@@ -5,6 +5,7 @@ use std::{
     process::ExitCode,
 };
 
+use prost_reflect::{DynamicMessage, MethodDescriptor};
 use tonic::{Code, transport::Endpoint};
 
 use super::{Ink, say};
@@ -23,6 +24,7 @@ pub struct CallArgs {
     #[arg(value_name = "SERVICE/METHOD")]
     pub method: String,
     /// The request as JSON or YAML; `@FILE` reads a file, `-` the standard input.
+    /// For a method that takes a stream: a list, or a request on each line.
     #[arg(short, long, value_name = "JSON", default_value = "{}")]
     pub data: String,
     /// Where the service listens.
@@ -39,11 +41,8 @@ pub struct CallArgs {
 /// Makes the call. Prints the answer to the standard output, or what went
 /// wrong to the standard error.
 pub async fn run(args: &CallArgs) -> ExitCode {
-    match answer(args).await {
-        Ok(json) => {
-            say(json);
-            ExitCode::SUCCESS
-        }
+    match make(args, say).await {
+        Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
             let ink = Ink::on(&std::io::stderr());
             let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
@@ -56,11 +55,18 @@ pub async fn run(args: &CallArgs) -> ExitCode {
     }
 }
 
-/// The answer as JSON.
+/// The answer as JSON; those of a stream a line each.
 ///
 /// # Errors
 /// What went wrong and what to do, for people.
 pub async fn answer(args: &CallArgs) -> Result<String, String> {
+    let mut answers = Vec::new();
+    make(args, |json| answers.push(json)).await?;
+    Ok(answers.join("\n"))
+}
+
+/// Makes the call, and gives each answer to `each` as it comes.
+async fn make(args: &CallArgs, mut each: impl FnMut(String)) -> Result<(), String> {
     let method =
         Directory.method(&args.method).map_err(|unknown| match unknown.near.as_slice() {
             [] | [_] => unknown.to_string(),
@@ -70,16 +76,56 @@ pub async fn answer(args: &CallArgs) -> Result<String, String> {
                 several.join("\n  ")
             ),
         })?;
-    let request = yaml::parse_json(&read_data(&args.data)?, &method.input()).map_err(|all| {
-        let lines: Vec<String> = all.iter().map(|p| format!("\n  {p} ({})", p.reason)).collect();
-        format!("the request is not a {}:{}", method.input().name(), lines.concat())
-    })?;
+    let requests = requests(&read_data(&args.data)?, &method)?;
     let metadata = metadata(args)?;
-    let channel = endpoint(&args.addr)?.connect_lazy();
-    let answer = Caller::new(channel).unary(&method, request.message, &metadata).await;
-    let answer = answer.map_err(|failure| explain(&failure, &args.addr))?;
-    let json = wire::json::to_json(&answer)?;
-    serde_json::to_string_pretty(&json).map_err(|error| error.to_string())
+    let caller = Caller::new(endpoint(&args.addr)?.connect_lazy());
+    let failed = |failure| explain(&failure, &args.addr);
+    if !method.is_server_streaming() {
+        let answer = caller.call(&method, requests, &metadata).await.map_err(failed)?;
+        let json = wire::json::answer_to_json(&answer)?;
+        each(serde_json::to_string_pretty(&json).map_err(|error| error.to_string())?);
+        return Ok(());
+    }
+    let mut unwritten = None;
+    let answered = caller
+        .stream(&method, requests, &metadata, |answer| match wire::json::to_json(&answer) {
+            Ok(json) => each(json.to_string()),
+            Err(error) => unwritten = Some(error),
+        })
+        .await;
+    answered.map_err(failed)?;
+    unwritten.map_or(Ok(()), Err)
+}
+
+/// The message of a text; for a method that takes a stream those of a list, or
+/// of lines.
+fn requests(text: &str, method: &MethodDescriptor) -> Result<Vec<DynamicMessage>, String> {
+    let of = method.input();
+    let wrong = |all: Vec<yaml::Problem>| {
+        let lines: Vec<String> = all.iter().map(|p| format!("\n  {p} ({})", p.reason)).collect();
+        format!("the request is not a {}:{}", of.name(), lines.concat())
+    };
+    let one = |text: &str| yaml::parse_json(text, &of).map(|parsed| parsed.message);
+    if !method.is_client_streaming() {
+        return Ok(vec![one(text).map_err(wrong)?]);
+    }
+    if let Some(list) = yaml::parse_json_list(text, &of) {
+        return list.map_err(wrong);
+    }
+    let first = text.lines().find(|line| !line.trim().is_empty());
+    if first.is_none_or(|line| one(line).is_err()) {
+        // Not lines: one that is written over several, or nothing.
+        return if first.is_none() { Ok(vec![]) } else { Ok(vec![one(text).map_err(wrong)?]) };
+    }
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let messages = lines.map(|(above, line)| {
+        one(line).map_err(|mut all| {
+            let above = u32::try_from(above).unwrap_or(u32::MAX);
+            all.iter_mut().for_each(|problem| problem.line = problem.line.saturating_add(above));
+            wrong(all)
+        })
+    });
+    messages.collect()
 }
 
 fn read_data(data: &str) -> Result<String, String> {

@@ -10,7 +10,6 @@ use std::{
 };
 
 use clap::Args;
-use prost_reflect::DynamicMessage;
 
 use super::{
     Ink, failed,
@@ -182,7 +181,7 @@ impl Observer for Teller {
         let _ = stdout().flush();
     }
 
-    fn after(&mut self, _step: &Step, answer: Option<&Result<DynamicMessage, wire::Failure>>) {
+    fn after(&mut self, _step: &Step, answer: Option<&Result<wire::Answer, wire::Failure>>) {
         if let (true, Some(answer)) = (self.told, answer) {
             self.line(&self.paper.answer(answer));
         }

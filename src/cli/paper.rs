@@ -42,18 +42,19 @@ impl Paper {
     }
 
     /// An answer, in lines.
-    pub fn answer(&self, answer: &Result<DynamicMessage, wire::Failure>) -> String {
-        let message = match answer {
-            Ok(message) => message,
-            Err(failure) => {
-                return format!(
-                    "  {} {}\n    {}",
-                    self.ink.bad("refused"),
-                    failure.reason,
-                    failure.message
-                );
+    pub fn answer(&self, answer: &Result<wire::Answer, wire::Failure>) -> String {
+        match answer {
+            Ok(answer) => {
+                let messages = answer.messages().iter().map(|message| self.message(message));
+                messages.collect::<Vec<_>>().join("\n")
             }
-        };
+            Err(failure) => {
+                format!("  {} {}\n    {}", self.ink.bad("refused"), failure.reason, failure.message)
+            }
+        }
+    }
+
+    fn message(&self, message: &DynamicMessage) -> String {
         let text = match message.descriptor().full_name() {
             "bursar.v1.Receipt" => {
                 message.transcode_to().ok().map(|receipt| self.receipt(&receipt))

@@ -22,6 +22,8 @@ pub enum Kind {
     Precondition,
     /// The service cannot answer now.
     Unavailable,
+    /// It took longer than the caller wanted to wait.
+    Late,
     /// Too much at once.
     Exhausted,
     /// A cursor is older than what is kept.
@@ -170,6 +172,10 @@ reasons! {
     EncodingUnsupported = "ENCODING_UNSUPPORTED", Unimplemented;
     /// There is no such method.
     MethodUnknown = "METHOD_UNKNOWN", Unimplemented;
+    /// It had waited longer than its `judge_within` when its turn came; nothing was changed.
+    NotJudgedInTime = "NOT_JUDGED_IN_TIME", Late;
+    /// The call's deadline passed before its answer; whether it took effect is told by the same ids.
+    DeadlinePassed = "DEADLINE_PASSED", Late;
     /// The service is stopping; try another or again.
     Draining = "DRAINING", Unavailable;
     /// The store cannot write; the service has stopped answering.

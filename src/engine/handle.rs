@@ -1,11 +1,19 @@
 //! The handle that callers hold: sends jobs to the writer and waits for what
 //! is durable.
 
-use std::sync::Arc;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use super::working::{Working, row};
+use super::{
+    clock::Clock,
+    working::{Working, row},
+};
 use crate::{
     decision::{Command, Reply},
     domain::{
@@ -93,6 +101,10 @@ pub(super) enum Job {
         author: Author,
         /// In which roles.
         roles: RoleSet,
+        /// The monotonic time from which on it is not to be judged any more.
+        by: Option<Duration>,
+        /// Its place among those that wait instead of being refused.
+        place: Option<OwnedSemaphorePermit>,
         /// Where the answer goes.
         answer: oneshot::Sender<Result<Answer, Refusal>>,
     },
@@ -113,6 +125,10 @@ pub(super) enum Job {
 #[derive(Clone)]
 pub struct Handle {
     pub(super) jobs: mpsc::Sender<Job>,
+    /// Places in the queue for those that wait for room. They are fewer than
+    /// the queue has, so that room is left for those that do not wait.
+    pub(super) places: Arc<Semaphore>,
+    pub(super) clock: Arc<dyn Clock>,
     /// Turns true when the store fails; closed when the writer is gone.
     pub(super) fails: watch::Receiver<bool>,
 }
@@ -132,6 +148,19 @@ fn stopped() -> Refusal {
     Refusal::new(Reason::Draining, "The service is stopping.")
 }
 
+/// A command that was queued. Who drops it while it waits takes it back.
+#[derive(Debug)]
+pub struct Question(oneshot::Receiver<Result<Answer, Refusal>>);
+
+/// What became of a command that is to be queued.
+pub enum Queued {
+    /// It is in the queue.
+    In(Question),
+    /// It is when this is done. Those that wait get room in the order in which
+    /// they began to.
+    Waits(Pin<Box<dyn Future<Output = Result<Question, Refusal>> + Send>>),
+}
+
 impl Handle {
     fn send(&self, job: Job) -> Result<(), Refusal> {
         self.jobs.try_send(job).map_err(|error| match error {
@@ -149,9 +178,73 @@ impl Handle {
         author: Author,
         roles: RoleSet,
     ) -> Result<Answer, Refusal> {
+        self.command_by(command, author, roles, None).await
+    }
+
+    /// The same, unless its turn comes at the monotonic time `by` or later: then
+    /// it is refused and changes nothing. Refused at once if the queue is full.
+    /// Who drops this while the command waits takes it back.
+    pub async fn command_by(
+        &self,
+        command: Command,
+        author: Author,
+        roles: RoleSet,
+        by: Option<Duration>,
+    ) -> Result<Answer, Refusal> {
         let (answer, answered) = oneshot::channel();
-        self.send(Job::Command { command, author, roles, answer })?;
+        self.send(Job::Command { command, author, roles, by, place: None, answer })?;
         answered.await.unwrap_or_else(|_| Err(self.unanswered()))
+    }
+
+    /// Puts a command into the queue; if that is full, waits for room instead
+    /// of being refused.
+    pub fn queue(
+        &self,
+        command: Command,
+        author: Author,
+        roles: RoleSet,
+        by: Option<Duration>,
+    ) -> Queued {
+        let (answer, answered) = oneshot::channel();
+        let question = Question(answered);
+        let place = self.places.clone().try_acquire_owned().ok();
+        let has_place = place.is_some();
+        let job = Job::Command { command, author, roles, by, place, answer };
+        let job = if has_place {
+            match self.jobs.try_send(job) {
+                Ok(()) => return Queued::In(question),
+                Err(
+                    mpsc::error::TrySendError::Full(job) | mpsc::error::TrySendError::Closed(job),
+                ) => job,
+            }
+        } else {
+            job
+        };
+        let (jobs, places) = (self.jobs.clone(), self.places.clone());
+        Queued::Waits(Box::pin(async move {
+            let mut job = job;
+            if let Job::Command { place: place @ None, .. } = &mut job {
+                // Never closed.
+                *place = places.acquire_owned().await.ok();
+            }
+            jobs.send(job).await.map_err(|_| stopped())?;
+            Ok(question)
+        }))
+    }
+
+    /// What was answered to what was queued, if it was by now.
+    pub fn poll_answer(
+        &self,
+        question: &mut Question,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Answer, Refusal>> {
+        let answer = ready!(Pin::new(&mut question.0).poll(context));
+        Poll::Ready(answer.unwrap_or_else(|_| Err(self.unanswered())))
+    }
+
+    /// The monotonic time after so long.
+    pub fn after(&self, wait: Duration) -> Duration {
+        self.clock.now().monotonic.saturating_add(wait)
     }
 
     /// Reads on the writer's thread; answers when what was read is durable.

@@ -11,6 +11,6 @@ mod working;
 mod writer;
 
 pub use compiled::Compiler;
-pub use handle::{Answer, Handle, View};
+pub use handle::{Answer, Handle, Question, Queued, View};
 pub use ids::earliest as earliest_id;
 pub use writer::{Options, start};

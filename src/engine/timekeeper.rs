@@ -46,6 +46,11 @@ impl Timekeeper {
         Self { clock, last: None, told: Instant::MIN, stepped_back: false }
     }
 
+    /// Time since some fixed point, which never steps.
+    pub fn monotonic(&self) -> Duration {
+        self.clock.now().monotonic
+    }
+
     /// The time now, at least `floor` and at least what was told before. A
     /// notice of a step back comes once.
     pub fn now(&mut self, floor: Instant) -> (Instant, Notice) {

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::{
     clock::Clock,
@@ -82,6 +82,9 @@ pub fn start(
     options: Options,
 ) -> Result<(Handle, thread::JoinHandle<()>), String> {
     let (broken, fails) = watch::channel(false);
+    // The other half is for those that are refused when there is no room.
+    let places = Arc::new(Semaphore::new((options.queue / 2).max(1)));
+    let read = clock.clone();
     let mut writer = Writer {
         store,
         policies: Compiled::new(compiler),
@@ -97,7 +100,7 @@ pub fn start(
         .name("writer".to_owned())
         .spawn(move || writer.run(queue))
         .map_err(|error| format!("the writer's thread could not be started: {error}"))?;
-    Ok((Handle { jobs, fails }, thread))
+    Ok((Handle { jobs, places, clock: read, fails }, thread))
 }
 
 fn every_revision() -> Scan {
@@ -170,7 +173,12 @@ impl Writer {
         let mut stop = None;
         for job in jobs {
             match job {
-                Job::Command { command, author, roles, answer } => {
+                // Taken back while it waited.
+                Job::Command { answer, .. } if answer.is_closed() => {}
+                Job::Command { by: Some(by), answer, .. } if self.time.monotonic() >= by => {
+                    let _ = answer.send(Err(not_in_time()));
+                }
+                Job::Command { command, author, roles, answer, .. } => {
                     pending.push(Pending { command, author, roles, answer: Some(answer) });
                 }
                 Job::Read(read) => reads.push(read),
@@ -277,6 +285,13 @@ fn fail(broken: &watch::Sender<bool>, error: &StoreError) {
     if !broken.send_replace(true) {
         tracing::error!(%error, "the store failed; nothing is answered any more. Restart the service");
     }
+}
+
+fn not_in_time() -> Refusal {
+    Refusal::new(
+        Reason::NotJudgedInTime,
+        "It waited longer than judge_within says before its turn came; nothing was changed.",
+    )
 }
 
 fn answer_all(pending: &mut [Pending], refusal: &Refusal) {

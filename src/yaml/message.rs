@@ -48,6 +48,36 @@ pub fn from_node(root: &Node, descriptor: &MessageDescriptor) -> Result<Parsed, 
     }
 }
 
+/// Converts a list of trees: the messages of a stream.
+///
+/// # Errors
+/// Everything that is wrong with them, in the document's order.
+pub fn from_list(
+    root: &Node,
+    descriptor: &MessageDescriptor,
+) -> Result<Vec<DynamicMessage>, Vec<Problem>> {
+    let Value::List(items) = &root.value else {
+        let description = format!("expected a list of {}, came {}", descriptor.name(), shown(root));
+        let (path, line) = (String::new(), root.line);
+        return Err(vec![Problem { path, line, reason: WRONG_TYPE, description }]);
+    };
+    let (mut messages, mut problems) = (Vec::new(), Vec::new());
+    for (i, item) in items.iter().enumerate() {
+        match from_node(item, descriptor) {
+            Ok(parsed) => messages.push(parsed.message),
+            Err(of_item) => problems.extend(of_item.into_iter().map(|problem| {
+                let inside = problem.path.strip_prefix('[').map_or_else(
+                    || path::field(&path::index("", i), &problem.path),
+                    |_| format!("{}{}", path::index("", i), problem.path),
+                );
+                let path = if problem.path.is_empty() { path::index("", i) } else { inside };
+                Problem { path, ..problem }
+            })),
+        }
+    }
+    if problems.is_empty() { Ok(messages) } else { Err(problems) }
+}
+
 /// Problems that are gathered; nobody mends more at a time.
 const MOST_PROBLEMS: usize = 100;
 

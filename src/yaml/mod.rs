@@ -14,10 +14,10 @@ mod wellknown;
 
 use std::sync::LazyLock;
 
-use prost_reflect::{DescriptorPool, MessageDescriptor};
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 
 pub use instant::{parse_duration, parse_timestamp};
-pub use message::{Parsed, from_node};
+pub use message::{Parsed, from_list, from_node};
 pub use path::LineIndex;
 pub(crate) use scalar::{integer, short_enum_name};
 pub(crate) use wellknown::is_wrapper;
@@ -93,6 +93,17 @@ pub fn parse(text: &str, descriptor: &MessageDescriptor) -> Result<Parsed, Vec<P
 /// Everything that is wrong with the text, in its order.
 pub fn parse_json(text: &str, descriptor: &MessageDescriptor) -> Result<Parsed, Vec<Problem>> {
     parse(&scalar::join_surrogates(text), descriptor)
+}
+
+/// Reads a JSON text as the messages of a stream. None if it is no list.
+#[must_use]
+pub fn parse_json_list(
+    text: &str,
+    descriptor: &MessageDescriptor,
+) -> Option<Result<Vec<DynamicMessage>, Vec<Problem>>> {
+    let root = located::parse_keeping_duplicates(&scalar::join_surrogates(text)).ok()?;
+    root.as_list()?;
+    Some(from_list(&root, descriptor))
 }
 
 /// Reads a YAML document as a generated message, by its full name, with the

@@ -108,6 +108,7 @@ fn request(number: usize, view: v1::ReceiptView) -> v1::AuthorizePayoutRequest {
             ..v1::PayoutSpec::default()
         }),
         view: view.into(),
+        ..v1::AuthorizePayoutRequest::default()
     }
 }
 

@@ -57,6 +57,7 @@ PayoutService/AuthorizePayout: &authorize
   request_id: r
   payout: {programme: platforms/p/programmes/x, amount: {currency_code: CNY, units: 1}}
 PayoutService/BatchAuthorizePayouts: {requests: [*authorize]}
+PayoutService/StreamAuthorizePayouts: [*authorize]
 PayoutService/ExecutePayout: {name: platforms/p/shops/s/payouts/y, execution_id: e}
 PayoutService/SettlePayout:
   {name: platforms/p/shops/s/payouts/y, result: SUCCEEDED, channel_reference: c}
@@ -100,7 +101,7 @@ fn documented() -> BTreeMap<String, Vec<String>> {
 }
 
 /// The reason a call in one role is refused with; empty if it is answered. Of a
-/// batch, the reason of its one item.
+/// batch or stream, the reason of its one item.
 async fn reason(
     caller: &Caller,
     method: &str,
@@ -108,13 +109,17 @@ async fn reason(
     role: &str,
 ) -> String {
     let descriptor = Directory.method(method).expect("a method");
-    let message = yaml::from_node(request, &descriptor.input()).expect(method).message;
+    let messages = match descriptor.is_client_streaming() {
+        true => yaml::from_list(request, &descriptor.input()).expect(method),
+        false => vec![yaml::from_node(request, &descriptor.input()).expect(method).message],
+    };
     let metadata = wire::metadata([("bursar-roles", role)]).expect("metadata");
-    match caller.unary(&descriptor, message, &metadata).await {
+    match caller.call(&descriptor, messages, &metadata).await {
         Err(failure) => failure.reason,
         Ok(answer) => {
-            let answer = wire::json::to_json(&answer).expect("JSON");
-            let item = &answer["results"][0]["error"]["details"][0]["reason"];
+            let answer = wire::json::answer_to_json(&answer).expect("JSON");
+            let items = if answer.is_array() { &answer } else { &answer["results"] };
+            let item = &items[0]["error"]["details"][0]["reason"];
             item.as_str().unwrap_or_default().to_owned()
         }
     }

@@ -1,5 +1,7 @@
 """What a Python client sees at the edges: health, reflection, too much at once."""
 
+import queue
+
 import grpc
 from bursar.v1 import payout_service_pb2, receipt_pb2
 from google.protobuf import descriptor_pool
@@ -82,6 +84,43 @@ def steps(channel, day, market):
         check(decisions, [receipt_pb2.DECISION_ALLOW] + [receipt_pb2.DECISION_DENY] * 999, "decisions")
         return f"1,000 receipts; 1,001 refused: {error.details()}"
 
+    def decides_as_requests_come_in_order():
+        # The batch's again, which are repeats; one that is malformed; more
+        # than the service has in hand at a time.
+        requests = [day.request(f"batch-{number}", "o3", "0.01") for number in range(1000)]
+        broken = day.request("broken", "o3", "-1")
+        more = [day.request(f"stream-{number}", "o3", "0.01") for number in range(1000)]
+        requests = [*requests, broken, *more]
+        answers = list(day.payouts.StreamAuthorizePayouts(iter(requests), metadata=market, timeout=60))
+        check([answer.request_id for answer in answers], [r.request_id for r in requests], "the order")
+        check([a.receipt.replayed for a in answers[:1000]], [True] * 1000, "repeats of the batch")
+        check(answers[0].receipt.decision, receipt_pb2.DECISION_ALLOW, "the first of them")
+        check(answers[1000].error.code, grpc.StatusCode.INVALID_ARGUMENT.value[0], "the malformed one")
+        check({a.receipt.decision for a in answers[1001:]}, {receipt_pb2.DECISION_DENY}, "the others")
+        return f"{len(answers)} answers, one of them an error"
+
+    def talks_to_and_fro_and_goes_away():
+        # Each request is sent when the one before it was answered.
+        answered = queue.Queue()
+        def asked():
+            for number in range(20):
+                yield day.request(f"talk-{number}", "o3", "0.01")
+                answered.get(timeout=20)
+        talk = day.payouts.StreamAuthorizePayouts(asked(), metadata=market, timeout=60)
+        for number, answer in enumerate(talk):
+            check(answer.request_id, f"talk-{number}", "whom it answers")
+            if number == 9:
+                break
+            answered.put(None)
+        talk.cancel()
+        answered.put(None)
+        again = day.payouts.AuthorizePayout(day.request("talk-9", "o3", "0.01"), metadata=market)
+        hold(again.replayed, "what was answered is known on another way")
+        refused(lambda: list(day.payouts.StreamAuthorizePayouts(iter([]), metadata=[("bursar-roles", "payer")])),
+                grpc.StatusCode.PERMISSION_DENIED, "ROLE_MISSING")
+        return "ten to and fro, then gone"
+
     return [is_healthy, describes_itself, refuses_too_large_a_message,
             tells_long_faults_in_metadata_that_clients_take, refuses_what_it_cannot_read,
-            decides_a_thousand_at_once_and_no_more]
+            decides_a_thousand_at_once_and_no_more, decides_as_requests_come_in_order,
+            talks_to_and_fro_and_goes_away]

@@ -5,6 +5,7 @@
 mod process;
 
 mod commands;
+mod deadline;
 mod demo;
 mod health;
 mod log;

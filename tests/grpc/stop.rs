@@ -3,13 +3,18 @@
 
 use std::time::Duration;
 
-use bursar::proto::v1::{GetShopRequest, Shop, shop_service_client::ShopServiceClient};
-use tokio::sync::oneshot;
+use bursar::proto::v1::{
+    AuthorizePayoutRequest, GetShopRequest, Shop, payout_service_client::PayoutServiceClient,
+    shop_service_client::ShopServiceClient,
+};
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 use tonic_prost::ProstCodec;
+use tonic_types::StatusExt;
 
 use super::process::Server;
 
@@ -50,6 +55,34 @@ async fn a_server_that_is_told_to_stop_drains_and_ends_well() {
 
     let status = server.ended().await;
     assert_eq!(status.code(), Some(0), "{}", server.log());
+}
+
+#[tokio::test]
+async fn a_server_that_is_told_to_stop_ends_streams_soon_and_well() {
+    let mut server = Server::in_memory();
+    let channel = server.channel().await;
+    let mut payouts = PayoutServiceClient::new(channel.clone());
+    let (send, sent) = mpsc::channel(1);
+    let stream = payouts.stream_authorize_payouts(ReceiverStream::new(sent)).await;
+    let mut answers = stream.expect("a stream").into_inner();
+    let ask = || AuthorizePayoutRequest { request_id: "r".to_owned(), ..Default::default() };
+    send.send(ask()).await.expect("it is open");
+    let answer = answers.message().await.expect("no error").expect("an answer");
+    assert_eq!(answer.request_id, "r", "and it says what is wrong with it");
+
+    server.tell_to_stop();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    // Until connections are told to go away, a stream goes on.
+    send.send(ask()).await.expect("it is open");
+    answers.message().await.expect("no error").expect("an answer");
+    let end = answers.message().await.expect_err("it ends");
+    assert_eq!(end.code(), Code::Unavailable);
+    let details = end.get_error_details();
+    assert_eq!(details.error_info().map(|info| info.reason.as_str()), Some("DRAINING"));
+    assert!(details.retry_info().is_some(), "and when to come again");
+    drop((answers, send, payouts, channel));
+    let ended = tokio::time::timeout(Duration::from_secs(10), server.ended()).await;
+    assert_eq!(ended.expect("long before its time is over").code(), Some(0), "{}", server.log());
 }
 
 /// A unary call whose request has begun, and whose message is sent when told:

@@ -15,6 +15,7 @@ use bursar::{
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use prost::Message;
+use tokio_stream::StreamExt;
 use tonic::{
     Code, Request, Response, Status,
     body::Body,
@@ -273,6 +274,7 @@ impl<N: Named> tower::Service<http::Request<Body>> for Fake<N> {
                 "AuthorizePayout" => unary(state, request, State::authorize).await,
                 "ValidatePayout" => unary(state, request, State::validate).await,
                 "BatchAuthorizePayouts" => unary(state, request, State::batch).await,
+                "StreamAuthorizePayouts" => stream(state, request).await,
                 "GetPayout" => unary(state, request, |_, r| no_payout(r)).await,
                 "CreateRevision" => unary(state, request, State::create_revision).await,
                 "ActivateRevision" => unary(state, request, State::activate).await,
@@ -297,6 +299,28 @@ where
         std::future::ready(answer)
     });
     Grpc::new(codec).unary(service, request).await
+}
+
+/// Answers each request as a batch of one, and an id of `end` by ending.
+async fn stream(state: Arc<Mutex<State>>, request: http::Request<Body>) -> http::Response<Body> {
+    let codec =
+        tonic_prost::ProstCodec::<v1::AuthorizePayoutResult, v1::AuthorizePayoutRequest>::default();
+    let service =
+        tower::service_fn(move |request: Request<tonic::Streaming<v1::AuthorizePayoutRequest>>| {
+            let state = Arc::clone(&state);
+            let answers = request.into_inner().map(move |item| {
+                let item = item?;
+                if item.request_id == "end" {
+                    return Err(Status::unavailable("it ends here"));
+                }
+                let parent = item.parent.clone();
+                let batch = v1::BatchAuthorizePayoutsRequest { parent, requests: vec![item] };
+                let mut answer = state.lock().unwrap().batch(Request::new(batch))?;
+                Ok(answer.results.remove(0))
+            });
+            std::future::ready(Ok::<_, Status>(Response::new(answers)))
+        });
+    Grpc::new(codec).streaming(service, request).await
 }
 
 fn server(state: &Arc<Mutex<State>>) -> tonic::transport::server::Router {

@@ -129,6 +129,7 @@ fn the_order_of_authorize_payout_is_the_documents() {
     let prepare = decision.iter().find_map(|source| body(source, "fn prepare("));
     let bodies = [
         ("authorize_payout", body(&service, "fn authorize_payout(")),
+        ("authorization", body(&service, "fn authorization(")),
         ("authorize", body(&service, "async fn authorize(")),
         ("judge", judge),
         ("prepare", prepare),

@@ -63,6 +63,17 @@ impl Came {
     }
 }
 
+impl From<&wire::Answer> for Came {
+    fn from(answer: &wire::Answer) -> Self {
+        match answer {
+            wire::Answer::One(message) => Came::from(message),
+            wire::Answer::Several(messages) => {
+                Came::List(messages.iter().map(Came::from).collect())
+            }
+        }
+    }
+}
+
 impl From<&DynamicMessage> for Came {
     fn from(message: &DynamicMessage) -> Self {
         special(message).unwrap_or_else(|| {

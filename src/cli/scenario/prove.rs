@@ -16,7 +16,10 @@ use super::{
 use crate::{
     proto::{
         google::r#type::Money,
-        v1::{self, payout_service_client::PayoutServiceClient},
+        v1::{
+            self, authorize_payout_result::Result as Outcome,
+            payout_service_client::PayoutServiceClient,
+        },
     },
     wire,
 };
@@ -61,7 +64,7 @@ struct Story<'a> {
 
 impl Story<'_> {
     /// A service of its own, brought to the same point: right after the step
-    /// was answered, or the item of its batch, with none behind it.
+    /// was answered, or the item of its batch or stream, with none behind it.
     async fn until(&self, item: Option<usize>) -> Result<(Runner<'_>, Denial), Trouble> {
         let mut again = Runner::start(self.scenario, self.factory, &self.plain)
             .await
@@ -71,10 +74,7 @@ impl Story<'_> {
             last = match (&step.action, item) {
                 (Action::Call(call), Some(item)) if j == self.step => {
                     let mut asked = again.asked(j, step, call)?;
-                    let items = asked.request.get_field_by_name_mut("requests");
-                    if let Some(items) = items.and_then(Value::as_list_mut) {
-                        items.truncate(item + 1);
-                    }
+                    truncate(&mut asked, item + 1);
                     Some(send(again.host.channel(), asked).await)
                 }
                 _ => again.step(j, step).await?,
@@ -117,7 +117,7 @@ impl Question {
 struct Denial {
     question: Question,
     receipt: v1::Receipt,
-    /// Its place in the batch that it answers a part of.
+    /// Its place in the batch or stream that it answers a part of.
     item: Option<usize>,
 }
 
@@ -134,11 +134,24 @@ fn denials(exchange: &Exchange) -> Vec<Denial> {
 /// What was decided in an exchange, with what was asked.
 fn given(exchange: &Exchange) -> Option<Vec<Denial>> {
     let answer = exchange.answer.as_ref().ok()?;
-    let Asked { method, request, metadata } = &exchange.asked;
+    let Asked { method, requests, metadata } = &exchange.asked;
     let denial = |request, receipt, item| {
         let question = Question { request, metadata: metadata.clone() };
         Denial { question, receipt, item }
     };
+    let items = |(item, (asked, result)): (usize, (v1::AuthorizePayoutRequest, _))| {
+        let v1::AuthorizePayoutResult { result, .. } = result;
+        match result? {
+            Outcome::Receipt(receipt) => Some(denial(confirm(asked), receipt, Some(item))),
+            Outcome::Error(_) => None,
+        }
+    };
+    if method.full_name() == "bursar.v1.PayoutService.StreamAuthorizePayouts" {
+        let asked = requests.iter().map_while(|request| request.transcode_to().ok());
+        let results = answer.messages().iter().map_while(|result| result.transcode_to().ok());
+        return Some(asked.zip(results).enumerate().filter_map(items).collect());
+    }
+    let (request, wire::Answer::One(answer)) = (requests.first()?, answer) else { return None };
     Some(match method.full_name() {
         "bursar.v1.PayoutService.AuthorizePayout" => {
             let asked: v1::AuthorizePayoutRequest = request.transcode_to().ok()?;
@@ -148,24 +161,27 @@ fn given(exchange: &Exchange) -> Option<Vec<Denial>> {
             vec![denial(request.transcode_to().ok()?, answer.transcode_to().ok()?, None)]
         }
         "bursar.v1.PayoutService.BatchAuthorizePayouts" => {
-            let asked: v1::BatchAuthorizePayoutsRequest = request.transcode_to().ok()?;
+            let mut asked: v1::BatchAuthorizePayoutsRequest = request.transcode_to().ok()?;
             let answer: v1::BatchAuthorizePayoutsResponse = answer.transcode_to().ok()?;
-            let parent = asked.parent;
-            let items = asked.requests.into_iter().zip(answer.results).enumerate();
-            let items = items.filter_map(|(item, (mut asked, result))| {
-                let Some(v1::authorize_payout_result::Result::Receipt(receipt)) = result.result
-                else {
-                    return None;
-                };
-                if asked.parent.is_empty() {
-                    asked.parent.clone_from(&parent);
-                }
-                Some(denial(confirm(asked), receipt, Some(item)))
-            });
-            items.collect()
+            for item in asked.requests.iter_mut().filter(|item| item.parent.is_empty()) {
+                item.parent.clone_from(&asked.parent);
+            }
+            let asked = asked.requests.into_iter();
+            asked.zip(answer.results).enumerate().filter_map(items).collect()
         }
         _ => return None,
     })
+}
+
+/// Leaves only so many items of a batch or stream.
+fn truncate(asked: &mut Asked, items: usize) {
+    if asked.method.is_client_streaming() {
+        asked.requests.truncate(items);
+    } else if let Some(batch) = asked.requests.first_mut()
+        && let Some(list) = batch.get_field_by_name_mut("requests").and_then(Value::as_list_mut)
+    {
+        list.truncate(items);
+    }
 }
 
 /// The question that an authorization answers.

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::{
     file::{Action, Call, ClockStep, Expect, FileProblem, PolicyStep, Save, Step, parse_wait},
+    run::requests,
     template::has_variables,
 };
 use crate::{
@@ -158,18 +159,17 @@ impl Reader {
                 return None;
             }
         };
-        if method.is_client_streaming() || method.is_server_streaming() {
-            self.add(file, name.line, format!("{} is a stream: not supported yet", method.name()));
-            return None;
-        }
-        let nothing = Node { line: step.line, value: Value::Map(Vec::new()) };
+        let nothing =
+            if method.is_client_streaming() { Value::List(vec![]) } else { Value::Map(vec![]) };
+        let nothing = Node { line: step.line, value: nothing };
         let request = step.get("request").cloned().unwrap_or(nothing);
-        if let Err(problems) = yaml::from_node(&request, &method.input()) {
+        if let Err(problems) = requests(&request, &method) {
             // With variables in it, values can be judged only when they are filled in.
             let variable = has_variables(&request);
             let sure = [UNKNOWN_FIELD, DUPLICATE_FIELD];
             for p in problems.into_iter().filter(|p| !variable || sure.contains(&p.reason)) {
-                self.add(file, p.line, format!("request: {}: {}", p.path, p.description));
+                let path = if p.path.is_empty() { p.path } else { format!("{}: ", p.path) };
+                self.add(file, p.line, format!("request: {path}{}", p.description));
             }
         }
         let expect = match (step.get("expect"), step.get("expect_error")) {

@@ -54,8 +54,8 @@ fn is_required(field: &FieldDescriptor) -> bool {
 }
 
 /// True if the call may be sent again and must then be answered the same.
-pub(super) fn may_repeat(method: &MethodDescriptor, request: &DynamicMessage) -> bool {
-    let ids = request_ids(request);
+pub(super) fn may_repeat(method: &MethodDescriptor, requests: &[DynamicMessage]) -> bool {
+    let ids: Vec<String> = requests.iter().flat_map(request_ids).collect();
     if ids.is_empty() {
         SAME_AGAIN.contains(&method.name())
     } else {
@@ -74,8 +74,8 @@ fn request_ids(request: &DynamicMessage) -> Vec<String> {
 
 /// Where two answers differ, `replayed` aside: the path and both values.
 pub(super) fn difference(
-    first: &Result<DynamicMessage, wire::Failure>,
-    second: &Result<DynamicMessage, wire::Failure>,
+    first: &Result<wire::Answer, wire::Failure>,
+    second: &Result<wire::Answer, wire::Failure>,
 ) -> Option<(String, String, String)> {
     match (first, second) {
         (Ok(first), Ok(second)) => differ(&Came::from(first), &Came::from(second), ""),

@@ -14,8 +14,8 @@ use super::{
     template::{Unfilled, Variables, fill, fill_text},
 };
 use crate::{
-    wire::{self, Caller},
-    yaml,
+    wire::{self, Answer, Caller},
+    yaml::{self, located::Node},
 };
 
 /// How scenarios are run.
@@ -101,7 +101,8 @@ impl From<Unfilled> for Trouble {
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) method: MethodDescriptor,
-    pub(super) request: DynamicMessage,
+    /// One, unless the method takes a stream.
+    pub(super) requests: Vec<DynamicMessage>,
     pub(super) metadata: MetadataMap,
 }
 
@@ -109,14 +110,29 @@ pub(super) struct Asked {
 #[derive(Debug)]
 pub(super) struct Exchange {
     pub(super) asked: Asked,
-    pub(super) answer: Result<DynamicMessage, wire::Failure>,
+    pub(super) answer: Result<Answer, wire::Failure>,
 }
 
 /// Makes a call.
 pub(super) async fn send(channel: Channel, asked: Asked) -> Exchange {
     let caller = Caller::new(channel);
-    let answer = caller.unary(&asked.method, asked.request.clone(), &asked.metadata).await;
+    let answer = caller.call(&asked.method, asked.requests.clone(), &asked.metadata).await;
     Exchange { asked, answer }
+}
+
+/// The messages that a method is sent: one, or those of a list.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub(super) fn requests(
+    node: &Node,
+    method: &MethodDescriptor,
+) -> Result<Vec<DynamicMessage>, Vec<yaml::Problem>> {
+    if method.is_client_streaming() {
+        yaml::from_list(node, &method.input())
+    } else {
+        yaml::from_node(node, &method.input()).map(|parsed| vec![parsed.message])
+    }
 }
 
 /// Watches a scenario being run.
@@ -124,7 +140,7 @@ pub trait Observer: Send {
     /// A step is about to be done.
     fn before(&mut self, step: &Step);
     /// A step was done; a call with its answer.
-    fn after(&mut self, step: &Step, answer: Option<&Result<DynamicMessage, wire::Failure>>);
+    fn after(&mut self, step: &Step, answer: Option<&Result<Answer, wire::Failure>>);
 }
 
 /// Runs a scenario on a service of its own, up to the first failure, before
@@ -313,7 +329,8 @@ impl<'a> Runner<'a> {
     async fn call(&mut self, i: usize, step: &Step, call: &Call) -> Result<Exchange, Trouble> {
         let exchange = send(self.host.channel(), self.asked(i, step, call)?).await;
         self.judge(call, &exchange.answer)?;
-        if self.options.twice && repeat::may_repeat(&exchange.asked.method, &exchange.asked.request)
+        if self.options.twice
+            && repeat::may_repeat(&exchange.asked.method, &exchange.asked.requests)
         {
             let again = send(self.host.channel(), exchange.asked.clone()).await.answer;
             if let Some((path, first, second)) = repeat::difference(&exchange.answer, &again) {
@@ -327,34 +344,41 @@ impl<'a> Runner<'a> {
     /// What a call of a scenario sends, as far as it has come.
     pub(super) fn asked(&self, i: usize, step: &Step, call: &Call) -> Result<Asked, Trouble> {
         let node = fill(&call.request, &self.variables)?;
-        let parsed = yaml::from_node(&node, &call.method.input()).map_err(|problems| {
+        let mut requests = requests(&node, &call.method).map_err(|problems| {
             let came: Vec<String> = problems.iter().map(ToString::to_string).collect();
             let expected = format!("a {}", call.method.input().name());
             let line = problems.first().map(|problem| problem.line);
             Trouble { line, ..Trouble::new("the request", expected, came.join("\n")) }
         })?;
-        let mut request = parsed.message;
-        repeat::fill_ids(&mut request, &node, &step_id(i), self.options.twice);
-        Ok(Asked { method: call.method.clone(), request, metadata: self.metadata(step)? })
+        let id = step_id(i);
+        if let (true, Some(nodes)) = (call.method.is_client_streaming(), node.as_list()) {
+            for (j, (request, node)) in requests.iter_mut().zip(nodes).enumerate() {
+                let id = format!("{id}-{}", j + 1);
+                repeat::fill_ids(request, node, &id, self.options.twice);
+            }
+        } else if let Some(request) = requests.first_mut() {
+            repeat::fill_ids(request, &node, &id, self.options.twice);
+        }
+        Ok(Asked { method: call.method.clone(), requests, metadata: self.metadata(step)? })
     }
 
     /// Holds the answer against the expectation and keeps what is to be saved.
     fn judge(
         &mut self,
         call: &Call,
-        answer: &Result<DynamicMessage, wire::Failure>,
+        answer: &Result<Answer, wire::Failure>,
     ) -> Result<(), Trouble> {
         let (expected, came) = match (&call.expect, answer) {
-            (Expect::Failure(_), Ok(message)) => {
+            (Expect::Failure(_), Ok(answer)) => {
                 let trouble = Trouble::new("the answer", "a failure", "an answer");
-                return Err(Trouble { answer: Some(json(message)), ..trouble });
+                return Err(Trouble { answer: Some(json(answer)), ..trouble });
             }
             (Expect::Answer | Expect::Subset(_), Err(failure)) => {
                 return Err(Trouble::new("the answer", "an answer", failure.to_string()));
             }
             (Expect::Failure(expected), Err(failure)) => (Some(expected), Came::from(failure)),
-            (Expect::Answer, Ok(message)) => (None, Came::from(message)),
-            (Expect::Subset(expected), Ok(message)) => (Some(expected), Came::from(message)),
+            (Expect::Answer, Ok(answer)) => (None, Came::from(answer)),
+            (Expect::Subset(expected), Ok(answer)) => (Some(expected), Came::from(answer)),
         };
         if let Some(expected) = expected {
             let differences = compare(&fill(expected, &self.variables)?, &came);
@@ -373,7 +397,7 @@ impl<'a> Runner<'a> {
     }
 }
 
-fn differing(differences: &[Mismatch], answer: &Result<DynamicMessage, wire::Failure>) -> Trouble {
+fn differing(differences: &[Mismatch], answer: &Result<Answer, wire::Failure>) -> Trouble {
     let lines = |text: fn(&Mismatch) -> &str| {
         let line = |m: &Mismatch| match m.path.as_str() {
             "" => text(m).to_owned(),
@@ -383,7 +407,7 @@ fn differing(differences: &[Mismatch], answer: &Result<DynamicMessage, wire::Fai
     };
     let trouble = Trouble::new("the answer", lines(|m| &m.expected), lines(|m| &m.came));
     let answer = match answer {
-        Ok(message) => json(message),
+        Ok(answer) => json(answer),
         Err(failure) => failure.to_string(),
     };
     Trouble {
@@ -398,8 +422,8 @@ fn step_id(i: usize) -> String {
     format!("scenario-step-{}", i + 1)
 }
 
-fn json(message: &DynamicMessage) -> String {
-    wire::json::to_json(message)
+fn json(answer: &Answer) -> String {
+    wire::json::answer_to_json(answer)
         .and_then(|json| serde_json::to_string_pretty(&json).map_err(|error| error.to_string()))
         .unwrap_or_else(|error| error)
 }
