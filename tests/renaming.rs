@@ -148,6 +148,13 @@ impl Names {
         if message.full_name() == "bursar.v1.FactValue" {
             return self.in_value(value);
         }
+        if message.full_name() == "google.protobuf.Any" {
+            return self.in_error(value);
+        }
+        // What a stream sends or answers.
+        if let Value::Array(messages) = value {
+            return messages.iter_mut().for_each(|value| self.in_message(value, message));
+        }
         let Some(entries) = value.as_object_mut() else { return };
         let renamed = std::mem::take(entries).into_iter().map(|(key, mut value)| {
             let Some(field) =

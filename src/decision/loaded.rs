@@ -1,7 +1,7 @@
 //! The rows a command asked for. Asking for a row that was not loaded is a
 //! defect, never "not found".
 
-use std::sync::Arc;
+use std::{fmt::Debug, sync::Arc};
 
 use crate::domain::{
     account::{Account, Balance},
@@ -22,10 +22,22 @@ use crate::domain::{
     shop::{Platform, Shop},
 };
 
+/// Where rows are that were loaded.
+pub trait Find: Debug {
+    /// What is under a key. `None` if it was not loaded.
+    fn find(&self, key: &Key) -> Option<&Option<Arc<Row>>>;
+}
+
+impl Find for Rows {
+    fn find(&self, key: &Key) -> Option<&Option<Arc<Row>>> {
+        self.get(key)
+    }
+}
+
 /// Rows by key, as loaded.
 #[derive(Debug, Clone, Copy)]
 pub struct Loaded<'a> {
-    rows: &'a Rows,
+    rows: &'a dyn Find,
 }
 
 /// Declares an accessor that knows which kind of row is under a key.
@@ -43,7 +55,7 @@ macro_rules! accessor {
 
 impl<'a> Loaded<'a> {
     /// Looks at rows that were loaded.
-    pub fn new(rows: &'a Rows) -> Self {
+    pub fn new(rows: &'a dyn Find) -> Self {
         Self { rows }
     }
 
@@ -52,7 +64,7 @@ impl<'a> Loaded<'a> {
     /// # Panics
     /// If the key was not loaded: a command's footprint is wrong.
     pub fn row(&self, key: &Key) -> Option<&'a Arc<Row>> {
-        let Some(row) = self.rows.get(key) else {
+        let Some(row) = self.rows.find(key) else {
             panic!("judged a row that was not loaded: {key:?}");
         };
         row.as_ref()
@@ -60,7 +72,7 @@ impl<'a> Loaded<'a> {
 
     /// Whether a key was loaded.
     pub fn has(&self, key: &Key) -> bool {
-        self.rows.contains_key(key)
+        self.rows.find(key).is_some()
     }
 
     accessor!(

@@ -30,6 +30,6 @@ pub mod usage;
 
 pub use command::Command;
 pub use context::Context;
-pub use loaded::Loaded;
+pub use loaded::{Find, Loaded};
 pub use out::Judgement;
 pub use reply::Reply;

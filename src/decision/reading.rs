@@ -11,7 +11,7 @@ use crate::domain::{
     freeze::{Freezes, Target},
     instant::Instant,
     limit::Counting,
-    meter::{Entry, Meter, MeterKey, Phase, Tally},
+    meter::{Entry, Meter, MeterKey, Metered, Phase, Tally},
     name::ProgrammeName,
     policy::{FactDeclaration, Field, Origin, Policy},
     value::Value,
@@ -53,12 +53,12 @@ impl<'a> Scopes<'a> {
             scope.push(self.text(*index));
         }
         let bounds = self.policy.bounds(&counting.window, self.now);
-        Some(MeterKey {
+        Some(MeterKey::from(Metered {
             programme: self.programme.clone(),
             rule: rule.clone(),
             scope,
             window_start: bounds.map(|(start, _)| start),
-        })
+        }))
     }
 
     fn text(&mut self, index: usize) -> Arc<str> {

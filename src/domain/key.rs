@@ -58,6 +58,29 @@ pub enum Key {
     Due(Instant, PayoutName),
 }
 
+impl Key {
+    /// Whether a row is one of many of its kind that one record writes whole and
+    /// hardly anybody asks for again.
+    pub fn passes(&self) -> bool {
+        matches!(
+            self,
+            Self::Movement(..)
+                | Self::MovementNumber(..)
+                | Self::Order(_)
+                | Self::Payout(_)
+                | Self::PayoutOfOrder(..)
+                | Self::Decision(_)
+                | Self::Request(_)
+                | Self::Due(..)
+        )
+    }
+
+    /// Whether the parts of payouts are added up in the row.
+    pub fn runs(&self) -> bool {
+        matches!(self, Self::Meter(_) | Self::Balance(_))
+    }
+}
+
 /// Only of what tells keys apart: keys are looked up more often than anything
 /// else is done, and their platforms and programmes are nearly always the same.
 impl Hash for Key {
@@ -101,8 +124,7 @@ impl Hash for Key {
             Self::Freezes(Target::Account(name)) => of(19, &[&name.shop, &name.account]),
             Self::Meter(key) => {
                 state.write_u8(20);
-                state.write(key.rule.as_bytes());
-                key.scope.iter().for_each(|text| state.write(text.as_bytes()));
+                key.hash(state);
             }
             Self::Due(_, name) => of(21, &[&name.payout]),
         }

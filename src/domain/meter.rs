@@ -2,8 +2,16 @@
 //! until when; judges nothing. A hold that has expired counts nothing, written
 //! or not.
 
-use std::collections::BTreeMap;
+use std::{
+    cmp::Ordering,
+    collections::BTreeMap,
+    fmt,
+    hash::{BuildHasher, Hash, Hasher},
+    ops::Deref,
+    sync::{Arc, LazyLock},
+};
 
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -12,17 +20,84 @@ use super::{
     name::{Id, ProgrammeName},
 };
 
-/// Which meter.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+/// Which meter. It stands in a payout, in its changes and under rows, so it is
+/// shared, and hashed once.
+#[derive(Clone, Deserialize)]
+#[serde(from = "Metered")]
 pub struct MeterKey {
+    of: Arc<Metered>,
+    hash: u64,
+}
+
+/// What a meter counts, and over which values.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Metered {
     /// The programme whose policy has the limit.
     pub programme: ProgrammeName,
     /// Id of the limit or measure.
-    pub rule: std::sync::Arc<str>,
+    pub rule: Arc<str>,
     /// Values of the scope's facts, unambiguous across shops.
-    pub scope: Vec<std::sync::Arc<str>>,
+    pub scope: Vec<Arc<str>>,
     /// Start of a calendar window.
     pub window_start: Option<Instant>,
+}
+
+impl From<Metered> for MeterKey {
+    fn from(of: Metered) -> Self {
+        static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+        let mut state = SEED.build_hasher();
+        state.write(of.rule.as_bytes());
+        of.scope.iter().for_each(|text| state.write(text.as_bytes()));
+        // Meters of one limit differ by little else than when they begin.
+        of.window_start.hash(&mut state);
+        Self { hash: state.finish(), of: Arc::new(of) }
+    }
+}
+
+impl Serialize for MeterKey {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.of.serialize(serializer)
+    }
+}
+
+impl Deref for MeterKey {
+    type Target = Metered;
+
+    fn deref(&self) -> &Metered {
+        &self.of
+    }
+}
+
+impl Hash for MeterKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl PartialEq for MeterKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash && (Arc::ptr_eq(&self.of, &other.of) || self.of == other.of)
+    }
+}
+
+impl Eq for MeterKey {}
+
+impl PartialOrd for MeterKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for MeterKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.of.cmp(&other.of)
+    }
+}
+
+impl fmt::Debug for MeterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.of.fmt(f)
+    }
 }
 
 /// How a payout counts in a meter or an account at present.

@@ -61,12 +61,12 @@ impl Writer {
                 continue;
             }
             let fresh = ids::fresh(now, sequence + 1);
-            self.working.load(&pending.command.first(), self.store.as_mut())?;
+            self.working.load(pending.command.first(), self.store.as_mut())?;
             let context = self.context(pending, now, fresh.clone());
             // A command before it in the batch may have changed what it needs.
             let further =
                 guarded(pending, || pending.command.second(&self.working.view(), &context));
-            self.working.load(&further.unwrap_or_default(), self.store.as_mut())?;
+            self.working.load(further.unwrap_or_default(), self.store.as_mut())?;
             let context = self.context(pending, now, fresh);
             let judgement =
                 guarded(pending, || pending.command.judge(&self.working.view(), &context));
@@ -117,14 +117,14 @@ impl Writer {
     /// in two trips, where a trip is one to somewhere else.
     fn load(&mut self, pending: &[Pending], now: Instant) -> Result<(), StoreError> {
         let first: Vec<Key> = pending.iter().flat_map(|p| p.command.first()).collect();
-        self.working.load(&first, self.store.as_mut())?;
+        self.working.load(first, self.store.as_mut())?;
         let mut second: Vec<Key> = Vec::new();
         for pending in pending {
             let context = self.context(pending, now, Id::before_all());
             let keys = guarded(pending, || pending.command.second(&self.working.view(), &context));
             second.extend(keys.unwrap_or_default());
         }
-        self.working.load(&second, self.store.as_mut())
+        self.working.load(second, self.store.as_mut())
     }
 
     fn context(&self, pending: &Pending, now: Instant, fresh: Id) -> Context<'_> {

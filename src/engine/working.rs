@@ -2,14 +2,20 @@
 //! own from batch to batch, of one that others change too for one batch. Judging
 //! a command sees what the commands before it changed, committed or not.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{
+        HashMap,
+        hash_map::Entry::{Occupied, Vacant},
+    },
+    sync::Arc,
+};
 
 use foldhash::fast::RandomState;
 
 use crate::{
-    decision::Loaded,
+    decision::{Find, Loaded},
     domain::{
-        change::{Change, Rows, following},
+        change::{Change, following},
         instant::Instant,
         key::Key,
         name::{Id, PayoutName},
@@ -25,43 +31,62 @@ const KEPT: usize = 100_000;
 /// The rows.
 #[derive(Debug)]
 pub struct Working {
-    rows: Rows,
-    /// Rows that were not used lately. Nothing in here changed.
-    old: Rows,
-    /// By the last record that changed it.
-    changed: HashMap<Key, u64, RandomState>,
-    /// The same of meters and balances, which the store may not have yet.
-    running: HashMap<Key, u64, RandomState>,
-    /// Rows of payouts and what belongs to one: rarely asked for again.
-    passing: Vec<Key>,
+    /// Rows that commands come back to.
+    rows: Held,
+    /// The same, not used lately. Nothing in here changed.
+    old: Held,
+    /// Rows of payouts and of what belongs to one: for this batch.
+    passing: Held,
+    /// Of `rows`, what the store does not have.
+    changed: Vec<Key>,
+    /// The same of meters and balances, which it may get later.
+    running: Vec<Key>,
     /// Nothing is due before.
     earliest_due: Instant,
 }
 
+/// A row, and what the store does not know of it.
+#[derive(Debug, Default)]
+struct Entry {
+    row: Option<Arc<Row>>,
+    /// The last record that changed it since the store had it.
+    changed: Option<u64>,
+}
+
+/// Rows by key.
+type Held = HashMap<Key, Entry, RandomState>;
+
 impl Default for Working {
     fn default() -> Self {
         Self {
-            rows: Rows::default(),
-            old: Rows::default(),
-            changed: HashMap::default(),
-            running: HashMap::default(),
-            passing: Vec::new(),
+            rows: Held::default(),
+            old: Held::default(),
+            passing: Held::default(),
+            changed: Vec::new(),
+            running: Vec::new(),
             earliest_due: Instant::MIN,
         }
     }
 }
 
+impl Find for Working {
+    fn find(&self, key: &Key) -> Option<&Option<Arc<Row>>> {
+        let rows = if key.passes() { &self.passing } else { &self.rows };
+        rows.get(key).map(|entry| &entry.row)
+    }
+}
+
 impl Working {
     /// Loads those of the keys that are not here yet.
-    pub fn load(&mut self, keys: &[Key], store: &mut dyn Store) -> Result<(), StoreError> {
+    pub fn load(&mut self, keys: Vec<Key>, store: &mut dyn Store) -> Result<(), StoreError> {
         let mut missing: Vec<Key> = Vec::new();
         for key in keys {
-            if self.rows.contains_key(key) {
+            if self.find(&key).is_some() {
                 continue;
             }
-            match self.old.remove(key) {
-                Some(row) => drop(self.rows.insert(key.clone(), row)),
-                None => missing.push(key.clone()),
+            match self.old.remove_entry(&key) {
+                Some((key, entry)) => drop(self.rows.insert(key, entry)),
+                None => missing.push(key),
             }
         }
         if missing.is_empty() {
@@ -73,49 +98,64 @@ impl Working {
             missing.dedup();
         }
         let rows = store.load(&missing)?;
-        self.passing.extend(missing.iter().filter(|key| passes(key)).cloned());
-        self.rows.extend(missing.into_iter().zip(rows));
+        for (key, row) in missing.into_iter().zip(rows) {
+            let held = if key.passes() { &mut self.passing } else { &mut self.rows };
+            held.insert(key, Entry { row, changed: None });
+        }
         Ok(())
     }
 
     /// For judging.
     pub fn view(&self) -> Loaded<'_> {
-        Loaded::new(&self.rows)
+        Loaded::new(self)
     }
 
     /// Applies a change that a record makes.
     pub fn apply(&mut self, change: &Change, sequence: u64) {
         let key = change.key();
-        let delta = matches!(change, Change::Meter(_) | Change::Balance(_));
-        assert!(
-            !delta || self.rows.contains_key(&key),
-            "changed a row that was not loaded: {key:?}"
-        );
-        let before = match change {
+        if let Change::Put(after) = change
+            && let Row::Payout(_) = after.as_ref()
+        {
             // May be put unseen.
-            Change::Put(_) => self.rows.get(&key).cloned().flatten(),
-            _ => self.rows.get_mut(&key).and_then(Option::take),
-        };
-        if let Change::Put(after) = change {
+            let before = self.find(&key).cloned().flatten();
             for (key, row) in following(before.as_deref(), Some(after)) {
                 if let Key::Due(at, _) = &key
                     && row.is_some()
                 {
                     self.earliest_due = self.earliest_due.min(*at);
                 }
-                self.keep(key, row.map(Arc::new), sequence);
+                self.keep(key, sequence, |_| row.map(Arc::new));
             }
         }
-        self.keep(key, change.apply(before), sequence);
+        let delta = matches!(change, Change::Meter(_) | Change::Balance(_));
+        assert!(
+            !delta || self.rows.contains_key(&key),
+            "changed a row that was not loaded: {key:?}"
+        );
+        self.keep(key, sequence, |before| change.apply(before));
     }
 
-    fn keep(&mut self, key: Key, row: Option<Arc<Row>>, sequence: u64) {
-        if passes(&key) && !self.rows.contains_key(&key) {
-            self.passing.push(key.clone());
+    fn keep(
+        &mut self,
+        key: Key,
+        sequence: u64,
+        after: impl FnOnce(Option<Arc<Row>>) -> Option<Arc<Row>>,
+    ) {
+        let held = if key.passes() { &mut self.passing } else { &mut self.rows };
+        match held.entry(key) {
+            Occupied(mut place) => {
+                let entry = place.get_mut();
+                entry.row = after(entry.row.take());
+                if entry.changed.replace(sequence).is_some() {
+                    return;
+                }
+                note(place.key(), &mut self.changed, &mut self.running);
+            }
+            Vacant(place) => {
+                note(place.key(), &mut self.changed, &mut self.running);
+                place.insert(Entry { row: after(None), changed: Some(sequence) });
+            }
         }
-        self.rows.insert(key.clone(), row);
-        let changed = if runs(&key) { &mut self.running } else { &mut self.changed };
-        changed.insert(key, sequence);
     }
 
     /// Payouts for which something is due by an instant, at most so many, the
@@ -150,66 +190,55 @@ impl Working {
     /// The rows that changed since the last time, as they are now; meters and
     /// balances when the store wants them.
     pub fn changed(&mut self, store: &dyn Store) -> Vec<Changed> {
-        let rows = &self.rows;
-        let changed = |(key, sequence)| {
-            let row = rows.get(&key).cloned().flatten();
-            Changed { key, row, sequence }
-        };
-        let mut all: Vec<Changed> = self.changed.drain().map(changed).collect();
+        let passing = self.passing.drain().filter_map(|(key, Entry { row, changed })| {
+            Some(Changed { key, row, sequence: changed? })
+        });
+        let mut all: Vec<Changed> = passing.collect();
+        all.extend(hand_over(&mut self.rows, &mut self.changed));
         if store.wants_running() {
-            all.extend(self.running.drain().map(changed));
+            all.extend(self.rest());
         }
         all
     }
 
     /// The meters and balances that the store does not have yet.
-    pub fn rest(&mut self) -> Vec<Changed> {
-        let rows = &self.rows;
-        let changed = |(key, sequence)| {
-            let row = rows.get(&key).cloned().flatten();
-            Changed { key, row, sequence }
-        };
-        self.running.drain().map(changed).collect()
+    pub fn rest(&mut self) -> impl Iterator<Item = Changed> {
+        hand_over(&mut self.rows, &mut self.running)
     }
 
     /// A batch of commands is over.
     pub fn settle(&mut self, store: &dyn Store) {
-        self.changed.clear();
+        self.passing.clear();
         if store.is_shared() {
             self.rows.clear();
+            self.changed.clear();
             self.running.clear();
-            self.passing.clear();
-        }
-        for key in self.passing.drain(..) {
-            self.rows.remove(&key);
         }
         if self.rows.len() > KEPT + self.running.len() {
             self.old = std::mem::take(&mut self.rows);
             let old = &mut self.old;
-            let changed = self.running.keys().filter_map(|key| old.remove_entry(key));
+            let changed = self.running.iter().filter_map(|key| old.remove_entry(key));
             self.rows = changed.collect();
         }
     }
 }
 
-/// Whether the parts of payouts are added up in a row.
-fn runs(key: &Key) -> bool {
-    matches!(key, Key::Meter(_) | Key::Balance(_))
+/// Remembers that the store does not have a row.
+fn note(key: &Key, changed: &mut Vec<Key>, running: &mut Vec<Key>) {
+    if key.runs() {
+        running.push(key.clone());
+    } else if !key.passes() {
+        changed.push(key.clone());
+    }
 }
 
-/// Whether a row is one of many of its kind that hardly anybody asks for again.
-fn passes(key: &Key) -> bool {
-    matches!(
-        key,
-        Key::Movement(..)
-            | Key::MovementNumber(..)
-            | Key::Order(_)
-            | Key::Payout(_)
-            | Key::PayoutOfOrder(..)
-            | Key::Decision(_)
-            | Key::Request(_)
-            | Key::Due(..)
-    )
+/// Rows as they are now, which the store has from then on.
+fn hand_over(rows: &mut Held, changed: &mut Vec<Key>) -> impl Iterator<Item = Changed> {
+    changed.drain(..).filter_map(|key| {
+        let entry = rows.get_mut(&key)?;
+        let sequence = entry.changed.take()?;
+        Some(Changed { key, row: entry.row.clone(), sequence })
+    })
 }
 
 /// The row under a key, as the commands before see it.
@@ -218,7 +247,8 @@ pub(super) fn row(
     key: &Key,
     store: &mut dyn Store,
 ) -> Result<Option<Arc<Row>>, StoreError> {
-    match working.rows.get(key).or_else(|| working.old.get(key)) {
+    let here = working.find(key).or_else(|| working.old.get(key).map(|entry| &entry.row));
+    match here {
         Some(row) => Ok(row.clone()),
         None => Ok(store.load(std::slice::from_ref(key))?.into_iter().next().flatten()),
     }
@@ -271,7 +301,7 @@ mod tests {
         let account = shop.account(Id::parse("a").expect("an id"));
         let mut working = Working::default();
         let key = Key::Balance(account.clone());
-        working.load(std::slice::from_ref(&key), &mut Empty).expect("nothing");
+        working.load(vec![key.clone()], &mut Empty).expect("nothing");
         let credit = BalanceChange {
             account,
             credit: Amount::ONE,
@@ -285,7 +315,7 @@ mod tests {
             let operator =
                 |n: usize| shop.operator(Id::parse(&format!("o{batch}-{n}")).expect("id"));
             let keys: Vec<Key> = (0..KEPT / 2 + 1).map(|n| Key::Operator(operator(n))).collect();
-            working.load(&keys, &mut Empty).expect("nothing");
+            working.load(keys, &mut Empty).expect("nothing");
             working.settle(&Empty);
             assert!(working.rows.len() + working.old.len() <= 2 * KEPT + 3);
         }

@@ -10,7 +10,7 @@ use bursar::{
         finding::{Category, Severity},
         instant::Instant,
         limit::{Counting, Counts, Limit, Localized, OnFailure, OnReturn, Quantity, Rule, Texts},
-        meter::{Meter, MeterKey, Tally},
+        meter::{Meter, Metered, Tally},
         name::{ProgrammeName, RevisionName},
         plan::Plan,
         policy::{FactDeclaration, Field, Origin, Policy},
@@ -118,12 +118,13 @@ pub fn installed(used: &str) -> MemoryStore {
         note: "".into(),
         checksum: "".into(),
     };
-    let meter = MeterKey {
+    let meter = Metered {
         programme: programme(),
         rule: "shop-daily".into(),
         scope: vec!["=s".into()],
         window_start: Some(at("2026-03-01T16:00:00Z")),
-    };
+    }
+    .into();
     let used = Amount::parse(used).expect("an amount");
     let held = Amount::parse("20").expect("an amount");
     let rows = [

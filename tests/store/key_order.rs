@@ -7,7 +7,7 @@ use bursar::{
         freeze::Target,
         instant::Instant,
         key::Key,
-        meter::MeterKey,
+        meter::Metered,
         name::{
             AccountName, DecisionName, FreezeName, GrantName, Id, OperatorName, OrderName,
             PayoutName, PlatformName, ProgrammeName, RevisionName, ShopName,
@@ -114,7 +114,7 @@ fn keys() -> BoxedStrategy<Key> {
         accounts().prop_map(|name| Key::Freezes(Target::Account(name))),
         (programmes(), texts(), prop::collection::vec(texts(), 0..3), instants()).prop_map(
             |(programme, rule, scope, window_start)| {
-                Key::Meter(MeterKey { programme, rule, scope, window_start })
+                Key::Meter(Metered { programme, rule, scope, window_start }.into())
             }
         ),
     ];

@@ -11,7 +11,7 @@ use bursar::{
         instant::Instant,
         key::Key,
         limit::OnReturn,
-        meter::{MeterChange, MeterKey, Phase, Shape},
+        meter::{MeterChange, MeterKey, Metered, Phase, Shape},
         name::{AccountName, Id, OrderName, PayoutName, ProgrammeName, RevisionName, ShopName},
         order::Order,
         payout::{CountsWhile, Holding, Payout, State},
@@ -79,12 +79,13 @@ pub fn order(order: &str, caller: &str) -> Row {
 }
 
 pub fn meter_key(rule: &str) -> MeterKey {
-    MeterKey {
+    Metered {
         programme: programme_name(),
         rule: rule.into(),
         scope: vec!["s".into(), "o".into()],
         window_start: Some(at(0)),
     }
+    .into()
 }
 
 pub fn payout(payout: &str, state: State) -> Row {

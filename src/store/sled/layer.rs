@@ -3,7 +3,7 @@
 //! has them already; others as they are.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, hash_map::Entry},
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -32,26 +32,11 @@ impl Slot {
     pub(super) fn new(key: &Key, row: Option<Arc<Row>>, sequence: u64) -> Self {
         match row {
             None => Self::Gone,
-            Some(_) if is_in_journal(key) => Self::At(sequence),
+            // The record that wrote it is all that is kept of it.
+            Some(_) if key.passes() => Self::At(sequence),
             Some(row) => Self::Row(row),
         }
     }
-}
-
-/// Whether the record that wrote a row is all that is kept of it: such rows are
-/// written whole, are many, and are rarely asked for.
-fn is_in_journal(key: &Key) -> bool {
-    matches!(
-        key,
-        Key::Movement(..)
-            | Key::MovementNumber(..)
-            | Key::Order(_)
-            | Key::Payout(_)
-            | Key::PayoutOfOrder(..)
-            | Key::Decision(_)
-            | Key::Request(_)
-            | Key::Due(..)
-    )
 }
 
 /// A row as a record wrote it.
@@ -99,12 +84,13 @@ impl Layer {
 
     /// Keeps a row.
     pub(super) fn put(&mut self, key: Key, slot: Slot) {
-        if let Some(place) = self.slots.get_mut(&key) {
-            *place = slot;
-        } else {
-            let order = self.order.get_mut().unwrap_or_else(PoisonError::into_inner);
-            order.new.push(key.clone());
-            self.slots.insert(key, slot);
+        match self.slots.entry(key) {
+            Entry::Occupied(mut place) => drop(place.insert(slot)),
+            Entry::Vacant(place) => {
+                let order = self.order.get_mut().unwrap_or_else(PoisonError::into_inner);
+                order.new.push(place.key().clone());
+                place.insert(slot);
+            }
         }
     }
 

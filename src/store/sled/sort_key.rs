@@ -12,7 +12,7 @@ use crate::domain::{
     freeze::Target,
     instant::Instant,
     key::Key,
-    meter::MeterKey,
+    meter::Metered,
     name::{Id, ProgrammeName},
     request::RequestKey,
 };
@@ -52,7 +52,8 @@ pub fn encode_key(key: &Key) -> Vec<u8> {
         Key::Revision(name) => out.tag(15).programme(&name.programme).short(name.number),
         Key::Freeze(name) => out.tag(16).ids([&name.platform, &name.freeze]),
         Key::Freezes(target) => out.tag(17).target(target),
-        Key::Meter(MeterKey { programme, rule, scope, window_start }) => {
+        Key::Meter(key) => {
+            let Metered { programme, rule, scope, window_start } = &**key;
             out.tag(18).programme(programme).text(rule).list(scope).instant(*window_start)
         }
         Key::Due(at, name) => {
