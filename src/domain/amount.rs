@@ -12,8 +12,8 @@ const TOO_LARGE: i64 = 1_000_000_000_000_000;
 
 /// An exact decimal with at most nine decimals, below 10¹⁵ when it comes from
 /// outside. Counts are amounts without decimals.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-pub struct Amount(#[serde(with = "rust_decimal::serde::str")] Decimal);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Amount(Decimal);
 
 impl Amount {
     /// Nothing.
@@ -228,6 +228,28 @@ impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let code = String::deserialize(deserializer)?;
         Self::parse(&code).ok_or_else(|| serde::de::Error::custom("unknown currency"))
+    }
+}
+
+/// For people a decimal, in storage its digits and how many are decimals.
+impl Serialize for Amount {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return serializer.collect_str(&self.0);
+        }
+        (self.0.mantissa(), self.0.scale()).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let decimal = if deserializer.is_human_readable() {
+            Decimal::from_str_exact(&String::deserialize(deserializer)?)
+        } else {
+            let (digits, decimals) = <(i128, u32)>::deserialize(deserializer)?;
+            Decimal::try_from_i128_with_scale(digits, decimals)
+        };
+        decimal.map(Self).map_err(serde::de::Error::custom)
     }
 }
 

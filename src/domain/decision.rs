@@ -141,31 +141,3 @@ impl Decision {
         self.payout.as_ref().map(|id| self.shop().payout(id.clone()))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn inputs_that_were_recorded_before_there_was_a_next_revision_are_read() {
-        let inputs = Inputs {
-            now: Instant::MIN,
-            stage: Stage::Confirm,
-            amount: None,
-            facts: Vec::new(),
-            fact_changes: Vec::new(),
-            limits: Vec::new(),
-            measures: Vec::new(),
-            funds: Vec::new(),
-            next_revision: None,
-        };
-        let mut bytes = rmp_serde::to_vec(&inputs).expect("bytes");
-        // An array of nine whose last is nil, and of eight without it.
-        assert_eq!((bytes.first(), bytes.last()), (Some(&0x99), Some(&0xc0)));
-        bytes.pop();
-        if let Some(length) = bytes.first_mut() {
-            *length = 0x98;
-        }
-        assert_eq!(rmp_serde::from_slice::<Inputs>(&bytes).expect("inputs"), inputs);
-    }
-}

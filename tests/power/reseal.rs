@@ -5,7 +5,10 @@
 
 use std::{fs, path::Path};
 
-use bursar::domain::change::Record;
+use bursar::{
+    domain::change::Record,
+    store::sled::compact::{Encoder, from_bytes},
+};
 use sha2::{Digest, Sha256};
 
 use crate::process::verify;
@@ -17,7 +20,7 @@ const FRAMES: usize = 4096;
 const HEADER: usize = 72;
 const PREVIOUS: std::ops::Range<usize> = 40..72;
 /// The version of the encoding of a record.
-const ENCODING: u8 = 1;
+const ENCODING: u8 = 2;
 
 /// A journal of one file, taken apart.
 #[derive(Clone)]
@@ -92,7 +95,7 @@ impl Journal {
     /// Changes one of the records that can be changed so, from the middle.
     pub fn edit(&mut self, edit: impl Fn(&mut Record) -> bool) {
         let changed = |bytes: &Vec<u8>| {
-            let mut record: Record = rmp_serde::from_slice(&bytes[1..]).expect("a record");
+            let mut record: Record = from_bytes(&bytes[1..]).expect("a record");
             edit(&mut record).then_some(record)
         };
         let places: Vec<usize> = self
@@ -104,7 +107,7 @@ impl Journal {
         let bytes = self.records().nth(at).expect("it was there");
         let record = changed(bytes).expect("it could be changed");
         *bytes = vec![ENCODING];
-        rmp_serde::encode::write(bytes, &record).expect("encoded");
+        Encoder::default().write(bytes, &record).expect("encoded");
     }
 
     /// Flips one bit of what records say.

@@ -41,6 +41,7 @@ use super::{Changed, Commit, Done, Scan, Store, StoreError, Tip};
 use crate::domain::{change::Record, key::Key, row::Row};
 
 mod codec;
+pub mod compact;
 mod damage;
 mod fence;
 mod journal;

@@ -5,6 +5,7 @@ use std::{cmp::Ordering, collections::VecDeque, sync::Arc, thread};
 
 use super::{
     codec::{Fields, decode, encode},
+    compact::Encoder,
     damage::Damage,
     layer::{Layer, Slot},
     mark::Mark,
@@ -190,6 +191,7 @@ fn parse(value: &[u8]) -> Result<Slot, Damage> {
 
 /// The rows of a layer as they are put away.
 fn entries(layer: &Layer) -> Result<Vec<TableEntry>, Damage> {
+    let mut encoder = Encoder::default();
     let entry = |(key, slot): (&Key, &Slot)| {
         let value = match slot {
             Slot::Gone => None,
@@ -200,7 +202,7 @@ fn entries(layer: &Layer) -> Result<Vec<TableEntry>, Damage> {
             }
             Slot::Row(row) => {
                 let mut value = vec![ROW];
-                encode(&mut value, row)?;
+                encode(&mut encoder, &mut value, row)?;
                 Some(value)
             }
         };

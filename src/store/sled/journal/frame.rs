@@ -24,6 +24,7 @@ use crate::{
     domain::change::Record,
     store::sled::{
         codec::{Fields, encode},
+        compact::Encoder,
         damage::Damage,
     },
 };
@@ -153,17 +154,18 @@ impl Draft {
         records: impl IntoIterator<Item = &'a Record>,
     ) -> Result<Self, Damage> {
         let mut draft = Self { bytes: vec![0; HEADER], records: None };
+        let mut encoder = Encoder::default();
         for record in records {
-            draft.push(record)?;
+            draft.push(&mut encoder, record)?;
         }
         Ok(draft)
     }
 
-    fn push(&mut self, record: &Record) -> Result<(), Damage> {
+    fn push(&mut self, encoder: &mut Encoder, record: &Record) -> Result<(), Damage> {
         let sequence = record.sequence;
         let start = self.bytes.len();
         self.bytes.extend([0; 4]);
-        encode(&mut self.bytes, record)?;
+        encode(encoder, &mut self.bytes, record)?;
         let length = u32::try_from(self.bytes.len() - start - 4).map_err(|_| too_long(sequence))?;
         if let Some(slot) = self.bytes.get_mut(start..start + 4) {
             slot.copy_from_slice(&length.to_be_bytes());
