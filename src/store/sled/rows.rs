@@ -9,7 +9,7 @@ use super::{
     damage::Damage,
     layer::{Layer, Slot},
     mark::Mark,
-    runs::{Freeze, Runs, Table, TableEntry},
+    runs::{Freeze, Runs, Table, TableEntry, behind_others},
     sort_key::encode_key,
 };
 use crate::domain::key::Key;
@@ -96,7 +96,10 @@ impl Rows {
         if let Some(layer) = self.freezing.pop_front() {
             let thread = thread::Builder::new().name("forget".to_owned());
             // Without a thread it is let go of here.
-            drop(thread.spawn(move || drop(layer)));
+            drop(thread.spawn(move || {
+                behind_others();
+                drop(layer);
+            }));
         }
     }
 

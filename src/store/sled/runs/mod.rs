@@ -48,6 +48,7 @@ mod verify;
 mod worker;
 mod writer;
 
+pub(super) use self::worker::behind_others;
 pub use self::{
     options::{Keep, Options},
     range::Range,

@@ -42,6 +42,7 @@ impl Worker {
     pub(super) fn spawn(self) -> Result<JoinHandle<()>, Damage> {
         let (shared, dir) = (self.shared.clone(), self.dir.clone());
         let run = move || {
+            behind_others();
             let ended = catch_unwind(AssertUnwindSafe(|| self.run()));
             let panicked = || Damage::Defect("the thread that writes runs panicked".to_owned());
             if let Err(damage) = ended.unwrap_or_else(|_| Err(panicked())) {
@@ -128,6 +129,17 @@ impl Worker {
         self.shared.show(self.set.clone());
         Ok(())
     }
+}
+
+/// Has this thread run only while nobody else wants to: rows are put away behind
+/// decisions, and must not take a processor from one that somebody waits for.
+/// What it is behind with bounds itself: who would freeze more waits for it, and
+/// leaves it the processor.
+pub(in crate::store::sled) fn behind_others() {
+    // On Linux this is the priority of the calling thread alone. Where it is
+    // refused, everything works, with longer pauses.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, 10);
 }
 
 /// Entries by their keys; of those with the same key the last one counts.
