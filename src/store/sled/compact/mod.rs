@@ -18,8 +18,7 @@
 //! [`SMALL`] and texts from [`SHORT`] go into tables of their value, one each.
 //!
 //! Fields may be appended to a struct (with `serde(default)`) and variants to
-//! an enum without a new version; anything else needs one. An option of an
-//! option is one that any other encoding here could not tell apart; this can.
+//! an enum without a new version; anything else needs one.
 
 mod read;
 mod table;
