@@ -41,7 +41,7 @@ const MOST_STREAMS: usize = 1024;
 const MOST_IN_HAND: usize = 1024;
 /// Bytes of them, beyond which no more are read.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
-/// Requests that are read before others have their turn on the one thread.
+/// Requests that are read each time the transport asks for an answer.
 const AT_ONCE: usize = 64;
 
 /// The streams that are open, and whether they are to end.

@@ -290,7 +290,7 @@ fn fail(broken: &watch::Sender<bool>, error: &StoreError) {
 fn not_in_time() -> Refusal {
     Refusal::new(
         Reason::NotJudgedInTime,
-        "It waited longer than judge_within says before its turn came; nothing was changed.",
+        "It waited longer than judge_within says before its turn came; this call changed nothing. If the same request was sent before, what was decided then stands: send it again with the same request_id to be told.",
     )
 }
 

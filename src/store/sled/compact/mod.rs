@@ -42,6 +42,7 @@ mod tests {
     use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
     use super::*;
+    use crate::domain::amount::Amount;
 
     fn written(value: &impl Serialize) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -74,7 +75,7 @@ mod tests {
     fn kind() -> impl Strategy<Value = Kind> {
         prop_oneof![
             Just(Kind::Nothing),
-            "[a-c]{0,12}".prop_map(Kind::One),
+            "[a-c]{0,200}".prop_map(Kind::One),
             (any::<u8>(), any::<i64>()).prop_map(|(a, b)| Kind::Two(a, b)),
             (any::<Option<i64>>(), vec("[a-bä]{0,9}", 0..4)).prop_map(|(at, texts)| Kind::Named {
                 at: at.map(|at| i128::from(at) * 1_000_000_007),
@@ -157,6 +158,37 @@ mod tests {
         }
         let refused = back::<Reads>(&newer).expect_err("what is not known is not dropped");
         assert!(refused.contains("fields"), "{refused}");
+    }
+
+    #[test]
+    fn places_end_alike_for_writer_and_reader() {
+        let most = usize::from(u16::MAX);
+        let texts: Vec<String> = (0..most + 300).map(|n| format!("name-{n}")).collect();
+        // The last that have a place, those without one, and each of them again.
+        let texts = [&texts[..], &texts[most - 200..]].concat();
+        assert_eq!(back::<Vec<String>>(&written(&texts)).as_ref(), Ok(&texts));
+        let numbers: Vec<u64> = (0..most as u64 + 300).map(|n| 1_000_000 + n).collect();
+        let numbers = [&numbers[..], &numbers[most - 200..]].concat();
+        assert_eq!(back::<Vec<u64>>(&written(&numbers)).as_ref(), Ok(&numbers));
+    }
+
+    #[test]
+    fn a_long_text_is_found_again() {
+        for length in [63, 64, 127, 128, 8191, 8192, 1 << 20, 1 << 21] {
+            let text = "x".repeat(length);
+            let once = written(&vec![text.clone()]).len();
+            let twice = vec![text.clone(), text];
+            assert_eq!(written(&twice).len(), once + 1, "{length}");
+            assert_eq!(back::<Vec<String>>(&written(&twice)), Ok(twice));
+        }
+    }
+
+    #[test]
+    fn the_largest_and_smallest_amounts_are_read_as_they_were() {
+        for text in ["0", "-0.01", "999999999999999.999999999", "-999999999999999.999999999"] {
+            let amount = Amount::parse(text).expect("an amount");
+            assert_eq!(back::<Amount>(&written(&amount)), Ok(amount), "{text}");
+        }
     }
 
     #[test]

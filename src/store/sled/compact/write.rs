@@ -20,7 +20,7 @@ impl Encoder {
     ///
     /// # Errors
     /// If the value cannot be written: a list that does not know its length,
-    /// or a number above 2¹²⁶.
+    /// or a number of more than 127 bits (signed: from 2¹²⁶ or below -2¹²⁶).
     pub fn write(&mut self, out: &mut Vec<u8>, value: &impl Serialize) -> Result<(), Unwritable> {
         self.places.clear();
         value.serialize(&mut Writer { out, places: &mut self.places })

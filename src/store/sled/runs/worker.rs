@@ -131,10 +131,9 @@ impl Worker {
     }
 }
 
-/// Has this thread run only while nobody else wants to: rows are put away behind
-/// decisions, and must not take a processor from one that somebody waits for.
-/// What it is behind with bounds itself: who would freeze more waits for it, and
-/// leaves it the processor.
+/// Gives this thread about a tenth of a processor that others want too: rows are
+/// put away behind decisions, and are to take little from those that somebody
+/// waits for. When it is too far behind, who would freeze more waits for it.
 pub(in crate::store::sled) fn behind_others() {
     // On Linux this is the priority of the calling thread alone. Where it is
     // refused, everything works, with longer pauses.
