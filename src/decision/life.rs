@@ -62,7 +62,7 @@ pub fn rows_of(payout: &PayoutName) -> Vec<Key> {
 pub fn footprint(loaded: &Loaded<'_>, context: &Context<'_>, payout: &PayoutName) -> Vec<Key> {
     let mut keys: Vec<Key> = context.author.actor.iter().cloned().map(Key::Operator).collect();
     let Some(payout) = loaded.payout(payout) else { return keys };
-    keys.extend(payout.holdings.iter().map(|h| Key::Meter(h.key.clone())));
+    keys.extend(reading::cells(payout.holdings.iter().map(|holding| &holding.key)));
     for drawn in &payout.draws {
         keys.push(Key::Account(drawn.account.clone()));
         keys.push(Key::Balance(drawn.account.clone()));

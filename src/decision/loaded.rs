@@ -119,8 +119,8 @@ impl<'a> Loaded<'a> {
 
     /// The running use of a limit.
     pub fn meter(&self, key: &MeterKey) -> Option<&'a Meter> {
-        match self.row(&Key::Meter(key.clone()))?.as_ref() {
-            Row::Meter(_, meter) => Some(meter),
+        match self.row(&Key::Cell(key.cell.clone()))?.as_ref() {
+            Row::Cell(cell) => cell.meter(key),
             other => unreachable!("another kind of row under {:?}", other.key()),
         }
     }

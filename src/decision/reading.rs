@@ -7,9 +7,11 @@ use super::{facts::Held, loaded::Loaded};
 use crate::domain::{
     account::Position,
     amount::Amount,
+    cell::{CellKey, Celled},
     decision::{Funds, Reading},
     freeze::{Freezes, Target},
     instant::Instant,
+    key::Key,
     limit::Counting,
     meter::{Entry, Meter, MeterKey, Metered, Phase, Tally},
     name::ProgrammeName,
@@ -28,6 +30,8 @@ pub struct Scopes<'a> {
     now: Instant,
     /// By the fact's position.
     texts: Vec<Option<Arc<str>>>,
+    /// Of the meters so far.
+    cells: Vec<CellKey>,
 }
 
 impl<'a> Scopes<'a> {
@@ -39,7 +43,15 @@ impl<'a> Scopes<'a> {
         shop: &'a str,
         now: Instant,
     ) -> Self {
-        Self { programme, policy, facts, shop, now, texts: vec![None; facts.len()] }
+        Self {
+            programme,
+            policy,
+            facts,
+            shop,
+            now,
+            texts: vec![None; facts.len()],
+            cells: Vec::new(),
+        }
     }
 
     /// Which meter a limit or measure counts in. `None` for a limit over a
@@ -48,17 +60,37 @@ impl<'a> Scopes<'a> {
         if counting.window == Window::Payout {
             return None;
         }
-        let mut scope = Vec::with_capacity(counting.scope.len());
-        for index in &counting.scope {
-            scope.push(self.text(*index));
+        let start = self.policy.bounds(&counting.window, self.now).map(|(start, _)| start);
+        let order = counting.scope.iter().copied().find(|index| self.is_order(*index));
+        let (cell, scope, window_start) = match order {
+            Some(order) => {
+                let cell = self.cell(&[order], None);
+                let rest = counting.scope.iter().filter(|index| **index != order);
+                (cell, rest.map(|index| self.text(*index)).collect(), start)
+            }
+            None => (self.cell(&counting.scope, start), Vec::new(), None),
+        };
+        Some(MeterKey::from(Metered { cell, rule: rule.clone(), scope, window_start }))
+    }
+
+    /// Whether a fact is the id of the order that there is.
+    fn is_order(&self, index: usize) -> bool {
+        let origin = self.policy.facts.get(index).map(|fact| &fact.origin);
+        let is_there = self.facts.get(index).is_some_and(Option::is_some);
+        is_there && matches!(origin, Some(Origin::Field(Field::OrderId)))
+    }
+
+    /// The cell over these facts: the same for all meters that share it.
+    fn cell(&mut self, indices: &[usize], window_start: Option<Instant>) -> CellKey {
+        let scope: Vec<Arc<str>> = indices.iter().map(|index| self.text(*index)).collect();
+        let same = |cell: &&CellKey| cell.scope == scope && cell.window_start == window_start;
+        if let Some(cell) = self.cells.iter().find(same) {
+            return cell.clone();
         }
-        let bounds = self.policy.bounds(&counting.window, self.now);
-        Some(MeterKey::from(Metered {
-            programme: self.programme.clone(),
-            rule: rule.clone(),
-            scope,
-            window_start: bounds.map(|(start, _)| start),
-        }))
+        let programme = self.programme.clone();
+        let cell = CellKey::from(Celled { programme, scope, window_start });
+        self.cells.push(cell.clone());
+        cell
     }
 
     fn text(&mut self, index: usize) -> Arc<str> {
@@ -85,6 +117,17 @@ fn scope_text(fact: Option<&FactDeclaration>, value: Option<&Value>, shop: &str)
         (_, Value::Text(text)) => ["=", text].concat().into(),
         (_, value) => format!("={value}").into(),
     }
+}
+
+/// The rows that meters are in, each once.
+pub fn cells<'a>(meters: impl Iterator<Item = &'a MeterKey>) -> impl Iterator<Item = Key> {
+    let mut cells: Vec<&CellKey> = Vec::new();
+    for meter in meters {
+        if !cells.contains(&&meter.cell) {
+            cells.push(&meter.cell);
+        }
+    }
+    cells.into_iter().cloned().map(Key::Cell)
 }
 
 /// What an entry of a rolling window counts at an instant.

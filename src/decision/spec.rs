@@ -101,7 +101,7 @@ impl Spec {
         }
         let facts = self.scope_facts(&policy, loaded, context);
         let meters = self.meters(&policy, &facts, context.now);
-        keys.extend(meters.into_iter().flatten().map(Key::Meter));
+        keys.extend(reading::cells(meters.iter().flatten()));
         keys
     }
 

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     account::{Balance, BalanceChange},
+    cell::Cell,
     event::Event,
     instant::Instant,
     key::Key,
-    meter::{Meter, MeterChange},
+    meter::MeterChange,
     row::Row,
     who::Author,
 };
@@ -49,7 +50,7 @@ impl Change {
         match self {
             Self::Put(row) => row.key(),
             Self::Delete(key) => key.clone(),
-            Self::Meter(change) => Key::Meter(change.key.clone()),
+            Self::Meter(change) => Key::Cell(change.key.cell.clone()),
             Self::Balance(change) => Key::Balance(change.account.clone()),
         }
     }
@@ -60,11 +61,10 @@ impl Change {
             Self::Put(row) => Some(row.clone()),
             Self::Delete(_) => None,
             Self::Meter(change) => {
-                let mut row = row.unwrap_or_else(|| {
-                    Arc::new(Row::Meter(change.key.clone(), Meter::new(change.shape)))
-                });
-                if let Row::Meter(_, meter) = Arc::make_mut(&mut row) {
-                    meter.apply(change);
+                let mut row =
+                    row.unwrap_or_else(|| Arc::new(Row::Cell(Cell::new(change.key.cell.clone()))));
+                if let Row::Cell(cell) = Arc::make_mut(&mut row) {
+                    cell.apply(change);
                 }
                 Some(row)
             }

@@ -5,9 +5,9 @@ use std::hash::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    cell::CellKey,
     freeze::Target,
     instant::Instant,
-    meter::MeterKey,
     name::{
         AccountName, DecisionName, FreezeName, GrantName, Id, OperatorName, OrderName, PayoutName,
         PlatformName, ProgrammeName, RevisionName, ShopName,
@@ -52,8 +52,8 @@ pub enum Key {
     Freeze(FreezeName),
     /// The freezes that stand on a target.
     Freezes(Target),
-    /// The running use of a limit.
-    Meter(MeterKey),
+    /// The running use of limits.
+    Cell(CellKey),
     /// That something is due for a payout at an instant.
     Due(Instant, PayoutName),
 }
@@ -77,7 +77,7 @@ impl Key {
 
     /// Whether the parts of payouts are added up in the row.
     pub fn runs(&self) -> bool {
-        matches!(self, Self::Meter(_) | Self::Balance(_))
+        matches!(self, Self::Cell(_) | Self::Balance(_))
     }
 }
 
@@ -122,7 +122,7 @@ impl Hash for Key {
             Self::Freezes(Target::Shop(name)) => of(17, &[&name.shop]),
             Self::Freezes(Target::Operator(name)) => of(18, &[&name.shop, &name.operator]),
             Self::Freezes(Target::Account(name)) => of(19, &[&name.shop, &name.account]),
-            Self::Meter(key) => {
+            Self::Cell(key) => {
                 state.write_u8(20);
                 key.hash(state);
             }

@@ -14,11 +14,7 @@ use std::{
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    amount::Amount,
-    instant::Instant,
-    name::{Id, ProgrammeName},
-};
+use super::{amount::Amount, cell::CellKey, instant::Instant, name::Id};
 
 /// Which meter. It stands in a payout, in its changes and under rows, so it is
 /// shared, and hashed once.
@@ -29,23 +25,27 @@ pub struct MeterKey {
     hash: u64,
 }
 
+/// What hashes of keys begin with: another in each process.
+pub(super) static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+
 /// What a meter counts, and over which values.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Metered {
-    /// The programme whose policy has the limit.
-    pub programme: ProgrammeName,
+    /// The row it is in, which says a part of what it counts over.
+    pub cell: CellKey,
     /// Id of the limit or measure.
     pub rule: Arc<str>,
-    /// Values of the scope's facts, unambiguous across shops.
+    /// Values of the scope's facts that the cell does not say, unambiguous across
+    /// shops.
     pub scope: Vec<Arc<str>>,
-    /// Start of a calendar window.
+    /// Start of a calendar window that the cell does not say.
     pub window_start: Option<Instant>,
 }
 
 impl From<Metered> for MeterKey {
     fn from(of: Metered) -> Self {
-        static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
         let mut state = SEED.build_hasher();
+        state.write_u64(of.cell.hashed());
         state.write(of.rule.as_bytes());
         of.scope.iter().for_each(|text| state.write(text.as_bytes()));
         // Meters of one limit differ by little else than when they begin.

@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod amount;
+pub mod cell;
 pub mod change;
 pub mod condition;
 pub mod decision;

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     account::{Account, Balance, Movement},
+    cell::Cell,
     decision::Decision,
     freeze::{Freeze, Freezes},
     instant::Instant,
     key::Key,
-    meter::{Meter, MeterKey},
     name::{AccountName, Id, OrderName, PayoutName, ProgrammeName, RevisionName},
     operator::{Grant, Operator},
     order::Order,
@@ -56,8 +56,8 @@ pub enum Row {
     Freeze(Freeze),
     /// The freezes that stand on a target.
     Freezes(Freezes),
-    /// The running use of a limit.
-    Meter(MeterKey, Meter),
+    /// The running use of limits.
+    Cell(Cell),
     /// That something is due for a payout at an instant. Follows from the
     /// payout's own row.
     Due(Instant, PayoutName),
@@ -86,7 +86,7 @@ impl Row {
             Self::Revision(row) => Key::Revision(row.name.clone()),
             Self::Freeze(row) => Key::Freeze(row.name.clone()),
             Self::Freezes(row) => Key::Freezes(row.target.clone()),
-            Self::Meter(key, _) => Key::Meter(key.clone()),
+            Self::Cell(row) => Key::Cell(row.key().clone()),
             Self::Due(at, payout) => Key::Due(*at, payout.clone()),
         }
     }

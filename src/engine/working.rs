@@ -8,6 +8,7 @@ use std::{
         hash_map::Entry::{Occupied, Vacant},
     },
     sync::Arc,
+    thread,
 };
 
 use foldhash::fast::RandomState;
@@ -37,10 +38,13 @@ pub struct Working {
     old: Held,
     /// Rows of payouts and of what belongs to one: for this batch.
     passing: Held,
-    /// Of `rows`, what the store does not have.
+    /// Of `rows`, what the store gets with the next commit.
     changed: Vec<Key>,
-    /// The same of meters and balances, which it may get later.
+    /// Of `rows`, meters and balances that changed again: the store gets them
+    /// when it wants all.
     running: Vec<Key>,
+    /// How often the store wanted all.
+    turn: u64,
     /// Nothing is due before.
     earliest_due: Instant,
 }
@@ -51,6 +55,10 @@ struct Entry {
     row: Option<Arc<Row>>,
     /// The last record that changed it since the store had it.
     changed: Option<u64>,
+    /// In which turn the store last got it when it changed.
+    given: Option<u64>,
+    /// Nobody had it before.
+    is_new: bool,
 }
 
 /// Rows by key.
@@ -64,6 +72,7 @@ impl Default for Working {
             passing: Held::default(),
             changed: Vec::new(),
             running: Vec::new(),
+            turn: 0,
             earliest_due: Instant::MIN,
         }
     }
@@ -100,7 +109,8 @@ impl Working {
         let rows = store.load(&missing)?;
         for (key, row) in missing.into_iter().zip(rows) {
             let held = if key.passes() { &mut self.passing } else { &mut self.rows };
-            held.insert(key, Entry { row, changed: None });
+            let is_new = row.is_none();
+            held.insert(key, Entry { row, is_new, ..Entry::default() });
         }
         Ok(())
     }
@@ -141,20 +151,26 @@ impl Working {
         sequence: u64,
         after: impl FnOnce(Option<Arc<Row>>) -> Option<Arc<Row>>,
     ) {
-        let held = if key.passes() { &mut self.passing } else { &mut self.rows };
-        match held.entry(key) {
-            Occupied(mut place) => {
-                let entry = place.get_mut();
-                entry.row = after(entry.row.take());
-                if entry.changed.replace(sequence).is_some() {
-                    return;
-                }
-                note(place.key(), &mut self.changed, &mut self.running);
+        let passes = key.passes();
+        let held = if passes { &mut self.passing } else { &mut self.rows };
+        let (entry, key) = match held.entry(key) {
+            Occupied(place) => {
+                let key = (!passes && place.get().changed.is_none()).then(|| place.key().clone());
+                (place.into_mut(), key)
             }
             Vacant(place) => {
-                note(place.key(), &mut self.changed, &mut self.running);
-                place.insert(Entry { row: after(None), changed: Some(sequence) });
+                let key = (!passes).then(|| place.key().clone());
+                (place.insert(Entry::default()), key)
             }
+        };
+        entry.row = after(entry.row.take());
+        entry.changed = Some(sequence);
+        let Some(key) = key else { return };
+        // Most meters change once in a turn: those of an order.
+        if key.runs() && entry.given.replace(self.turn) == Some(self.turn) {
+            self.running.push(key);
+        } else {
+            self.changed.push(key);
         }
     }
 
@@ -190,11 +206,25 @@ impl Working {
     /// The rows that changed since the last time, as they are now; meters and
     /// balances when the store wants them.
     pub fn changed(&mut self, store: &dyn Store) -> Vec<Changed> {
-        let passing = self.passing.drain().filter_map(|(key, Entry { row, changed })| {
+        let passing = self.passing.drain().filter_map(|(key, Entry { row, changed, .. })| {
             Some(Changed { key, row, sequence: changed? })
         });
         let mut all: Vec<Changed> = passing.collect();
-        all.extend(hand_over(&mut self.rows, &mut self.changed));
+        for key in self.changed.drain(..) {
+            let Occupied(mut place) = self.rows.entry(key) else { continue };
+            let Some(sequence) = place.get_mut().changed.take() else { continue };
+            if place.get().is_new && place.key().runs() && !store.is_shared() {
+                // Hardly anybody asks again; who does finds it in the store.
+                let (key, entry) = place.remove_entry();
+                all.push(Changed { key, row: entry.row, sequence });
+            } else {
+                all.push(Changed {
+                    key: place.key().clone(),
+                    row: place.get().row.clone(),
+                    sequence,
+                });
+            }
+        }
         if store.wants_running() {
             all.extend(self.rest());
         }
@@ -203,7 +233,13 @@ impl Working {
 
     /// The meters and balances that the store does not have yet.
     pub fn rest(&mut self) -> impl Iterator<Item = Changed> {
-        hand_over(&mut self.rows, &mut self.running)
+        self.turn += 1;
+        let rows = &mut self.rows;
+        self.running.drain(..).filter_map(|key| {
+            let entry = rows.get_mut(&key)?;
+            let sequence = entry.changed.take()?;
+            Some(Changed { key, row: entry.row.clone(), sequence })
+        })
     }
 
     /// A batch of commands is over.
@@ -215,30 +251,15 @@ impl Working {
             self.running.clear();
         }
         if self.rows.len() > KEPT + self.running.len() {
-            self.old = std::mem::take(&mut self.rows);
+            let room = Held::with_capacity_and_hasher(self.rows.len(), RandomState::default());
+            let oldest = std::mem::replace(&mut self.old, std::mem::replace(&mut self.rows, room));
             let old = &mut self.old;
-            let changed = self.running.iter().filter_map(|key| old.remove_entry(key));
-            self.rows = changed.collect();
+            self.rows.extend(self.running.iter().filter_map(|key| old.remove_entry(key)));
+            // Letting go of them takes as long as judging a thousand payouts.
+            let thread = thread::Builder::new().name("forget".to_owned());
+            drop(thread.spawn(move || drop(oldest)));
         }
     }
-}
-
-/// Remembers that the store does not have a row.
-fn note(key: &Key, changed: &mut Vec<Key>, running: &mut Vec<Key>) {
-    if key.runs() {
-        running.push(key.clone());
-    } else if !key.passes() {
-        changed.push(key.clone());
-    }
-}
-
-/// Rows as they are now, which the store has from then on.
-fn hand_over(rows: &mut Held, changed: &mut Vec<Key>) -> impl Iterator<Item = Changed> {
-    changed.drain(..).filter_map(|key| {
-        let entry = rows.get_mut(&key)?;
-        let sequence = entry.changed.take()?;
-        Some(Changed { key, row: entry.row.clone(), sequence })
-    })
 }
 
 /// The row under a key, as the commands before see it.
@@ -262,16 +283,16 @@ mod tests {
         store::{Commit, Tip},
     };
 
-    /// A store of this engine's own, with nothing in it.
-    struct Empty;
+    /// A store of this engine's own, with this under every key.
+    struct Stored(Option<Arc<Row>>);
 
-    impl Store for Empty {
+    impl Store for Stored {
         fn begin(&mut self) -> Result<Tip, StoreError> {
             Ok(Tip::EMPTY)
         }
 
         fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Arc<Row>>>, StoreError> {
-            Ok(vec![None; keys.len()])
+            Ok(vec![self.0.clone(); keys.len()])
         }
 
         fn commit(&mut self, _: Commit) -> Result<(), StoreError> {
@@ -301,7 +322,7 @@ mod tests {
         let account = shop.account(Id::parse("a").expect("an id"));
         let mut working = Working::default();
         let key = Key::Balance(account.clone());
-        working.load(vec![key.clone()], &mut Empty).expect("nothing");
+        working.load(vec![key.clone()], &mut Stored(None)).expect("nothing");
         let credit = BalanceChange {
             account,
             credit: Amount::ONE,
@@ -309,17 +330,26 @@ mod tests {
             before: None,
             after: None,
         };
-        working.apply(&Change::Balance(credit), 1);
-        working.settle(&Empty);
+        let credit = Change::Balance(credit);
+        working.apply(&credit, 1);
+        let handed = working.changed(&Stored(None)).pop().expect("handed over at once").row;
+        assert!(working.rows.is_empty(), "what nobody had before is not kept");
+        for sequence in 2..4 {
+            working.load(vec![key.clone()], &mut Stored(handed.clone())).expect("had");
+            working.apply(&credit, sequence);
+            let handed_over = working.changed(&Stored(None)).len();
+            assert_eq!(handed_over, usize::from(sequence == 2), "again only when it was let go of");
+        }
+        working.settle(&Stored(None));
         for batch in 0..6 {
             let operator =
                 |n: usize| shop.operator(Id::parse(&format!("o{batch}-{n}")).expect("id"));
             let keys: Vec<Key> = (0..KEPT / 2 + 1).map(|n| Key::Operator(operator(n))).collect();
-            working.load(keys, &mut Empty).expect("nothing");
-            working.settle(&Empty);
+            working.load(keys, &mut Stored(None)).expect("nothing");
+            working.settle(&Stored(None));
             assert!(working.rows.len() + working.old.len() <= 2 * KEPT + 3);
         }
-        let kept = row(&working, &key, &mut Empty).expect("no error");
-        assert!(matches!(kept.as_deref(), Some(Row::Balance(balance)) if balance.movements == 1));
+        let kept = row(&working, &key, &mut Stored(None)).expect("no error");
+        assert!(matches!(kept.as_deref(), Some(Row::Balance(balance)) if balance.movements == 3));
     }
 }

@@ -6,6 +6,7 @@ use bursar::{
     api::{auth::Authenticator, service::Api},
     domain::{
         amount::{Amount, Currency, Factor},
+        cell::{Cell, CellKey, Celled},
         condition::{Operand, Predicate, Source},
         finding::{Category, Severity},
         instant::Instant,
@@ -118,15 +119,20 @@ pub fn installed(used: &str) -> MemoryStore {
         note: "".into(),
         checksum: "".into(),
     };
-    let meter = Metered {
+    let cell = CellKey::from(Celled {
         programme: programme(),
-        rule: "shop-daily".into(),
         scope: vec!["=s".into()],
         window_start: Some(at("2026-03-01T16:00:00Z")),
-    }
-    .into();
+    });
+    let meter = Metered {
+        cell: cell.clone(),
+        rule: "shop-daily".into(),
+        scope: Vec::new(),
+        window_start: None,
+    };
     let used = Amount::parse(used).expect("an amount");
     let held = Amount::parse("20").expect("an amount");
+    let tally = Tally { used, held, ..Tally::default() };
     let rows = [
         Row::Programme(Programme {
             name: programme(),
@@ -134,7 +140,7 @@ pub fn installed(used: &str) -> MemoryStore {
             activations: vec![(start, 1)],
         }),
         Row::Revision(revision),
-        Row::Meter(meter, Meter::Fixed(Tally { used, held, ..Tally::default() })),
+        Row::Cell(Cell::new(cell).with(meter.into(), Meter::Fixed(tally))),
     ];
     let mut store = MemoryStore::new();
     let changed = |row: Row| Changed { key: row.key(), row: Some(Arc::new(row)), sequence: 0 };

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bursar::{
     domain::{
+        cell::Celled,
         freeze::Target,
         instant::Instant,
         key::Key,
-        meter::Metered,
         name::{
             AccountName, DecisionName, FreezeName, GrantName, Id, OperatorName, OrderName,
             PayoutName, PlatformName, ProgrammeName, RevisionName, ShopName,
@@ -112,9 +112,9 @@ fn keys() -> BoxedStrategy<Key> {
         shops().prop_map(|name| Key::Freezes(Target::Shop(name))),
         operators().prop_map(|name| Key::Freezes(Target::Operator(name))),
         accounts().prop_map(|name| Key::Freezes(Target::Account(name))),
-        (programmes(), texts(), prop::collection::vec(texts(), 0..3), instants()).prop_map(
-            |(programme, rule, scope, window_start)| {
-                Key::Meter(Metered { programme, rule, scope, window_start }.into())
+        (programmes(), prop::collection::vec(texts(), 0..4), instants()).prop_map(
+            |(programme, scope, window_start)| {
+                Key::Cell(Celled { programme, scope, window_start }.into())
             }
         ),
     ];

@@ -7,6 +7,7 @@ use bursar::{
     domain::{
         account::BalanceChange,
         amount::{Amount, Currency},
+        cell::Celled,
         change::{Change, Record},
         instant::Instant,
         key::Key,
@@ -79,13 +80,13 @@ pub fn order(order: &str, caller: &str) -> Row {
 }
 
 pub fn meter_key(rule: &str) -> MeterKey {
-    Metered {
+    let cell = Celled {
         programme: programme_name(),
-        rule: rule.into(),
-        scope: vec!["s".into(), "o".into()],
+        scope: vec!["s".into(), rule.into()],
         window_start: Some(at(0)),
-    }
-    .into()
+    };
+    Metered { cell: cell.into(), rule: rule.into(), scope: vec!["o".into()], window_start: None }
+        .into()
 }
 
 pub fn payout(payout: &str, state: State) -> Row {

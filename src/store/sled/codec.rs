@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Version of the encoding. 1 was MessagePack.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Appends a value's bytes.
 pub(super) fn encode(

@@ -77,6 +77,14 @@ impl Order {
 }
 
 impl Layer {
+    /// An empty one, with room for as much as another has.
+    pub(super) fn like(other: &Self) -> Self {
+        let order = other.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = Vec::with_capacity(order.new.len());
+        let slots = HashMap::with_capacity_and_hasher(other.slots.len(), RandomState::default());
+        Self { slots, order: Mutex::new(Order { new, ..Order::default() }) }
+    }
+
     /// What is known of a row.
     pub(super) fn get(&self, key: &Key) -> Option<&Slot> {
         self.slots.get(key)

@@ -109,6 +109,8 @@ pub struct SledStore {
     is_complete: bool,
     /// Commits that may still be on their way to the disk.
     recent: VecDeque<Arc<Vec<Record>>>,
+    /// The last record of rows that are put away when it is durable.
+    sealed: Option<Tip>,
 }
 
 impl SledStore {
@@ -118,7 +120,7 @@ impl SledStore {
         // What was replayed is not at rest either.
         let (since, tip) = (inner.start.replayed, inner.tip);
         let (dir, recent) = (dir.to_owned(), VecDeque::new());
-        Ok(Self { inner, dir, options, since, tip, is_complete: true, recent })
+        Ok(Self { inner, dir, options, since, tip, is_complete: true, recent, sealed: None })
     }
 
     /// What start-up found and did.
@@ -165,20 +167,33 @@ impl SledStore {
             self.recent.pop_front();
         }
         self.inner.rows.settle()?;
+        self.put_away()?;
         if self.is_complete && self.since >= self.options.checkpoint_records {
-            self.put_away()?;
+            self.seal()?;
         }
         Ok(())
     }
 
-    /// Begins to put away all rows.
-    fn put_away(&mut self) -> Result<(), Damage> {
-        // Rows at rest must not be ahead of the journal.
-        self.inner.pipeline.wait().map_err(|error| Damage::Defect(error.to_string()))?;
-        let end = self.inner.pipeline.journal().end();
-        self.inner.rows.freeze(Mark { tip: self.tip, end })?;
+    /// Closes the rows as they are, to be put away.
+    fn seal(&mut self) -> Result<(), Damage> {
+        if self.sealed.is_some() {
+            // Those of before go first.
+            self.inner.pipeline.wait().map_err(|error| Damage::Defect(error.to_string()))?;
+            self.put_away()?;
+        }
+        self.inner.rows.seal();
+        self.sealed = Some(self.tip);
         self.since = 0;
         Ok(())
+    }
+
+    /// Begins to put away what was sealed, once the journal has all of it: rows at
+    /// rest must not be ahead of it, and decisions do not wait for that.
+    fn put_away(&mut self) -> Result<(), Damage> {
+        let durable = self.inner.pipeline.durable();
+        let Some(tip) = self.sealed.take_if(|tip| tip.sequence <= durable) else { return Ok(()) };
+        let end = self.inner.pipeline.journal().end_by(tip.sequence)?;
+        self.inner.rows.freeze(Mark { tip, end })
     }
 
     /// A row as a slot says.
@@ -279,8 +294,10 @@ impl Store for SledStore {
         self.guard(|store| {
             store.inner.pipeline.move_fence()?;
             if store.is_complete && store.since > 0 && store.since >= store.options.tidy_records {
-                store.put_away()?;
+                store.seal()?;
             }
+            // All that was committed is durable.
+            store.put_away()?;
             store.inner.rows.wait()
         })
     }

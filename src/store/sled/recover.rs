@@ -209,6 +209,7 @@ pub(super) fn replay(
         rows.settle()?;
         if since >= options.checkpoint_records {
             since = 0;
+            rows.seal();
             rows.freeze(Mark { tip, end: journal.end_by(tip.sequence)? })?;
         }
     }

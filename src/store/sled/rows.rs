@@ -55,11 +55,18 @@ impl Rows {
         }
     }
 
-    /// Begins to put away everything that changed; `mark` is where the journal
-    /// is durable, and the rows are.
+    /// Closes everything that changed: what changes from now on is put away
+    /// another time.
+    pub(super) fn seal(&mut self) {
+        let next = Layer::like(&self.live);
+        let layer = std::mem::replace(&mut self.live, next);
+        self.freezing.push_back(Arc::new(layer));
+    }
+
+    /// Begins to put away what was sealed last; `mark` is where the journal is
+    /// durable, and the rows are.
     pub(super) fn freeze(&mut self, mark: Mark) -> Result<(), Damage> {
-        let layer = Arc::new(std::mem::take(&mut self.live));
-        self.freezing.push_back(layer.clone());
+        let Some(layer) = self.freezing.back().cloned() else { return Ok(()) };
         let entries = Box::new(move || entries(&layer));
         let mut table = Table { entries, mark: mark.to_bytes().into() };
         loop {
@@ -82,7 +89,8 @@ impl Rows {
         Ok(())
     }
 
-    /// Waits until everything that is on its way is at rest.
+    /// Waits until everything that is on its way is at rest: all that was sealed
+    /// has to be on its way.
     pub(super) fn wait(&mut self) -> Result<(), Damage> {
         while !self.freezing.is_empty() {
             self.rest()?;

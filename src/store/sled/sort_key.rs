@@ -9,10 +9,10 @@
 use std::sync::Arc;
 
 use crate::domain::{
+    cell::Celled,
     freeze::Target,
     instant::Instant,
     key::Key,
-    meter::Metered,
     name::{Id, ProgrammeName},
     request::RequestKey,
 };
@@ -52,9 +52,9 @@ pub fn encode_key(key: &Key) -> Vec<u8> {
         Key::Revision(name) => out.tag(15).programme(&name.programme).short(name.number),
         Key::Freeze(name) => out.tag(16).ids([&name.platform, &name.freeze]),
         Key::Freezes(target) => out.tag(17).target(target),
-        Key::Meter(key) => {
-            let Metered { programme, rule, scope, window_start } = &**key;
-            out.tag(18).programme(programme).text(rule).list(scope).instant(*window_start)
+        Key::Cell(key) => {
+            let Celled { programme, scope, window_start } = &**key;
+            out.tag(18).programme(programme).list(scope).instant(*window_start)
         }
         Key::Due(at, name) => {
             out.tag(19).instant(Some(*at)).ids([&name.platform, &name.shop, &name.payout])

@@ -1,0 +1,184 @@
+//! Meters that are kept together in one row, because a payout touches them
+//! together: all of one order, and otherwise all that count over the same values
+//! in the same window. An order has few payouts, so its row stays small; the
+//! others have as many meters as the policy has rules.
+
+use std::{
+    cmp::Ordering,
+    fmt,
+    hash::{BuildHasher, Hash, Hasher},
+    ops::Deref,
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    instant::Instant,
+    meter::{Meter, MeterChange, MeterKey, Metered, SEED},
+    name::ProgrammeName,
+};
+
+/// Which cell. Shared by the meters in it, and hashed once.
+#[derive(Clone, Deserialize)]
+#[serde(from = "Celled")]
+pub struct CellKey {
+    of: Arc<Celled>,
+    hash: u64,
+}
+
+/// What the meters of a cell have in common.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Celled {
+    /// The programme whose policy has the limits.
+    pub programme: ProgrammeName,
+    /// Values of facts that all scopes have, unambiguous across shops.
+    pub scope: Vec<Arc<str>>,
+    /// Start of a calendar window that all have.
+    pub window_start: Option<Instant>,
+}
+
+impl From<Celled> for CellKey {
+    fn from(of: Celled) -> Self {
+        let mut state = SEED.build_hasher();
+        of.scope.iter().for_each(|text| state.write(text.as_bytes()));
+        // Cells over the same values differ by little else.
+        of.window_start.hash(&mut state);
+        Self { hash: state.finish(), of: Arc::new(of) }
+    }
+}
+
+impl CellKey {
+    /// Its hash in this process.
+    pub(super) fn hashed(&self) -> u64 {
+        self.hash
+    }
+}
+
+impl Serialize for CellKey {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.of.serialize(serializer)
+    }
+}
+
+impl Deref for CellKey {
+    type Target = Celled;
+
+    fn deref(&self) -> &Celled {
+        &self.of
+    }
+}
+
+impl Hash for CellKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl PartialEq for CellKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash && (Arc::ptr_eq(&self.of, &other.of) || self.of == other.of)
+    }
+}
+
+impl Eq for CellKey {}
+
+impl PartialOrd for CellKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for CellKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.of.cmp(&other.of)
+    }
+}
+
+impl fmt::Debug for CellKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.of.fmt(f)
+    }
+}
+
+/// A cell's meters, in the order of their keys.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(from = "Kept")]
+pub struct Cell {
+    key: CellKey,
+    meters: Vec<(MeterKey, Meter)>,
+}
+
+impl Cell {
+    /// An empty one.
+    pub fn new(key: CellKey) -> Self {
+        Self { key, meters: Vec::new() }
+    }
+
+    /// Which one.
+    pub fn key(&self) -> &CellKey {
+        &self.key
+    }
+
+    /// A meter. `None`: nothing was counted in it yet.
+    pub fn meter(&self, key: &MeterKey) -> Option<&Meter> {
+        self.meters.iter().find(|(other, _)| other == key).map(|(_, meter)| meter)
+    }
+
+    /// Applies a change to one of its meters.
+    pub fn apply(&mut self, change: &MeterChange) {
+        if let Some((_, meter)) = self.meters.iter_mut().find(|(key, _)| *key == change.key) {
+            return meter.apply(change);
+        }
+        let mut meter = Meter::new(change.shape);
+        meter.apply(change);
+        let place = self.meters.partition_point(|(key, _)| *key < change.key);
+        self.meters.insert(place, (change.key.clone(), meter));
+    }
+
+    /// Puts a meter in it.
+    #[must_use]
+    pub fn with(mut self, key: MeterKey, meter: Meter) -> Self {
+        let place = self.meters.partition_point(|(other, _)| *other < key);
+        self.meters.insert(place, (key, meter));
+        self
+    }
+}
+
+/// A cell as it is stored: its meters are named by what they do not have in
+/// common.
+#[derive(Deserialize)]
+struct Kept {
+    key: CellKey,
+    meters: Vec<(Arc<str>, Vec<Arc<str>>, Option<Instant>, Meter)>,
+}
+
+impl From<Kept> for Cell {
+    fn from(Kept { key, meters }: Kept) -> Self {
+        let meter = |(rule, scope, window_start, meter)| {
+            let key = Metered { cell: key.clone(), rule, scope, window_start };
+            (MeterKey::from(key), meter)
+        };
+        let meters = meters.into_iter().map(meter).collect();
+        Self { key, meters }
+    }
+}
+
+impl Serialize for Cell {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Kept<'a> {
+            key: &'a CellKey,
+            meters: Meters<'a>,
+        }
+        struct Meters<'a>(&'a [(MeterKey, Meter)]);
+        impl Serialize for Meters<'_> {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_seq(
+                    self.0.iter().map(|(key, m)| (&key.rule, &key.scope, &key.window_start, m)),
+                )
+            }
+        }
+        Kept { key: &self.key, meters: Meters(&self.meters) }.serialize(serializer)
+    }
+}
