@@ -1,9 +1,10 @@
 //! What a command is judged with, besides rows.
 
-use std::{sync::Arc, time::Duration};
+use std::{cell::Cell, sync::Arc, time::Duration};
 
 use crate::domain::{
     instant::Instant,
+    meter::MeterKey,
     name::{Id, RevisionName},
     policy::{Policies, Policy},
     who::{Author, RoleSet},
@@ -23,6 +24,9 @@ pub struct Context<'a> {
     pub fresh: Id,
     /// How long denied and configuration request ids are remembered.
     pub remember: Duration,
+    /// The meters of limits and measures by position, as worked out when the
+    /// command asked for its rows.
+    pub meters: Cell<Option<Vec<Option<MeterKey>>>>,
 }
 
 impl std::fmt::Debug for Context<'_> {

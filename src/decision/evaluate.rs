@@ -150,6 +150,44 @@ impl<'a> Situation<'a> {
         }
     }
 
+    /// Whether a condition may answer otherwise for another amount.
+    pub fn looks_at_amount(&self, predicate: &Predicate) -> bool {
+        match predicate {
+            Predicate::All(parts) | Predicate::Any(parts) | Predicate::Nothing(parts) => {
+                parts.iter().any(|part| self.looks_at_amount(part))
+            }
+            Predicate::Test(test) => {
+                let left = match test.left {
+                    Left::Fact(index) => self.is_amount(index),
+                    // May count by amount.
+                    Left::Measure(_) | Left::Number(_) => true,
+                };
+                let right = match &test.check {
+                    Check::Compare(_, Right::Operand(operand)) => match operand.of {
+                        Source::Fact(index) => self.is_amount(index),
+                        Source::Literal(_) => false,
+                        Source::Measure(_) | Source::Number(_) => true,
+                    },
+                    Check::OneOfFact(_, index) => self.is_amount(*index),
+                    Check::Present
+                    | Check::Absent
+                    | Check::Compare(_, Right::Literal(_))
+                    | Check::OneOf(..)
+                    | Check::Contains(_)
+                    | Check::WithinMonths(_)
+                    | Check::WithinDays(_) => false,
+                };
+                left || right
+            }
+        }
+    }
+
+    /// Whether a fact is the amount asked about.
+    pub fn is_amount(&self, index: usize) -> bool {
+        let fact = self.policy.facts.get(index);
+        fact.is_some_and(|fact| fact.origin == Origin::Field(Field::Amount))
+    }
+
     fn left(&self, left: Left) -> Option<Cow<'a, Value>> {
         match left {
             Left::Fact(index) => self.fact(index),

@@ -113,25 +113,65 @@ fn standing_at(instants: &BTreeSet<Instant>, relief: &mut Vec<(Instant, Amount)>
     relief.retain(|(when, _)| standing.contains(when));
 }
 
-/// The answer for another amount, without findings.
-pub fn answer(situation: &Situation<'_>) -> Answer {
-    let policy = situation.policy;
-    let mut worst = Answer::Allow;
-    let mut hear = |ruling: Ruling, rule: &Rule| {
-        if matches!(ruling, Ruling::Fails) {
-            worst = worst.max(answered(failure(rule)));
+/// Answers for other amounts, without findings.
+#[derive(Debug)]
+pub struct ForAmounts<'a> {
+    /// Of the conditions that do not look at the amount.
+    fixed: Answer,
+    /// The others.
+    conditions: Vec<&'a Condition>,
+}
+
+impl<'a> ForAmounts<'a> {
+    /// For amounts in this situation.
+    pub fn new(situation: &Situation<'a>) -> Self {
+        let looks = |condition: &&Condition| {
+            let Condition { rule, require, .. } = condition;
+            situation.looks_at_amount(&rule.when) || situation.looks_at_amount(require)
+        };
+        let conditions = situation.policy.conditions.iter();
+        let (conditions, fixed): (Vec<&Condition>, Vec<&Condition>) = conditions.partition(looks);
+        let answer =
+            |condition: &Condition| answer(of_condition(situation, condition), &condition.rule);
+        let fixed = fixed.into_iter().map(answer).max().unwrap_or(Answer::Allow);
+        Self { fixed, conditions }
+    }
+
+    /// The answer for the situation's amount.
+    pub fn answer(&self, situation: &Situation<'_>) -> Answer {
+        let policy = situation.policy;
+        // What fails most often comes first.
+        let limits = policy
+            .limits
+            .iter()
+            .enumerate()
+            .map(|(index, limit)| answer(of_limit(situation, index, limit), &limit.rule));
+        let draws = policy
+            .draws
+            .iter()
+            .enumerate()
+            .map(|(index, draw)| answer(of_draw(situation, index, draw), &draw.rule));
+        let conditions = self
+            .conditions
+            .iter()
+            .map(|condition| answer(of_condition(situation, condition), &condition.rule));
+        let mut worst = self.fixed;
+        for answer in limits.chain(draws).chain(conditions) {
+            if worst == Answer::Deny {
+                break;
+            }
+            worst = worst.max(answer);
         }
-    };
-    for condition in &policy.conditions {
-        hear(of_condition(situation, condition), &condition.rule);
+        worst
     }
-    for (index, limit) in policy.limits.iter().enumerate() {
-        hear(of_limit(situation, index, limit), &limit.rule);
+}
+
+/// The answer that one rule leads to.
+fn answer(ruling: Ruling, rule: &Rule) -> Answer {
+    match ruling {
+        Ruling::Fails => answered(failure(rule)),
+        Ruling::Silent | Ruling::Holds => Answer::Allow,
     }
-    for (index, draw) in policy.draws.iter().enumerate() {
-        hear(of_draw(situation, index, draw), &draw.rule);
-    }
-    worst
 }
 
 fn answered(outcome: Outcome) -> Answer {

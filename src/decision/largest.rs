@@ -9,15 +9,15 @@ use crate::domain::{
     condition::{Check, Left, Operand, Predicate, Right, Source, Test},
     decision::{Answer, Reading},
     limit::Quantity,
-    policy::{Field, Origin},
     value::Value,
 };
 
 /// The largest amounts answered ALLOW or REVIEW, and ALLOW. 0 if none is.
 pub fn amounts(situation: &Situation<'_>) -> (Amount, Amount) {
     let mut any = None;
+    let answers = judge::ForAmounts::new(situation);
     for candidate in candidates(situation) {
-        match judge::answer(&situation.with_amount(candidate)) {
+        match answers.answer(&situation.with_amount(candidate)) {
             Answer::Deny => {}
             Answer::Review => any = any.or(Some(candidate)),
             Answer::Allow => return (any.unwrap_or(candidate), candidate),
@@ -103,13 +103,9 @@ impl Places<'_> {
         }
     }
 
-    fn is_amount(&self, index: usize) -> bool {
-        let fact = self.situation.policy.facts.get(index);
-        fact.is_some_and(|f| f.origin == Origin::Field(Field::Amount))
-    }
-
     fn test(&mut self, test: &Test) {
-        let left_is_amount = matches!(test.left, Left::Fact(index) if self.is_amount(index));
+        let left_is_amount =
+            matches!(test.left, Left::Fact(index) if self.situation.is_amount(index));
         match &test.check {
             Check::Compare(_, Right::Literal(Value::Decimal(literal))) if left_is_amount => {
                 self.scaled(*literal, Factor::ONE, test.factor);
@@ -129,7 +125,7 @@ impl Places<'_> {
             Check::Compare(_, Right::Operand(operand)) => {
                 // The amount may stand on the right: left × factor against amount × factor.
                 if let Source::Fact(index) = operand.of
-                    && self.is_amount(index)
+                    && self.situation.is_amount(index)
                 {
                     let left = Operand {
                         of: match test.left {

@@ -102,6 +102,7 @@ impl Spec {
         let facts = self.scope_facts(&policy, loaded, context);
         let meters = self.meters(&policy, &facts, context.now);
         keys.extend(reading::cells(meters.iter().flatten()));
+        context.meters.set(Some(meters));
         keys
     }
 
@@ -212,7 +213,9 @@ impl Spec {
         check_accounts(&policy, &accounts)?;
         let sources = self.sources(&policy, loaded, context, operator, accounts);
         let facts = facts::gather(&policy, &sources)?;
-        let meters = self.meters(&policy, &facts, context.now);
+        // The same facts give the same meters.
+        let known = context.meters.take();
+        let meters = known.unwrap_or_else(|| self.meters(&policy, &facts, context.now));
         let next_revision = programme.next_activation(context.now);
         let mut inputs = Inputs {
             now: sources.now,

@@ -3,6 +3,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use foldhash::fast::RandomState;
+
 use crate::domain::{
     name::RevisionName,
     policy::{Policies, Policy},
@@ -15,7 +17,7 @@ pub type Compiler = Arc<dyn Fn(&[u8]) -> Result<Policy, String> + Send + Sync>;
 /// Compiled policies.
 pub(super) struct Compiled {
     compiler: Compiler,
-    policies: HashMap<RevisionName, Arc<Policy>>,
+    policies: HashMap<RevisionName, Arc<Policy>, RandomState>,
     /// Learned since the last `keep`.
     unsure: Vec<RevisionName>,
 }
@@ -23,7 +25,7 @@ pub(super) struct Compiled {
 impl Compiled {
     /// None yet.
     pub(super) fn new(compiler: Compiler) -> Self {
-        Self { compiler, policies: HashMap::new(), unsure: Vec::new() }
+        Self { compiler, policies: HashMap::default(), unsure: Vec::new() }
     }
 
     /// Compiles a revision, if the row is one.

@@ -2,13 +2,17 @@
 //! judged in order, each over what those before it changed. Nothing here is
 //! durable yet, nor kept if the commit does not come about.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use super::{
+    compiled::Compiled,
     handle::Answer,
     ids,
     timekeeper::Notice,
-    writer::{Pending, Writer},
+    writer::{Options, Pending, Writer},
 };
 use crate::{
     decision::{Command, Context, Judgement, Reply, due::Due},
@@ -62,12 +66,11 @@ impl Writer {
             }
             let fresh = ids::fresh(now, sequence + 1);
             self.working.load(pending.command.first(), self.store.as_mut())?;
-            let context = self.context(pending, now, fresh.clone());
+            let context = context(&self.policies, &self.options, pending, now, fresh);
             // A command before it in the batch may have changed what it needs.
             let further =
                 guarded(pending, || pending.command.second(&self.working.view(), &context));
             self.working.load(further.unwrap_or_default(), self.store.as_mut())?;
-            let context = self.context(pending, now, fresh);
             let judgement =
                 guarded(pending, || pending.command.judge(&self.working.view(), &context));
             let Judgement { changes, events, answer } =
@@ -120,22 +123,30 @@ impl Writer {
         self.working.load(first, self.store.as_mut())?;
         let mut second: Vec<Key> = Vec::new();
         for pending in pending {
-            let context = self.context(pending, now, Id::before_all());
+            let fresh = Id::before_all();
+            let context = context(&self.policies, &self.options, pending, now, fresh);
             let keys = guarded(pending, || pending.command.second(&self.working.view(), &context));
             second.extend(keys.unwrap_or_default());
         }
         self.working.load(second, self.store.as_mut())
     }
+}
 
-    fn context(&self, pending: &Pending, now: Instant, fresh: Id) -> Context<'_> {
-        Context {
-            now,
-            author: pending.author.clone(),
-            roles: pending.roles,
-            policies: &self.policies,
-            fresh,
-            remember: self.options.remember,
-        }
+fn context<'a>(
+    policies: &'a Compiled,
+    options: &Options,
+    pending: &Pending,
+    now: Instant,
+    fresh: Id,
+) -> Context<'a> {
+    Context {
+        now,
+        author: pending.author.clone(),
+        roles: pending.roles,
+        policies,
+        fresh,
+        remember: options.remember,
+        meters: Cell::default(),
     }
 }
 

@@ -2,7 +2,7 @@
 //! where a larger one passes and a smaller one does not.
 
 use bursar::{
-    decision::{Command, Reply, evaluate::Situation, judge::answer, reply::Check, spec::Spec},
+    decision::{Command, Reply, evaluate::Situation, judge::ForAmounts, reply::Check, spec::Spec},
     domain::{
         amount::Amount,
         decision::{Answer, Inputs},
@@ -58,7 +58,9 @@ pub fn checked(play: &Play, ask: &Ask, spec: Spec) -> Option<Check> {
 }
 
 fn tried(policy: &Policy, inputs: &Inputs, amount: Amount) -> Answer {
-    answer(&Situation::new(policy, inputs).with_amount(amount))
+    // Anew for each amount: no answer is taken over from another.
+    let situation = Situation::new(policy, inputs).with_amount(amount);
+    ForAmounts::new(&situation).answer(&situation)
 }
 
 #[test]

@@ -83,6 +83,7 @@ impl World {
     /// Judges a command; nothing changes.
     pub fn ask(&self, command: &Command, roles: RoleSet) -> Judgement {
         let context = Context {
+            meters: std::cell::Cell::default(),
             now: self.now,
             author: Author { caller: "test".into(), actor: None },
             roles,
