@@ -36,4 +36,5 @@ pub mod shop_reads;
 pub mod shop_service;
 pub mod status;
 pub mod stream;
+mod streams;
 pub mod workers;

@@ -8,7 +8,7 @@ use tonic::metadata::MetadataMap;
 use super::{
     auth::{self, Authenticator},
     identity,
-    stream::Streams,
+    streams::Streams,
     workers::Workers,
 };
 use crate::{

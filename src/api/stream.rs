@@ -6,16 +6,11 @@
 use std::{
     collections::VecDeque,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use prost::Message;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
-    task::JoinHandle,
-    time::Sleep,
-};
+use tokio::{task::JoinHandle, time::Sleep};
 use tokio_stream::Stream;
 use tonic::{Request, Status, Streaming};
 
@@ -25,6 +20,7 @@ use super::{
     payout_service::wants_all,
     service::{Api, Language},
     status,
+    streams::Place,
 };
 use crate::{
     domain::{
@@ -35,46 +31,12 @@ use crate::{
     proto::v1,
 };
 
-/// Streams that are open at a time; more are refused.
-const MOST_STREAMS: usize = 1024;
 /// Requests of a stream that are read and not answered to the client.
 const MOST_IN_HAND: usize = 1024;
 /// Bytes of them, beyond which no more are read.
-const MOST_BYTES: usize = 4 * 1024 * 1024;
+const MOST_BYTES: usize = 1024 * 1024;
 /// Requests that are read each time the transport asks for an answer.
 const AT_ONCE: usize = 64;
-
-/// The streams that are open, and whether they are to end.
-#[derive(Clone, Debug)]
-pub struct Streams {
-    places: Arc<Semaphore>,
-    draining: Arc<watch::Sender<bool>>,
-}
-
-impl Default for Streams {
-    fn default() -> Self {
-        let places = Arc::new(Semaphore::new(MOST_STREAMS));
-        Self { places, draining: Arc::new(watch::Sender::new(false)) }
-    }
-}
-
-impl Streams {
-    /// Has every stream end: it answers what it has read, and reads no more.
-    pub fn drain(&self) {
-        self.draining.send_replace(true);
-    }
-
-    fn place(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        self.places.clone().try_acquire_owned().map_err(|_| {
-            Refusal::new(Reason::Overloaded, "As many streams are open as the service takes on.")
-        })
-    }
-
-    async fn drained(draining: Arc<watch::Sender<bool>>) {
-        // Cannot fail: the sender is held here.
-        let _ = draining.subscribe().wait_for(|draining| *draining).await;
-    }
-}
 
 /// A request that was read and is not answered yet.
 struct InHand {
@@ -156,7 +118,7 @@ pub struct Conversation {
     end: Option<Result<(), Status>>,
     draining: Pin<Box<dyn Future<Output = ()> + Send>>,
     deadline: Option<Pin<Box<Sleep>>>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl std::fmt::Debug for Conversation {
@@ -175,7 +137,7 @@ impl Conversation {
         caller: Caller,
         request: Request<Streaming<v1::AuthorizePayoutRequest>>,
     ) -> Result<Self, Refusal> {
-        let place = api.streams.place()?;
+        let place = api.streams.place(&caller.name)?;
         let metadata = request.metadata();
         let language = Language::of(metadata);
         let timeout = deadline::of(metadata.as_ref());
@@ -187,7 +149,7 @@ impl Conversation {
             in_hand: VecDeque::new(),
             bytes: 0,
             end: None,
-            draining: Box::pin(Streams::drained(api.streams.draining.clone())),
+            draining: Box::pin(api.streams.drained()),
             deadline: timeout.map(|timeout| Box::pin(tokio::time::sleep(timeout))),
             _place: place,
         })
