@@ -228,7 +228,7 @@ async fn every_kind_of_event_and_resource_is_exported_with_what_it_is_about() {
     );
     let settled = of("SettlePayout");
     let alert = settled["events"].as_array().expect("events");
-    assert!(alert.iter().any(|event| event["alert"] == "UNEXECUTED"), "{settled}");
+    assert!(alert.iter().any(|event| event["alert"] == "PAID_UNEXECUTED"), "{settled}");
     let payout = settled["resources"].as_array().expect("resources").iter();
     let payout = payout.filter_map(|resource| resource.get("payout")).next().expect("a payout");
     assert_eq!(payout["settled_amount"], json!({"amount": "7.00", "currency_code": "CNY"}));
@@ -255,7 +255,7 @@ async fn every_kind_of_event_and_resource_is_exported_with_what_it_is_about() {
     assert!(receipt["findings"][0]["text"].is_string(), "{receipt}");
     let revision = whole.last("revision");
     let revision = revision.iter().find(|(name, _)| name.starts_with(&programme("lasting")));
-    assert_eq!(revision.expect("a revision").1["policy"]["currency_code"], "CNY");
+    assert_eq!(revision.expect("a revision").1["policy"]["currency"], "CNY");
 }
 
 #[tokio::test]

@@ -43,6 +43,11 @@ impl Fence {
         dir.join("durable.fence")
     }
 
+    /// Where it is written before it has its name.
+    pub(super) fn draft(dir: &Path) -> PathBuf {
+        dir.join("durable.fence.new")
+    }
+
     /// Makes one for an empty journal, before there is a journal: whoever finds
     /// a journal without a fence knows that somebody took the fence away.
     pub(super) fn create(
@@ -51,7 +56,7 @@ impl Fence {
         disk: &dyn Disk,
         end: End,
     ) -> Result<Self, Damage> {
-        let (path, draft) = (Self::path(dir), dir.join("durable.fence.new"));
+        let (path, draft) = (Self::path(dir), Self::draft(dir));
         let file = OpenOptions::new()
             .read(true)
             .write(true)

@@ -2,7 +2,7 @@
 //! much is to come: whatever interrupts this, a service that is started on the
 //! directory refuses, because records are missing.
 
-use std::{fs, io, path::Path, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use super::{
     Progress,
@@ -14,7 +14,13 @@ use super::{
 };
 use crate::{
     domain::instant::Instant,
-    store::sled::{damage::Damage, fence::Fence, journal::Journal, lock::Lock, sync::RealDisk},
+    store::sled::{
+        damage::Damage,
+        fence::Fence,
+        journal::{Journal, Live},
+        lock::Lock,
+        sync::RealDisk,
+    },
 };
 
 /// What an empty directory may have.
@@ -28,25 +34,12 @@ const NOTHING: [&str; 2] = [Lock::NAME, "lost+found"];
 pub fn restore(from: &Path, data: &Path, progress: Progress<'_>) -> Result<Note, Failure> {
     let note = Note::read(from)?;
     let live = look(from).map_err(Failure::source(from))?;
-    let fence = Fence::look(from).map_err(Failure::source(from))?.unwrap_or_default();
-    let new = enter(data)?;
+    let new = make(data)?;
+    is_empty(data)?;
+    // Where it cannot be had, what is there is another's.
     let lock = Lock::take(data).map_err(written)?;
-    room::check(data, live.bytes())?;
-    // Named by who holds its name.
-    let written_down = Fence::create(data, Duration::ZERO, &RealDisk, fence);
-    let done = written_down.map_err(written).and_then(|_| {
-        sync(data)?;
-        let copied = copy(&live, from, data, progress)?;
-        let made = Note::new(Instant::MIN, live.mark(), copied.survey, &copied.end, copied.bytes);
-        note.fits(&made, from)?;
-        if copied.end == fence {
-            Ok(())
-        } else {
-            let (have, fence) = (copied.end.sequence, fence.sequence);
-            Err(Failure::source(from)(Damage::BelowFence { have, fence }))
-        }
-    });
-    let done = done.and_then(|()| sync_with_name(data));
+    is_empty(data)?;
+    let done = fill(&note, &live, from, data, progress);
     if done.is_err() {
         undo(data, new);
     }
@@ -54,24 +47,43 @@ pub fn restore(from: &Path, data: &Path, progress: Progress<'_>) -> Result<Note,
     done.map(|()| note)
 }
 
-/// Makes the directory, or sees that there is nothing in it. Says whether it was
-/// made.
-fn enter(data: &Path) -> Result<bool, Failure> {
-    let entries = match fs::read_dir(data) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir_all(data).map_err(Failure::io(data))?;
-            return Ok(true);
-        }
-        Err(error) => return Err(Failure::io(data)(error)),
-    };
-    for entry in entries {
+fn fill(
+    note: &Note,
+    live: &Live,
+    from: &Path,
+    data: &Path,
+    progress: Progress<'_>,
+) -> Result<(), Failure> {
+    room::check(data, live.bytes())?;
+    let end = Fence::look(from).map_err(Failure::source(from))?.unwrap_or_default();
+    drop(Fence::create(data, Duration::ZERO, &RealDisk, end).map_err(written)?);
+    sync(data)?;
+    let copied = copy(live, from, data, progress)?;
+    let made = Note::new(Instant::MIN, live.mark(), copied.survey, &copied.end, copied.bytes);
+    note.fits(&made, from)?;
+    if copied.end != end {
+        let (have, fence) = (copied.end.sequence, end.sequence);
+        return Err(Failure::source(from)(Damage::BelowFence { have, fence }));
+    }
+    sync_with_name(data)
+}
+
+/// Makes the directory. Says whether it was not there.
+fn make(data: &Path) -> Result<bool, Failure> {
+    let new = !data.exists();
+    fs::create_dir_all(data).map_err(Failure::io(data))?;
+    Ok(new)
+}
+
+/// That there is nothing in it.
+fn is_empty(data: &Path) -> Result<(), Failure> {
+    for entry in fs::read_dir(data).map_err(Failure::io(data))? {
         let name = entry.map_err(Failure::io(data))?.file_name();
         if !NOTHING.iter().any(|nothing| name == *nothing) {
             return Err(Failure::NotEmpty(data.to_owned()));
         }
     }
-    Ok(false)
+    Ok(())
 }
 
 /// Makes durable that it is there.
@@ -89,7 +101,9 @@ fn undo(data: &Path, new: bool) {
     let removed = fs::remove_dir_all(Journal::path(data));
     if removed.is_ok() || !Journal::path(data).exists() {
         // What stays is refused by a start, and by another restore.
-        let _ = fs::remove_file(Fence::path(data));
+        for file in [Fence::path(data), Fence::draft(data)] {
+            let _ = fs::remove_file(file);
+        }
         if new {
             let _ = fs::remove_file(data.join(Lock::NAME));
             let _ = fs::remove_dir(data);
