@@ -121,3 +121,26 @@ async fn a_full_disk_is_told_and_leaves_nothing() {
     back_up(&data, &target);
     put_back(&target, &restored);
 }
+
+#[tokio::test]
+async fn what_is_copied_is_synced_before_and_a_sync_that_fails_is_no_backup() {
+    let (place, _) = stopped(20).await;
+    let [target, log, error] = ["backup", "log", "error"].map(|name| place.file(name));
+    let draft = place.file(".backup.partial");
+    let run = || {
+        let mut command = backup(&place.data(), &target);
+        command.env("BURSAR_TEST_LOG", &log).env("BURSAR_TEST_SYNC_ERROR", &error);
+        Said::of(with_a_failing_disk(&mut command, &place, &draft))
+    };
+    // A commit may be written and not synced yet.
+    assert_eq!(run().code, 0);
+    let synced = fs::read_to_string(&log).expect("a log");
+    let first = synced.lines().next().expect("a sync");
+    assert!(first.starts_with("begin ") && first.contains("/data/journal/"), "{synced}");
+    fs::remove_dir_all(&target).expect("removed");
+    fs::write(&error, "5").expect("written");
+    run().refuses(&["os error 5", "/data/journal/"]);
+    fs::remove_file(&error).expect("removed");
+    fs::remove_file(&log).expect("removed");
+    assert_eq!(names(&place.file("")), [""; 0]);
+}

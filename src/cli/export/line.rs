@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{
     books::Books,
     plain::plain,
-    resource::{deleted, resource},
+    resource::{name_of, resource},
 };
 use crate::{
     api::{convert_event::to_event, cursor::Cursor, service::Language},
@@ -48,7 +48,7 @@ pub(super) fn of(record: &Record, books: &Books, language: Language) -> Result<V
     for change in &record.changes {
         match change {
             Change::Put(row) => resources.extend(resource(row, record, books, language)?),
-            Change::Delete(key) => gone.extend(deleted(key).map(Value::String)),
+            Change::Delete(key) => gone.extend(name_of(key).map(Value::String)),
             // What is added up of payouts and movements, which are there.
             Change::Meter(_) | Change::Balance(_) => {}
         }
@@ -71,22 +71,29 @@ fn event(
     let told = to_event(record, event, Cursor::behind(record, index), language, books, None);
     // What an event is about has to be there: a line says everything or there is
     // none. A new kind of event does not compile until that is said of it here.
-    let lacks = |what: &str| Err(format!("record {} has no {what}", record.sequence));
-    let puts =
-        |is_it: fn(&Row) -> bool| record.changes.iter().filter_map(Change::as_put).any(is_it);
-    match &event.kind {
-        EventKind::Configured(name) if record.changes.is_empty() => lacks(name),
-        EventKind::Decided(name) if told.receipt.is_none() => lacks(&name.to_string()),
-        EventKind::PayoutChanged { payout, .. } if !puts(|row| matches!(row, Row::Payout(_))) => {
-            lacks(&payout.to_string())
-        }
-        EventKind::Movement(name) if !puts(|row| matches!(row, Row::Movement(_))) => lacks(name),
-        EventKind::Freeze(name) if !puts(|row| matches!(row, Row::Freeze(_))) => lacks(name),
-        EventKind::Configured(_)
-        | EventKind::Decided(_)
-        | EventKind::PayoutChanged { .. }
-        | EventKind::Movement(_)
-        | EventKind::Alert { .. }
-        | EventKind::Freeze(_) => plain::<v1::Event>(&told, "bursar.v1.Event"),
+    let (is_there, name) = match &event.kind {
+        EventKind::Configured(name) | EventKind::Freeze(name) => (writes(record, name), &**name),
+        EventKind::Decided(_) => (told.receipt.is_some(), &*told.resource),
+        EventKind::PayoutChanged { .. } => (writes(record, &told.resource), &*told.resource),
+        // Named by its account.
+        EventKind::Movement(name) => (moves(record), &**name),
+        // About anything, or nothing.
+        EventKind::Alert { resource, .. } => (true, &**resource),
+    };
+    if is_there {
+        plain::<v1::Event>(&told, "bursar.v1.Event")
+    } else {
+        Err(format!("record {} says that {name} changed, and does not say how", record.sequence))
     }
+}
+
+/// Whether a record makes a resource what it is, or takes it away.
+fn writes(record: &Record, name: &str) -> bool {
+    let mut names = record.changes.iter().filter_map(|change| name_of(&change.key()));
+    names.any(|written| written == name)
+}
+
+fn moves(record: &Record) -> bool {
+    let mut rows = record.changes.iter().filter_map(Change::as_put);
+    rows.any(|row| matches!(row, Row::Movement(_)))
 }

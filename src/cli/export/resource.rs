@@ -75,8 +75,8 @@ pub(super) fn resource(
     Ok(Some(Value::Object(Map::from_iter([(kind.to_owned(), value)]))))
 }
 
-/// Name of a resource that is gone.
-pub(super) fn deleted(key: &Key) -> Option<String> {
+/// Name of the resource that a row is.
+pub(super) fn name_of(key: &Key) -> Option<String> {
     match key {
         Key::Platform(name) => Some(name.to_string()),
         Key::Shop(name) => Some(name.to_string()),
