@@ -4,6 +4,7 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "tests look at clocks, and a panic is how they fail"
 )]
 
