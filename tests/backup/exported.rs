@@ -5,17 +5,19 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read},
     process::Stdio,
+    time::{Duration, Instant},
 };
 
-use bursar::proto::v1::{self, Event, freeze};
+use bursar::proto::v1::{self, Event, PayoutState, freeze};
 use serde_json::{Value, json};
 
 use crate::{
     client::Client,
     commands::{Said, back_up, busy, export},
-    gather,
+    gather::{self, Held},
     lines::{Export, assert_currencies},
-    process::{Server, bursar},
+    place::Place,
+    process::{PATIENCE, Server, bursar},
     trial::{money, settle, shop_name},
     world::{PLATFORM, Programme, account_name, authorize, credit, operator_name, programme},
 };
@@ -98,15 +100,33 @@ fn exported(event: &Value) -> Value {
     })
 }
 
+/// What a service that nobody asks anything shows, tells and exports, when no
+/// expiry is left to be written.
+async fn at_rest(client: &Client, place: &Place) -> (Vec<Held>, Vec<Event>, Export) {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let shops = gather::gather(client).await.expect("everything");
+        let listed = gather::events(client, &[]).await.expect("events");
+        let export = Export::of(&place.data(), &[]);
+        let again = gather::events(client, &[]).await.expect("events");
+        let payouts = export.last("payout");
+        let is_written = |payout: &v1::Payout| {
+            payout.state() != PayoutState::Expired
+                || payouts[payout.name.as_str()]["state"] == "PAYOUT_STATE_EXPIRED"
+        };
+        if listed == again && shops.iter().flat_map(|held| &held.payouts).all(is_written) {
+            return (shops, listed, export);
+        }
+        assert!(Instant::now() < until, "it does not come to rest");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test]
 async fn an_export_while_serving_says_what_readers_of_events_are_told() {
     let (place, server, _) = busy(250).await;
     let client = Client::connect(&server).await;
-    // Holds of a second have expired, and are written so, before both look.
-    gather::gather(&client).await.expect("everything");
-    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
-    let listed = gather::events(&client, &[]).await.expect("events");
-    let export = Export::of(&place.data(), &[]);
+    let (shops, listed, export) = at_rest(&client, &place).await;
     let events = export.events();
     assert_eq!(events.len(), listed.len());
     for (exported_event, listed) in events.iter().zip(&listed) {
@@ -119,7 +139,6 @@ async fn an_export_while_serving_says_what_readers_of_events_are_told() {
     assert_currencies(&json!(export.records), "records");
     // What is left of each payout is what the service says of it.
     let payouts = export.last("payout");
-    let shops = gather::gather(&client).await.expect("everything");
     let held: Vec<&v1::Payout> = shops.iter().flat_map(|held| &held.payouts).collect();
     assert_eq!(payouts.len(), held.len());
     for payout in held {

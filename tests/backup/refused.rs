@@ -58,6 +58,14 @@ async fn a_target_that_is_there_is_refused_and_stays_as_it_is() {
     assert_eq!(names(&folder), [""; 0]);
     assert_eq!(fs::read(&file).expect("a file"), b"mine");
     assert_eq!(everything(&data), before, "what is backed up is not changed");
+    // A folder that only has the name of what a killed backup leaves is somebody's.
+    let draft = place.file(".backup.partial");
+    fs::create_dir(&draft).expect("a directory");
+    fs::write(draft.join("mine"), "mine").expect("written");
+    let said = Said::of(&mut backup(&data, &place.file("backup")));
+    said.refuses(&[".backup.partial is there already"]);
+    assert_eq!(names(&draft), ["mine"]);
+    fs::remove_dir_all(&draft).expect("removed");
     // Nor by one that comes about.
     back_up(&data, &place.file("backup"));
     assert_eq!(everything(&data), before);

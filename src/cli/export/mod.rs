@@ -117,12 +117,21 @@ fn to_file(args: &ExportArgs, file: &Path) -> Result<(), Halt> {
     let out = File::create(&draft).map_err(Halt::Write)?;
     let done = write(args, BufWriter::with_capacity(64 * 1024, out)).and_then(|out| {
         let out = out.into_inner().map_err(|error| Halt::Write(error.into_error()))?;
-        // Linking never replaces what came there meanwhile.
-        out.sync_all().and_then(|()| fs::hard_link(&draft, file)).map_err(Halt::Write)
+        out.sync_all().and_then(|()| give_name(&draft, file)).map_err(Halt::Write)
     });
     // What cannot be removed is not taken for an export.
     let _ = fs::remove_file(&draft);
     done
+}
+
+/// Gives a file its name. Linking replaces nothing that came there meanwhile;
+/// where there are no links, little can have come.
+fn give_name(draft: &Path, file: &Path) -> io::Result<()> {
+    match fs::hard_link(draft, file) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+        Err(_) => fs::rename(draft, file),
+        Ok(()) => Ok(()),
+    }
 }
 
 fn write<W: Write>(args: &ExportArgs, mut out: W) -> Result<W, Halt> {

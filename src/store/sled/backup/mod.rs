@@ -88,6 +88,6 @@ pub fn read<E: From<Damage>>(
         tip,
         commits: end.commit,
         last_hash: format!("{:?}", end.hash),
-        journal: note::mark(live.mark()),
+        journal: note::journal_id(live.mark()),
     })
 }

@@ -11,7 +11,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{failure::Failure, survey::Survey};
-use crate::{domain::instant::Instant, store::sled::journal::End};
+use crate::{
+    domain::instant::Instant,
+    store::sled::journal::{End, Hash},
+};
 
 /// Its name.
 pub const NOTE: &str = "backup.json";
@@ -47,18 +50,21 @@ pub struct Note {
     pub bytes: u64,
 }
 
-/// A journal's mark as text.
-pub(super) fn mark(mark: u64) -> String {
-    format!("{mark:016x}")
+/// What a journal is known by outside. Not its mark itself: nobody who sends
+/// records is to know that.
+pub(super) fn journal_id(mark: u64) -> String {
+    let mut bytes = b"bursar journal".to_vec();
+    bytes.extend(mark.to_be_bytes());
+    format!("{:?}", Hash::of(&bytes)).chars().take(16).collect()
 }
 
 impl Note {
-    pub(super) fn new(at: Instant, journal: u64, survey: Survey, end: &End, bytes: u64) -> Self {
+    pub(super) fn new(at: Instant, mark: u64, survey: Survey, end: &End, bytes: u64) -> Self {
         Self {
             format: FORMAT.to_owned(),
             bursar_version: env!("CARGO_PKG_VERSION").to_owned(),
             create_time: at.to_string(),
-            journal: mark(journal),
+            journal: journal_id(mark),
             platforms: survey.platforms,
             records: end.sequence,
             commits: end.commit,

@@ -16,7 +16,7 @@ use super::{
     copy::{copy, sync, written},
     failure::Failure,
     look,
-    note::Note,
+    note::{NOTE, Note},
     room,
 };
 use crate::{
@@ -95,7 +95,10 @@ impl Draft {
         match fs::create_dir(&folder) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                // What another one left, unless that one is still at it.
+                if !is_left_over(&folder) {
+                    return Err(Failure::Exists(folder));
+                }
+                // Unless the other one is still at it.
                 let lock = Lock::take(&folder).map_err(|_| Failure::Busy(target.path.clone()))?;
                 let again = fs::remove_dir_all(&folder).and_then(|()| fs::create_dir(&folder));
                 again.map_err(Failure::io(&folder))?;
@@ -125,6 +128,12 @@ impl Draft {
         drop(self.lock.take());
         sync(&target.parent)
     }
+}
+
+/// Whether a folder is what a backup leaves that was killed, at whatever moment.
+fn is_left_over(folder: &Path) -> bool {
+    let is_empty = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    is_empty || [Lock::NAME, NOTE].iter().any(|name| folder.join(name).exists())
 }
 
 impl Drop for Draft {
