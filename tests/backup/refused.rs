@@ -66,7 +66,7 @@ async fn a_target_that_is_there_is_refused_and_stays_as_it_is() {
     said.refuses(&[".backup.partial is there already"]);
     assert_eq!(names(&draft), ["mine"]);
     fs::remove_dir_all(&draft).expect("removed");
-    // Nor by one that comes about.
+    // Nor does one that comes about change anything.
     back_up(&data, &place.file("backup"));
     assert_eq!(everything(&data), before);
     Said::of(&mut backup(&data, &place.file("backup"))).refuses(&["is there already"]);
