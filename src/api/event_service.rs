@@ -1,26 +1,25 @@
 //! EventService: what happened, read from the journal.
 
+use std::sync::Arc;
+
 use prost::Message;
-use sha2::{Digest, Sha256};
 use tonic::{Request, Response, Status};
 
 use super::{
     auth::{READ, require_role, require_shop, require_whole_platform},
-    convert::{self, to_time},
+    convert,
+    convert_event::{kind, payout_of_alert, put_payout, to_event},
+    cursor::Cursor,
     page::{self, MOST_BYTES},
     problems::Problems,
-    receipt::{self, Style},
-    render::fill,
     service::{Api, Language},
 };
 use crate::{
     domain::{
-        change::{Change, Record},
-        decision::Decision,
+        change::Record,
         event::{Event, EventKind},
         key::Key,
-        name::{PayoutName, PlatformName, ShopName},
-        payout::Payout,
+        name::{PlatformName, ShopName},
         refusal::{Reason, Refusal},
         row::Row,
     },
@@ -36,69 +35,6 @@ const CHUNK: usize = 1000;
 
 /// What an event takes on a page beside its own bytes, at most.
 const AROUND_AN_EVENT: usize = 6;
-
-/// A place in the journal: behind event `index` of record `sequence`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Cursor {
-    sequence: u64,
-    index: usize,
-    /// Of what the record is, so that a place in another journal is not taken
-    /// for one in this: a backup from before it was put back, say.
-    check: u32,
-}
-
-impl Cursor {
-    const START: Self = Self { sequence: 0, index: usize::MAX, check: 0 };
-
-    /// Behind an event of a record.
-    fn behind(record: &Record, index: usize) -> Self {
-        let digest = Sha256::new()
-            .chain_update(record.sequence.to_be_bytes())
-            .chain_update(record.at.0.as_nanosecond().to_be_bytes())
-            .chain_update(record.author.caller.as_bytes())
-            .chain_update(record.operation.as_bytes())
-            .finalize();
-        let check = digest.first_chunk().map_or(0, |first| u32::from_be_bytes(*first));
-        Self { sequence: record.sequence, index, check }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        if text.is_empty() {
-            return Some(Self::START);
-        }
-        let mut parts = text.strip_prefix('c')?.split('.');
-        let (sequence, index, check) = (parts.next()?, parts.next()?, parts.next()?);
-        let cursor = Self {
-            sequence: sequence.parse().ok()?,
-            index: index.parse().ok()?,
-            check: u32::from_str_radix(check, 16).ok()?,
-        };
-        // Each has one spelling.
-        (cursor.text() == text).then_some(cursor)
-    }
-
-    fn text(self) -> String {
-        format!("c{}.{}.{:08x}", self.sequence, self.index, self.check)
-    }
-
-    /// That this journal has the place.
-    fn known(self, view: &mut View<'_>) -> Result<(), Refusal> {
-        let Some(before) = self.sequence.checked_sub(1) else { return Ok(()) };
-        let records = view.records(before, 1)?;
-        let is_here = records.first().is_some_and(|record| {
-            let index = self.index == usize::MAX || self.index < record.events.len();
-            index && Self::behind(record, self.index) == self
-        });
-        if is_here {
-            return Ok(());
-        }
-        let message = "The journal does not have the place of the cursor.";
-        Err(Refusal::new(Reason::PageTokenInvalid, message).at(
-            "cursor",
-            "Was the service restored from a backup? Begin with a cursor from before it, or with none.",
-        ))
-    }
-}
 
 /// Whose events are wanted.
 #[derive(Clone)]
@@ -128,17 +64,6 @@ impl Parent {
             },
             (Self::Shop(wanted), shop) => shop.as_ref() == Some(wanted),
         }
-    }
-}
-
-fn kind(kind: &EventKind) -> Kind {
-    match kind {
-        EventKind::Configured(_) => Kind::Configured,
-        EventKind::Decided(_) => Kind::Decided,
-        EventKind::PayoutChanged { .. } => Kind::PayoutChanged,
-        EventKind::Movement(_) => Kind::Movement,
-        EventKind::Alert { .. } => Kind::Alert,
-        EventKind::Freeze(_) => Kind::Freeze,
     }
 }
 
@@ -273,7 +198,12 @@ impl Listing {
                 }
                 let behind = Cursor::behind(record, index);
                 if wanted.has(event) {
-                    let event = to_event(view, record, event, behind, wanted.language)?;
+                    let row = payout_row(view, record, event)?;
+                    let payout = match row.as_deref() {
+                        Some(Row::Payout(payout)) => Some(payout.as_ref()),
+                        _ => None,
+                    };
+                    let event = to_event(record, event, behind, wanted.language, &*view, payout);
                     if !self.push(event) {
                         return Ok(());
                     }
@@ -313,110 +243,14 @@ impl Listing {
     }
 }
 
-fn to_event(
+/// The payout that an alert is about, where its record does not have it.
+fn payout_row(
     view: &mut View<'_>,
     record: &Record,
     event: &Event,
-    cursor: Cursor,
-    language: Language,
-) -> Result<v1::Event, Refusal> {
-    let mut out = v1::Event {
-        cursor: cursor.text(),
-        kind: kind(&event.kind).into(),
-        effect_time: Some(to_time(event.effect_time)),
-        record_time: Some(to_time(record.at)),
-        shop: event.shop.as_ref().map(ToString::to_string).unwrap_or_default(),
-        caller: record.author.caller.to_string(),
-        actor: record.author.actor.as_ref().map(ToString::to_string).unwrap_or_default(),
-        operation: record.operation.to_string(),
-        ..v1::Event::default()
-    };
-    match &event.kind {
-        EventKind::Configured(name) | EventKind::Movement(name) | EventKind::Freeze(name) => {
-            out.resource = name.to_string();
-        }
-        EventKind::Decided(name) => {
-            out.resource = name.to_string();
-            if let Some(decision) = decided(record, name) {
-                out.receipt = receipt_of(view, record, decision, language);
-            }
-        }
-        EventKind::PayoutChanged { payout, from, to } => {
-            out.resource = payout.to_string();
-            out.from_state = from.map_or(v1::PayoutState::Unspecified, receipt::state).into();
-            out.to_state = receipt::state(*to).into();
-        }
-        EventKind::Alert { id, resource, severity, audience } => {
-            out.resource = resource.to_string();
-            out.alert = id.to_string();
-            out.severity = receipt::severity(*severity).into();
-            out.audience = audience.to_string();
-            out.text = alert_text(view, record, id, resource, language)?;
-        }
+) -> Result<Option<Arc<Row>>, Refusal> {
+    match payout_of_alert(event) {
+        Some(name) if put_payout(record).is_none() => view.row(&Key::Payout(name)),
+        _ => Ok(None),
     }
-    Ok(out)
-}
-
-/// The decision that a record put there.
-fn decided<'a>(
-    record: &'a Record,
-    name: &crate::domain::name::DecisionName,
-) -> Option<&'a Decision> {
-    record.changes.iter().filter_map(Change::as_put).find_map(|row| match row {
-        Row::Decision(decision) if decision.name == *name => Some(decision.as_ref()),
-        _ => None,
-    })
-}
-
-fn put_payout(record: &Record) -> Option<&Payout> {
-    record.changes.iter().filter_map(Change::as_put).find_map(|row| match row {
-        Row::Payout(payout) => Some(payout.as_ref()),
-        _ => None,
-    })
-}
-
-fn receipt_of(
-    view: &View<'_>,
-    record: &Record,
-    decision: &Decision,
-    language: Language,
-) -> Option<v1::Receipt> {
-    let policy = view.policy(&decision.revision)?;
-    let style = Style { language, full: false };
-    Some(receipt::of_decision(decision, put_payout(record), false, &policy, style, record.at))
-}
-
-/// The text of one of the policy's alerts. Bursar's own have none.
-fn alert_text(
-    view: &mut View<'_>,
-    record: &Record,
-    id: &str,
-    resource: &str,
-    language: Language,
-) -> Result<String, Refusal> {
-    let Some(name) = PayoutName::parse(resource) else { return Ok(String::new()) };
-    let row;
-    let payout = match put_payout(record) {
-        Some(payout) => payout,
-        None => {
-            row = view.row(&Key::Payout(name))?;
-            match row.as_deref() {
-                Some(Row::Payout(payout)) => payout.as_ref(),
-                _ => return Ok(String::new()),
-            }
-        }
-    };
-    let Some(policy) = view.policy(&payout.revision) else { return Ok(String::new()) };
-    let Some(alert) = policy.alerts.iter().find(|a| &*a.id == id) else { return Ok(String::new()) };
-    let reason = || {
-        let text = policy.reason_text(payout.state, &payout.reason);
-        text.map_or_else(|| payout.reason.to_string(), |t| t.get(language.tag()).to_owned())
-    };
-    Ok(fill(alert.text.get(language.tag()), |name| match name {
-        "payout" => Some(payout.name.to_string()),
-        "amount" => Some(payout.amount.text(policy.currency.decimals())),
-        "unit" => Some(policy.currency.code().to_owned()),
-        "reason" => Some(reason()),
-        _ => None,
-    }))
 }

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{Ink, bench, call, demo, failed, policy, scenario, serve, store, verify};
+use super::{
+    Ink, backup, bench, call, demo, export, failed, policy, restore, scenario, serve, store, verify,
+};
 
 /// Bursar decides whether money may leave a shop's account, holds the amount,
 /// and can say why.
@@ -32,6 +34,12 @@ enum Command {
     Policy(policy::PolicyCommand),
     /// Check a data directory that nothing serves, and recompute every decision.
     Verify(verify::VerifyArgs),
+    /// Copy a data directory, also while a service serves it.
+    Backup(backup::BackupArgs),
+    /// Make a data directory of a backup.
+    Restore(restore::RestoreArgs),
+    /// Write everything that happened as JSON lines, also while a service serves.
+    Export(export::ExportArgs),
 }
 
 /// Parses the command line and runs what it says.
@@ -59,6 +67,9 @@ pub fn main() -> ExitCode {
             Command::Bench(args) => bench::run(&args).await,
             Command::Policy(command) => policy::run(&command),
             Command::Verify(args) => verify::run(&args),
+            Command::Backup(args) => backup::run(&args),
+            Command::Restore(args) => restore::run(&args),
+            Command::Export(args) => export::run(&args),
         }
     })
 }

@@ -8,13 +8,17 @@ use std::{
 };
 
 pub mod args;
+pub mod backup;
 pub mod bench;
 pub mod call;
 pub mod demo;
+pub mod export;
 pub mod local;
 pub mod paper;
 pub mod policy;
+mod progress;
 pub mod published;
+pub mod restore;
 pub mod scenario;
 pub mod serve;
 pub mod store;

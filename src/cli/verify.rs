@@ -4,7 +4,7 @@
 
 use std::{
     collections::HashMap,
-    io::{ErrorKind, IsTerminal, Write},
+    io::ErrorKind,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -12,7 +12,7 @@ use std::{
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Ink, failed, say};
+use super::{Ink, failed, progress::Progress, say};
 use crate::{
     api::policy_reading::compile_stored,
     decision::authorize::recompute,
@@ -26,8 +26,6 @@ use crate::{
     store::sled::{Damage, Options, Report, rebuild_fence, verify},
 };
 
-/// Records between two signs of life.
-const PROGRESS_EVERY: u64 = 2048;
 /// Differing decisions that are listed; more are counted.
 const MOST_LISTED: usize = 20;
 
@@ -58,9 +56,9 @@ pub fn run(args: &VerifyArgs) -> ExitCode {
         return failed(&problem);
     }
     let mut recount = Recount::default();
-    let mut progress = Progress::new();
+    let mut progress = Progress::default();
     let checked = verify(&args.data, &options, |record| {
-        progress.step();
+        progress.record(record.sequence);
         recount.take(record);
         Ok(())
     });
@@ -292,33 +290,5 @@ fn list(recount: &Recount, ink: Ink) {
     let more = recount.problem_count.saturating_sub(recount.problems.len() as u64);
     if more > 0 {
         say(format!("and {more} more"));
-    }
-}
-
-/// Signs of life on a terminal.
-#[derive(Debug)]
-struct Progress {
-    on: bool,
-    records: u64,
-}
-
-impl Progress {
-    fn new() -> Self {
-        Self { on: std::io::stderr().is_terminal(), records: 0 }
-    }
-
-    fn step(&mut self) {
-        self.records += 1;
-        if self.on && self.records.is_multiple_of(PROGRESS_EVERY) {
-            eprint!("\r{} records", self.records);
-            // A sign of life that does not show is no reason to stop.
-            let _ = std::io::stderr().flush();
-        }
-    }
-
-    fn clear(&self) {
-        if self.on && self.records >= PROGRESS_EVERY {
-            eprint!("\r\x1b[K");
-        }
     }
 }

@@ -84,6 +84,12 @@ impl View<'_> {
     }
 }
 
+impl Policies for View<'_> {
+    fn policy(&self, revision: &RevisionName) -> Option<Arc<Policy>> {
+        self.policies.policy(revision)
+    }
+}
+
 /// Looks at the state between two batches.
 pub(super) type Reader = Box<dyn FnOnce(Result<&mut View<'_>, Refusal>) -> Shown + Send>;
 

@@ -5,9 +5,12 @@
  *   file BURSAR_TEST_SYNC_ERROR, while that exists;
  * - writes to files below BURSAR_TEST_DATA fail with ENOSPC while the file
  *   BURSAR_TEST_FULL exists;
+ * - fsync of a journal below BURSAR_TEST_DATA waits while the file
+ *   BURSAR_TEST_COPY_GATE exists: a copy that is being made;
  * - every fdatasync is noted in the file BURSAR_TEST_LOG, before and after.
  *
- * fsync and sync_file_range are left alone: what they do must not be enough.
+ * Otherwise fsync and sync_file_range are left alone: what they do must not be
+ * enough.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -59,6 +62,15 @@ int fdatasync(int fd) {
     int result = syscall(SYS_fdatasync, fd);
     note("end", path);
     return result;
+}
+
+int fsync(int fd) {
+    const char *data = getenv("BURSAR_TEST_DATA");
+    char path[PATH_MAX];
+    path_of(fd, path, sizeof path);
+    int is_copy = data && strncmp(path, data, strlen(data)) == 0 && strstr(path, "/journal");
+    while (is_copy && is_there("BURSAR_TEST_COPY_GATE")) usleep(1000);
+    return syscall(SYS_fsync, fd);
 }
 
 static int is_full(int fd) {

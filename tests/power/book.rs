@@ -134,12 +134,16 @@ impl Life {
 }
 
 impl Chain {
-    /// What it may be after a crash at a mark: what was answered last, or what
-    /// was under way.
-    pub fn possible(&self, mark: Mark) -> Vec<&str> {
-        let by = |(_, at): &&(String, Option<Mark>)| at.is_some_and(|at| at <= mark);
-        let last = self.values.iter().take_while(by).count().saturating_sub(1);
-        self.values.iter().skip(last).take(2).map(|(value, _)| value.as_str()).collect()
+    /// What it may be after a crash between two marks: what was answered last by
+    /// the first, or any later one that was under way by the second.
+    pub fn possible(&self, first: Mark, second: Mark) -> Vec<&str> {
+        let answered = |mark: Mark| {
+            let by = |(_, at): &&(String, Option<Mark>)| at.is_some_and(|at| at <= mark);
+            self.values.iter().take_while(by).count()
+        };
+        let (last, next) = (answered(first).saturating_sub(1), answered(second));
+        let values = self.values.iter().take(next + 1).skip(last);
+        values.map(|(value, _)| value.as_str()).collect()
     }
 }
 

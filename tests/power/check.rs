@@ -58,13 +58,24 @@ pub struct Seen {
 
 /// Checks all of it against what was answered by a mark.
 pub async fn check(client: &Client, book: &Book, by: Mark) -> Result<Seen, Violation> {
+    check_between(client, book, by, by).await
+}
+
+/// The same where it is not known exactly when it was cut off: what was answered
+/// by the first mark is there, and nothing from after the second.
+pub async fn check_between(
+    client: &Client,
+    book: &Book,
+    by: Mark,
+    until: Mark,
+) -> Result<Seen, Violation> {
     let all = gather::gather(client).await?;
     all.iter().try_for_each(sums::check)?;
     let payouts = by_name(&all);
     let unanswered = known(book, by, payouts.values().copied())?;
     for life in &book.lives {
         if let Some(receipt) = life.receipt_by(by) {
-            is_there(life, receipt, by, &payouts)?;
+            is_there(life, receipt, (by, until), &payouts)?;
         }
     }
     moved(book, by, &all)?;
@@ -74,7 +85,7 @@ pub async fn check(client: &Client, book: &Book, by: Mark) -> Result<Seen, Viola
     named(client, book, by).await?;
     for chain in &book.chains {
         let value = chains::read(client, &chain.thing).await?;
-        let possible = chain.possible(by);
+        let possible = chain.possible(by, until);
         if !possible.contains(&value.as_str()) {
             let what = &chain.thing;
             return Err(Violation(format!("{what:?} is {value}, and may be {possible:?}")));
@@ -146,7 +157,7 @@ fn without_texts(payout: Payout) -> Payout {
 fn is_there(
     life: &Life,
     receipt: &Receipt,
-    by: Mark,
+    (by, until): (Mark, Mark),
     payouts: &BTreeMap<&str, &Payout>,
 ) -> Result<(), Violation> {
     if receipt.decision() != Decision::Allow {
@@ -172,11 +183,10 @@ fn is_there(
         None => matches!(found.state(), PayoutState::Authorized | PayoutState::Expired),
     };
     // Of a call that was never answered it is not known what it made.
-    let may_be_further = match (life.steps.get(done), answer(done)) {
-        (Some(_), Some(next)) => fits(next),
-        (Some(_), None) => true,
-        (None, _) => false,
-    };
+    let may_be_further = (done..=life.steps_by(until)).any(|step| {
+        let (sent, answer) = (life.steps.get(step), answer(step));
+        sent.is_some() && answer.is_none_or(&fits)
+    });
     if is_as_answered || may_be_further {
         return Ok(());
     }

@@ -28,7 +28,7 @@ pub fn closed() -> (Sled, Writer) {
 }
 
 /// The same as a kill leaves it: its fence is far behind.
-fn killed() -> (Sled, Writer) {
+pub fn killed() -> (Sled, Writer) {
     let mut place = Sled::new();
     place.options.checkpoint_records = u64::MAX;
     let mut writer = Writer::default();

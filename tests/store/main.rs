@@ -8,6 +8,7 @@
 )]
 
 mod at_rest;
+mod backup;
 mod damage;
 mod every_row;
 mod files;

@@ -43,6 +43,11 @@ impl Fence {
         dir.join("durable.fence")
     }
 
+    /// Where it is written before it has its name.
+    pub(super) fn draft(dir: &Path) -> PathBuf {
+        dir.join("durable.fence.new")
+    }
+
     /// Makes one for an empty journal, before there is a journal: whoever finds
     /// a journal without a fence knows that somebody took the fence away.
     pub(super) fn create(
@@ -51,7 +56,7 @@ impl Fence {
         disk: &dyn Disk,
         end: End,
     ) -> Result<Self, Damage> {
-        let (path, draft) = (Self::path(dir), dir.join("durable.fence.new"));
+        let (path, draft) = (Self::path(dir), Self::draft(dir));
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -75,9 +80,23 @@ impl Fence {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(cause) => return Err(Damage::Io { path, cause }),
         };
-        let slots = [0, SLOT_DISTANCE].map(|offset| read_slot(&file, offset));
-        match slots.into_iter().flatten().max_by_key(|(turn, _)| *turn) {
+        match latest(&file) {
             Some((turn, end)) => Ok(Some(Self { path, file, turn, end, pace: Pace::new(every) })),
+            None => Err(Damage::FenceUnreadable { path, why: "both are damaged".to_owned() }),
+        }
+    }
+
+    /// What the one that is there says, for who does not move it: another process
+    /// may be moving it meanwhile. `None`: there is none.
+    pub(super) fn look(dir: &Path) -> Result<Option<End>, Damage> {
+        let path = Self::path(dir);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(cause) => return Err(Damage::Io { path, cause }),
+        };
+        match latest(&file) {
+            Some((_, end)) => Ok(Some(end)),
             None => Err(Damage::FenceUnreadable { path, why: "both are damaged".to_owned() }),
         }
     }
@@ -114,6 +133,12 @@ impl Fence {
         self.pace.restart();
         Ok(())
     }
+}
+
+/// The slot that was written last.
+fn latest(file: &File) -> Option<(u64, End)> {
+    let slots = [0, SLOT_DISTANCE].map(|offset| read_slot(file, offset));
+    slots.into_iter().flatten().max_by_key(|(turn, _)| *turn)
 }
 
 fn read_slot(file: &File, offset: u64) -> Option<(u64, End)> {

@@ -13,9 +13,12 @@ use super::damage::Damage;
 pub(super) struct Lock(#[expect(dead_code, reason = "held, not read")] File);
 
 impl Lock {
+    /// Of the file.
+    pub(super) const NAME: &str = "bursar.lock";
+
     /// Takes the directory, or says who to ask.
     pub(super) fn take(dir: &Path) -> Result<Self, Damage> {
-        let path = dir.join("bursar.lock");
+        let path = dir.join(Self::NAME);
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)

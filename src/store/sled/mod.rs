@@ -40,6 +40,7 @@ use self::{
 use super::{Changed, Commit, Done, Scan, Store, StoreError, Tip};
 use crate::domain::{change::Record, key::Key, row::Row};
 
+pub mod backup;
 mod codec;
 pub mod compact;
 mod damage;

@@ -34,8 +34,7 @@ pub(super) fn check(segments: &mut [Segment], witnesses: &[Witness]) -> Result<C
     let heads: Vec<Head> = segments.iter().map(|segment| segment.head).collect();
     let mark = heads.first().map_or(0, |head| head.mark);
     for (at, segment) in segments.iter_mut().enumerate() {
-        let before = at.checked_sub(1).and_then(|at| heads.get(at));
-        joins(segment, before, mark, &end)?;
+        joins(&segment.head, at == 0, mark, &end)?;
         let stop = walk(segment, mark, &mut end, witnesses)?;
         match heads.get(at + 1) {
             Some(next) if next.filled == segment.filled => {}
@@ -49,12 +48,12 @@ pub(super) fn check(segments: &mut [Segment], witnesses: &[Witness]) -> Result<C
 }
 
 /// Whether a file goes on where the one before it ended.
-fn joins(segment: &Segment, before: Option<&Head>, mark: u64, end: &End) -> Result<(), Damage> {
-    let Head { before: begins, mark: own, filled } = segment.head;
+pub(super) fn joins(head: &Head, is_first: bool, mark: u64, end: &End) -> Result<(), Damage> {
+    let Head { before: begins, mark: own, filled } = *head;
     if begins.commit > end.commit || begins.sequence > end.sequence {
         return Err(Damage::Gap { sequence: end.sequence + 1 });
     }
-    if begins != *end || own != mark || before.is_none() && filled != 0 {
+    if begins != *end || own != mark || is_first && filled != 0 {
         let (commit, sequence) = (end.commit + 1, end.sequence + 1);
         return Err(Damage::Frame { commit, sequence, why: "its file belongs to another journal" });
     }
@@ -62,7 +61,7 @@ fn joins(segment: &Segment, before: Option<&Head>, mark: u64, end: &End) -> Resu
 }
 
 /// Why a walk ended.
-type Stop = Option<&'static str>;
+pub(super) type Stop = Option<&'static str>;
 
 /// Goes through the frames of a file until something is not one.
 fn walk(
@@ -89,7 +88,7 @@ fn walk(
 }
 
 /// No crash makes a frame that is whole and in the wrong place.
-fn belongs(header: &Header, mark: u64, end: &End) -> Result<(), Damage> {
+pub(super) fn belongs(header: &Header, mark: u64, end: &End) -> Result<(), Damage> {
     let follows = if header.mark == mark {
         header.follows(end)
     } else {
@@ -99,7 +98,7 @@ fn belongs(header: &Header, mark: u64, end: &End) -> Result<(), Damage> {
     follows.map_err(|why| Damage::Frame { commit, sequence, why })
 }
 
-fn broken(stop: Stop, end: &End) -> Damage {
+pub(super) fn broken(stop: Stop, end: &End) -> Damage {
     let (commit, sequence) = (end.commit + 1, end.sequence + 1);
     match stop {
         Some(why) => Damage::Frame { commit, sequence, why },
@@ -126,7 +125,7 @@ fn tail(segment: &Segment, stop: Stop, end: &End, witnesses: &[Witness]) -> Resu
 }
 
 /// Whether nobody saw a later end.
-fn durable(witnesses: &[Witness], end: &End) -> Result<(), Damage> {
+pub(super) fn durable(witnesses: &[Witness], end: &End) -> Result<(), Damage> {
     let latest = witnesses.iter().map(|(_, seen)| seen).max_by_key(|seen| seen.commit);
     match latest.filter(|seen| seen.commit > end.commit) {
         Some(seen) => Err(Damage::BelowFence { have: end.sequence, fence: seen.sequence }),

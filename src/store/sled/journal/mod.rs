@@ -14,6 +14,7 @@ use std::{
 
 mod check;
 mod frame;
+mod live;
 mod opened;
 mod reader;
 mod records;
@@ -23,6 +24,7 @@ pub use self::frame::{End, Hash};
 pub(super) use self::{
     check::{Checked, Witness},
     frame::Draft,
+    live::{Live, Piece},
     records::Records,
 };
 use self::{

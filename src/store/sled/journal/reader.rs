@@ -44,6 +44,11 @@ impl<'a> Reader<'a> {
         Ok(Self { file, length: file.metadata()?.len(), start: 0, piece: Vec::new() })
     }
 
+    /// A file that may grow: what is behind `length` is not looked at.
+    pub(super) fn up_to(file: &'a File, length: u64) -> Self {
+        Self { file, length, start: 0, piece: Vec::new() }
+    }
+
     /// So many bytes from a place; fewer at the end of the file.
     pub(super) fn bytes(&mut self, offset: u64, length: u64) -> io::Result<&[u8]> {
         let held = self.start..self.start + self.piece.len() as u64;

@@ -43,7 +43,7 @@ pub(super) struct Head {
 }
 
 impl Head {
-    fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let length = 8 + 3 * 8 + 32 + 8 + 4;
         let (content, checksum) = bytes.get(..length)?.split_last_chunk()?;
         if u32::from_be_bytes(*checksum) != crc32fast::hash(content) {
@@ -64,7 +64,7 @@ impl Head {
         })
     }
 
-    fn to_bytes(self) -> Vec<u8> {
+    pub(super) fn to_bytes(self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         for field in [self.mark, self.before.sequence, self.before.commit] {
             out.extend(field.to_be_bytes());
@@ -92,7 +92,7 @@ pub(super) struct Segment {
 
 impl Segment {
     /// The name of the file whose first record has this sequence.
-    fn name(first: u64) -> String {
+    pub(super) fn name(first: u64) -> String {
         format!("{first:020}.log")
     }
 

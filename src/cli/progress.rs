@@ -1,0 +1,60 @@
+//! Signs of life on a terminal, for what takes long. Nothing is shown anywhere
+//! else.
+
+use std::io::{IsTerminal, Write};
+
+/// Records between two signs of life.
+const RECORDS: u64 = 2048;
+/// Bytes between two signs of life.
+const BYTES: u64 = 8 * MEGABYTE;
+const MEGABYTE: u64 = 1_000_000;
+
+/// What was shown last.
+#[derive(Debug)]
+pub(super) struct Progress {
+    on: bool,
+    shown: u64,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self { on: std::io::stderr().is_terminal(), shown: 0 }
+    }
+}
+
+impl Progress {
+    /// This record is done.
+    pub(super) fn record(&mut self, sequence: u64) {
+        if self.is_due(sequence, RECORDS) {
+            show(&format!("{sequence} records"));
+        }
+    }
+
+    /// So many bytes are done, of about so many.
+    pub(super) fn bytes(&mut self, done: u64, all: u64) {
+        if self.is_due(done, BYTES) {
+            show(&format!("{} of {} MB", done / MEGABYTE, all.max(done) / MEGABYTE));
+        }
+    }
+
+    fn is_due(&mut self, done: u64, every: u64) -> bool {
+        let is_due = self.on && done >= self.shown + every;
+        if is_due {
+            self.shown = done;
+        }
+        is_due
+    }
+
+    /// Takes it away.
+    pub(super) fn clear(&self) {
+        if self.on && self.shown > 0 {
+            show("");
+        }
+    }
+}
+
+fn show(text: &str) {
+    eprint!("\r\x1b[K{text}");
+    // A sign of life that does not show is no reason to stop.
+    let _ = std::io::stderr().flush();
+}

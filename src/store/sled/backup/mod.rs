@@ -1,0 +1,93 @@
+//! Copies of a journal: `back_up` makes one while a service serves, `restore`
+//! makes a data directory of it, `read` reads one without copying. None of them
+//! locks or changes what it reads from (docs/decisions/0057).
+//!
+//! A backup is a folder with
+//! - `journal/`, the journal up to a cut, as it is in the data directory;
+//! - `durable.fence`, which says that cut;
+//! - `backup.json`, a note of what is in it. Written last: without it, it is none.
+//!
+//! Rows at rest are not in it: the journal makes them.
+
+use std::path::Path;
+
+use super::{
+    damage::Damage,
+    fence::Fence,
+    journal::{Journal, Live, Piece},
+    sync::RealDisk,
+};
+use crate::{domain::change::Record, store::Tip};
+
+mod copy;
+mod failure;
+mod note;
+mod restore;
+mod room;
+mod survey;
+mod take;
+
+pub use self::{
+    failure::Failure,
+    note::{NOTE, Note},
+    restore::restore,
+    take::back_up,
+};
+
+/// Told how far a copy is: bytes that are done, and about how many there are.
+pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
+
+/// Where a reading ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cut {
+    /// The last record, and when it was written.
+    pub tip: Tip,
+    /// How many commits there are.
+    pub commits: u64,
+    /// SHA-256 of the last commit, hexadecimal.
+    pub last_hash: String,
+    /// What tells this journal from others, hexadecimal.
+    pub journal: String,
+}
+
+/// A journal that is there, up to its cut.
+fn look(data: &Path) -> Result<Live, Damage> {
+    let path = Journal::path(data);
+    // First: what it says was durable before anything else is looked at.
+    match (Fence::look(data)?, Journal::exists(data)?) {
+        (Some(fence), true) => Live::open(&path, fence, &RealDisk),
+        (Some(fence), false) if fence.sequence > 0 => {
+            Err(Damage::BelowFence { have: 0, fence: fence.sequence })
+        }
+        (None, true) => Err(Damage::FenceMissing(Fence::path(data))),
+        (_, false) => Err(Damage::Nothing(data.to_owned())),
+    }
+}
+
+/// Reads a data directory, served or not, or a backup: gives every record, in
+/// order, up to what was answered when this began. What `each` fails with ends it.
+///
+/// # Errors
+/// What is wrong with it; or what `each` says.
+pub fn read<E: From<Damage>>(
+    data: &Path,
+    mut each: impl FnMut(&Record) -> Result<(), E>,
+) -> Result<Cut, E> {
+    let live = look(data)?;
+    let mut tip = Tip::EMPTY;
+    let end = live.read(|piece| {
+        let Piece::Frame(frame) = piece else { return Ok(()) };
+        for record in frame.records() {
+            let record = record?;
+            tip = Tip { sequence: record.sequence, at: record.at };
+            each(&record)?;
+        }
+        Ok::<(), E>(())
+    })?;
+    Ok(Cut {
+        tip,
+        commits: end.commit,
+        last_hash: format!("{:?}", end.hash),
+        journal: note::journal_id(live.mark()),
+    })
+}
