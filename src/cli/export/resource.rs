@@ -69,7 +69,7 @@ pub(super) fn resource(
         | Row::MovementNumber(..)
         | Row::PayoutOfOrder(..)
         | Row::Freezes(_)
-        | Row::Meter(..)
+        | Row::Cell(..)
         | Row::Due(..) => return Ok(None),
     };
     Ok(Some(Value::Object(Map::from_iter([(kind.to_owned(), value)]))))
@@ -95,7 +95,7 @@ pub(super) fn name_of(key: &Key) -> Option<String> {
         | Key::PayoutOfOrder(..)
         | Key::Request(_)
         | Key::Freezes(_)
-        | Key::Meter(_)
+        | Key::Cell(_)
         | Key::Due(..) => None,
     }
 }
