@@ -35,8 +35,8 @@ fn told(event: &Event) -> Value {
             "max_amount": receipt.max_amount,
         })
     });
-    let state = |state: v1::PayoutState| match state {
-        v1::PayoutState::Unspecified => Value::Null,
+    let state = |state: PayoutState| match state {
+        PayoutState::Unspecified => Value::Null,
         state => state.as_str_name().into(),
     };
     json!({

@@ -13,13 +13,10 @@ use std::{
 
 use bursar::{
     domain::change::Record,
-    store::{
-        Store,
-        sled::{
-            Damage, SledStore,
-            backup::{Failure, Note, back_up, read, restore},
-            verify,
-        },
+    store::sled::{
+        Damage, SledStore,
+        backup::{Failure, Note, back_up, read, restore},
+        verify,
     },
 };
 use tempfile::TempDir;
@@ -133,9 +130,12 @@ fn a_torn_commit_is_not_in_it() {
     }
 }
 
+/// Damages a store.
+type Break = fn(&Sled);
+
 #[test]
 fn whatever_a_start_refuses_a_backup_refuses_by_the_same_record() {
-    let damage: [(&str, fn(&Sled)); 7] = [
+    let damage: [(&str, Break); 7] = [
         ("a byte", |place| frame_of(place, 4).change(|bytes| bytes[200] ^= 1)),
         ("the first", |place| frame_of(place, 1).change(|bytes| bytes.fill(0))),
         ("the middle", |place| frame_of(place, 5).change(|bytes| bytes.fill(0))),
