@@ -1,7 +1,7 @@
 //! What damage to the journal and its fence does: a tail that a crash tore
 //! heals, everything else is refused and named.
 
-use std::fs;
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use bursar::store::{
     Store,
@@ -78,10 +78,16 @@ fn a_file_that_ends_in_the_middle_of_the_last_commit_heals() {
     for kept in [0, 1, 3, 4, 71, 72, 100, length / 2, length - 1] {
         let (place, writer) = killed();
         let frame = frame_of(&place, 10);
-        change(&frame.file, |bytes| bytes.truncate(frame.bytes.start + kept));
+        // Zeros at its end look like room that was set aside.
+        let mut torn = 0;
+        change(&frame.file, |bytes| {
+            bytes.truncate(frame.bytes.start + kept);
+            let tail = &bytes[frame.bytes.start..];
+            torn = tail.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        });
         let mut expected = without_the_last(&writer);
         let mut store = place.open();
-        assert_eq!(store.start().torn_bytes, kept as u64);
+        assert_eq!(store.start().torn_bytes, torn as u64);
         expected.agrees(&mut store);
         expected.put(&mut store, vec![order("again", "c")]);
         drop(store);
@@ -415,4 +421,31 @@ fn a_second_store_in_the_same_directory_is_refused() {
     assert!(why.contains("bursar.lock is locked: another Bursar"), "{why}");
     drop(store);
     place.open();
+}
+
+#[test]
+fn records_of_another_form_are_refused_by_name_and_nothing_is_changed() {
+    let (place, writer) = closed();
+    let file = files(&place).remove(0);
+    let head = 8 + 3 * 8 + 32 + 8;
+    let set_form = |form: u8| {
+        change(&file, |bytes| {
+            bytes[7] = form;
+            let checksum = crc32fast::hash(&bytes[..head]).to_be_bytes();
+            bytes[head..head + 4].copy_from_slice(&checksum);
+        });
+    };
+    let ours = fs::read(&file).expect("a file")[7];
+    set_form(ours - 1);
+    let runs = || {
+        let entries = fs::read_dir(place.path().join("runs")).expect("rows at rest");
+        entries.map(|entry| entry.expect("an entry").path()).collect::<BTreeSet<PathBuf>>()
+    };
+    let before = runs();
+    let why = place.refusal();
+    assert!(why.contains("form 2") && why.contains("reads form 3"), "{why}");
+    assert!(!before.is_empty() && runs() == before, "rows at rest are left alone");
+    set_form(ours);
+    let expected = writer;
+    expected.agrees(&mut place.open());
 }

@@ -1,4 +1,4 @@
-//! Records and rows as bytes: a version, then `compact/`'s form of them.
+//! Records and rows as bytes: the number of their form, then `compact/`'s form of them.
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -7,8 +7,8 @@ use super::{
     damage::Damage,
 };
 
-/// Version of the encoding. 1 was MessagePack.
-const VERSION: u8 = 3;
+/// The form of records and rows. 1 was MessagePack; 2 had a row for each meter.
+pub(super) const FORM: u8 = 3;
 
 /// Appends a value's bytes.
 pub(super) fn encode(
@@ -16,7 +16,7 @@ pub(super) fn encode(
     out: &mut Vec<u8>,
     value: &impl Serialize,
 ) -> Result<(), Damage> {
-    out.push(VERSION);
+    out.push(FORM);
     encoder.write(out, value).map_err(|e| Damage::Defect(format!("encoding: {e}")))
 }
 
@@ -24,8 +24,8 @@ pub(super) fn encode(
 pub(super) fn decode<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, Damage> {
     let unreadable = |why: String| Damage::Unreadable { what: what.to_owned(), why };
     match bytes.split_first() {
-        Some((&VERSION, rest)) => from_bytes(rest).map_err(|e| unreadable(e.to_string())),
-        Some((version, _)) => Err(unreadable(format!("it has version {version}"))),
+        Some((&FORM, rest)) => from_bytes(rest).map_err(|e| unreadable(e.to_string())),
+        Some((form, _)) => Err(unreadable(format!("it has form {form}"))),
         None => Err(unreadable("it is empty".to_owned())),
     }
 }

@@ -41,6 +41,19 @@ pub enum Damage {
          one, but only if everything that is there hangs together", .0.display(), beside(.0).display()
     )]
     FenceMissing(PathBuf),
+    /// Its records are written in another form.
+    #[error(
+        "{} has records of form {found}, and this Bursar reads form {reads}. Nothing was changed; \
+         serve this directory with the Bursar that wrote it", .path.display()
+    )]
+    Form {
+        /// Which file.
+        path: PathBuf,
+        /// The form it has.
+        found: u8,
+        /// The form that is read here.
+        reads: u8,
+    },
     /// Neither slot of the fence can be read.
     #[error("{}: no slot can be read; {why}. {RESTORE}", .path.display())]
     FenceUnreadable {

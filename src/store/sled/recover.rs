@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     domain::{
-        change::{Record, following},
+        change::{Change, Record, following},
         instant::Instant,
         key::Key,
         row::Row,
@@ -221,11 +221,16 @@ fn apply(rows: &mut Rows, record: &Record, journal: &mut Journal) -> Result<(), 
     for (number, change) in record.changes.iter().enumerate() {
         let key = change.key();
         // What is written whole does not need the row before, except to know what
-        // followed from it.
-        let before = match (rows.find(&key)?, matches!(key, Key::Payout(_))) {
-            (Slot::Gone, _) => None,
-            (Slot::Row(row), _) => Some(row),
-            (Slot::At(sequence), true) => {
+        // followed from it. Looking costs more than all the rest.
+        let needs_it = matches!(change, Change::Meter(_) | Change::Balance(_));
+        let before = match needs_it || matches!(key, Key::Payout(_)) {
+            true => rows.find(&key)?,
+            false => Slot::Gone,
+        };
+        let before = match before {
+            Slot::Gone => None,
+            Slot::Row(row) => Some(row),
+            Slot::At(sequence) => {
                 let is_it = |row: &Row| row.key() == key;
                 if sequence == record.sequence {
                     written_by(record.changes.get(..number).unwrap_or_default(), is_it)
@@ -233,7 +238,6 @@ fn apply(rows: &mut Rows, record: &Record, journal: &mut Journal) -> Result<(), 
                     written(&journal.record(sequence)?, is_it)
                 }
             }
-            (Slot::At(_), _) => None,
         };
         let after = change.apply(before.clone());
         for (key, row) in following(before.as_deref(), after.as_deref()) {

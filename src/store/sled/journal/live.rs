@@ -187,7 +187,7 @@ impl Live {
 fn begin(path: &Path) -> Result<(File, Option<Head>), Damage> {
     let file = File::open(path).map_err(Damage::io(path))?;
     let mut reader = Reader::new(&file).map_err(Damage::io(path))?;
-    let head = Head::parse(reader.bytes(0, FRAMES).map_err(Damage::io(path))?);
+    let head = Head::read(path, reader.bytes(0, FRAMES).map_err(Damage::io(path))?)?;
     if head.is_none() && !reader.is_empty(FRAMES).map_err(Damage::io(path))? {
         return Err(headless(path));
     }

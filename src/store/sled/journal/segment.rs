@@ -15,14 +15,14 @@ use super::{
     reader::Reader,
 };
 use crate::store::sled::{
-    codec::Fields,
+    codec::{FORM, Fields},
     damage::Damage,
     sync::sync_all,
     sync::{Disk, Stage},
 };
 
-/// Begins a file, and names its format.
-const MAGIC: &[u8; 8] = b"bursarJ1";
+/// Begins a file; the form of its records follows as a byte.
+const MAGIC: &[u8; 7] = b"bursarJ";
 /// Where frames begin: what is written behind cannot tear the head.
 pub(super) const FRAMES: u64 = 4096;
 /// How much is set aside at a time at most, so that a sync of a commit does not
@@ -43,17 +43,31 @@ pub(super) struct Head {
 }
 
 impl Head {
-    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+    /// A head from the beginning of a file. `None`: it is not whole.
+    ///
+    /// # Errors
+    /// If the records behind it are of another form.
+    pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Option<Self>, Damage> {
+        match Self::fields(bytes) {
+            Some((found, _)) if found != FORM => {
+                Err(Damage::Form { path: path.to_owned(), found, reads: FORM })
+            }
+            Some((_, head)) => Ok(Some(head)),
+            None => Ok(None),
+        }
+    }
+
+    /// The form of the records behind a head that is whole, and the head.
+    fn fields(bytes: &[u8]) -> Option<(u8, Self)> {
         let length = 8 + 3 * 8 + 32 + 8 + 4;
         let (content, checksum) = bytes.get(..length)?.split_last_chunk()?;
         if u32::from_be_bytes(*checksum) != crc32fast::hash(content) {
             return None;
         }
         let mut fields = Fields(content);
-        if &fields.array()? != MAGIC {
-            return None;
-        }
-        Some(Self {
+        (&fields.array()? == MAGIC).then_some(())?;
+        let form = fields.byte()?;
+        let head = Self {
             mark: fields.long()?,
             before: End {
                 sequence: fields.long()?,
@@ -61,11 +75,13 @@ impl Head {
                 hash: Hash(fields.array()?),
             },
             filled: fields.long()?,
-        })
+        };
+        Some((form, head))
     }
 
     pub(super) fn to_bytes(self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
+        out.push(FORM);
         for field in [self.mark, self.before.sequence, self.before.commit] {
             out.extend(field.to_be_bytes());
         }
@@ -132,7 +148,7 @@ impl Segment {
         let length = file.metadata().map_err(io())?.len();
         let mut reader = Reader::new(&file).map_err(io())?;
         let head = reader.bytes(0, FRAMES).map_err(io())?;
-        match Head::parse(head) {
+        match Head::read(path, head)? {
             Some(head) => Ok(Some(Self {
                 path: path.to_owned(),
                 file: Arc::new(file),
