@@ -7,14 +7,16 @@ SHELL := /bin/bash
 # Of `make bench`: how many measurements of each kind, and how long each is.
 RUNS ?= 5
 SECONDS ?= 60
-.PHONY: help run bench test crash machine tools format clippy contract suites
+# Of `make bench-growth`: stored payouts at which is measured.
+SIZES ?= 10000 1000000 10000000
+.PHONY: help run bench bench-growth test crash machine tools format clippy contract suites
 
 # A line in the log where a phase begins, with the time since the start.
 STARTED := $(shell date +%s)
 PHASE = @printf '\n=== %s (%ss)\n' "$(1)" $$(( $$(date +%s) - $(STARTED) ))
 
 help: ## This list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 run: ## A shop's day, on an embedded store
 	cargo run --locked --release -- demo
@@ -22,7 +24,14 @@ run: ## A shop's day, on an embedded store
 bench: ## Bursar beside a no-op, PostgreSQL and Redis; RUNS=1 SECONDS=5 for a short one
 	@bench/machine.sh
 	cargo build --locked --release
+	cargo bench --locked --bench decision --no-run
 	@bench/run --runs $(RUNS) --seconds $(SECONDS)
+
+bench-growth: RUNS = 3
+bench-growth: SECONDS = 20
+bench-growth: ## What grows with 10,000,000 stored payouts; SIZES="10000 100000" for a look
+	cargo build --locked --release
+	@bench/growth --sizes $(SIZES) --runs $(RUNS) --seconds $(SECONDS)
 
 test: machine tools format clippy contract suites ## Everything, with what it needs
 	$(call PHASE,all good)

@@ -2,7 +2,7 @@
 //! decision and the API's conversions, without the transport. Prints the time
 //! for each payout; a profiler or an instruction counter sees nothing else.
 //!
-//! `cargo bench --bench service [PAYOUTS]`
+//! `cargo bench --bench service [PAYOUTS [IN_FLIGHT]]`
 
 #![allow(
     clippy::disallowed_methods,
@@ -11,18 +11,14 @@
     reason = "a benchmark measures time, and a panic is how it fails"
 )]
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use bursar::{
     api::{auth::Authenticator, service::Api},
     engine::{Options, clock::SystemClock},
-    proto::{
-        google::r#type::Money,
-        v1::{
-            self, fact_value::Kind, payout_service_server::PayoutService,
-            policy_service_server::PolicyService, quota_service_server::QuotaService,
-            shop_service_server::ShopService,
-        },
+    proto::v1::{
+        self, payout_service_server::PayoutService, policy_service_server::PolicyService,
+        quota_service_server::QuotaService, shop_service_server::ShopService,
     },
     server::{Parts, Service},
     store::sled::{self, SledStore},
@@ -30,28 +26,16 @@ use bursar::{
 use futures_util::{StreamExt, stream};
 use tonic::Request;
 
+#[path = "requests/mod.rs"]
+mod requests;
+
+use requests::{OPERATORS, POLICY, PROGRAMME, money};
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const PROGRAMME: &str = "platforms/p/programmes/small-payout";
-const POLICY: &str = include_str!("../policies/douyin-small-payout.yaml");
 const SHOPS: usize = 100;
 const IN_FLIGHT: usize = 256;
-
-fn money(units: i64, nanos: i32) -> Option<Money> {
-    Some(Money { currency_code: "CNY".to_owned(), units, nanos })
-}
-
-fn facts(facts: &[(&str, Kind)]) -> BTreeMap<String, v1::FactValue> {
-    let fact = |(name, kind): &(&str, Kind)| {
-        ((*name).to_owned(), v1::FactValue { kind: Some(kind.clone()) })
-    };
-    facts.iter().map(fact).collect()
-}
-
-fn text(text: &str) -> Kind {
-    Kind::StringValue(text.to_owned())
-}
 
 async fn furnish(api: &Api) {
     let platform = v1::CreatePlatformRequest { platform_id: "p".to_owned(), ..Default::default() };
@@ -71,17 +55,11 @@ async fn furnish(api: &Api) {
 }
 
 async fn furnish_shop(api: &Api, number: usize) {
-    let shop = format!("platforms/p/shops/s{number}");
+    let shop = requests::shop(number);
     let request = v1::CreateShopRequest {
         parent: "platforms/p".to_owned(),
         shop_id: format!("s{number}"),
-        shop: Some(v1::Shop {
-            facts: facts(&[
-                ("operating_state", text("normal")),
-                ("qualification", text("enterprise")),
-            ]),
-            ..Default::default()
-        }),
+        shop: Some(v1::Shop { facts: requests::shop_facts(), ..Default::default() }),
         ..Default::default()
     };
     api.create_shop(Request::new(request)).await.expect("a shop");
@@ -108,7 +86,7 @@ async fn furnish_shop(api: &Api, number: usize) {
         ..Default::default()
     };
     api.record_movement(Request::new(request)).await.expect("money");
-    for sub in 0..20 {
+    for sub in 0..OPERATORS {
         let kind = if sub == 0 { v1::operator::Kind::Main } else { v1::operator::Kind::Sub };
         let request = v1::CreateOperatorRequest {
             parent: shop.clone(),
@@ -132,37 +110,6 @@ async fn furnish_shop(api: &Api, number: usize) {
     }
 }
 
-fn request(number: usize, now: prost_types::Timestamp) -> v1::AuthorizePayoutRequest {
-    let shop = format!("platforms/p/shops/s{}", number % SHOPS);
-    v1::AuthorizePayoutRequest {
-        parent: shop.clone(),
-        request_id: format!("request-{number}"),
-        payout: Some(v1::PayoutSpec {
-            programme: PROGRAMME.to_owned(),
-            operator: format!("{shop}/operators/op{}", number / SHOPS % 19 + 1),
-            order: format!("{shop}/orders/order-{number}"),
-            amount: if number % 20 == 19 { money(600, 0) } else { money(0, 10_000_000) },
-            facts: facts(&[("entry_channel", text("shop_pc_order_detail"))]),
-            inline_order: Some(v1::Order {
-                paid_amount: money(1000, 0),
-                place_time: Some(now),
-                source_time: Some(now),
-                facts: facts(&[
-                    ("app", text("douyin")),
-                    ("payment_method", text("online")),
-                    ("status", text("shipped")),
-                    ("deposit_presale", Kind::BoolValue(false)),
-                    ("local_life", Kind::BoolValue(false)),
-                    ("cross_border", Kind::BoolValue(false)),
-                ]),
-                ..Default::default()
-            }),
-            ..Default::default()
-        }),
-        ..Default::default()
-    }
-}
-
 /// Processor time of each thread that runs, in nanoseconds: who else is on the
 /// machine stretches the time that passes, and this hardly.
 fn busy() -> Vec<(String, u64)> {
@@ -176,7 +123,9 @@ fn busy() -> Vec<(String, u64)> {
 }
 
 fn main() {
-    let payouts = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(100_000);
+    let mut numbers = std::env::args().filter_map(|arg| arg.parse().ok());
+    let payouts = numbers.next().unwrap_or(100_000);
+    let in_flight = numbers.next().unwrap_or(IN_FLIGHT);
     let data = tempfile::TempDir::new().expect("a directory");
     let options = sled::Options::default();
     let store = SledStore::open(data.path(), options).expect("a store");
@@ -195,8 +144,8 @@ fn main() {
         let now = prost_types::Timestamp::from(std::time::SystemTime::now());
         let start = Instant::now();
         let answers = stream::iter(0..payouts)
-            .map(|number| api.authorize_payout(Request::new(request(number, now))))
-            .buffer_unordered(IN_FLIGHT);
+            .map(|number| api.authorize_payout(Request::new(requests::request(number, SHOPS, now))))
+            .buffer_unordered(in_flight);
         let allowed = answers
             .map(|answer| answer.expect("an answer").into_inner())
             .filter(|receipt| {

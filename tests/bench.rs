@@ -57,6 +57,53 @@ fn batches_are_measured_beside_a_server_that_does_nothing() {
 }
 
 #[test]
+fn streams_are_measured_beside_a_server_that_does_nothing() {
+    let (figures, _) = bench("--mode stream --in-flight 64 --baseline");
+    assert_sound(&figures);
+    assert_eq!(figures["mode"], "stream");
+    assert!(figures["baseline_rate"].as_u64().expect("a rate") > 0);
+    assert!(figures["ratio"].is_number(), "{figures}");
+    assert_eq!(figures["baseline_errors"], 0, "{figures}");
+}
+
+#[test]
+fn a_data_directory_grows_over_several_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let on = folder.path().join("grown");
+    let run = |first: u64, requests: u64, more: &str| {
+        let mut command = process::bursar();
+        command.args(["bench", "--json", "--platform", "grown", "--shops", "2", "--mode", "batch"]);
+        command.args(["--warm-up-seconds", "0", "--first", &first.to_string()]);
+        command.args(["--requests", &requests.to_string(), "--hot", "1", "--on"]).arg(&on);
+        let Output { status, stdout, stderr } =
+            command.args(more.split_whitespace()).output().expect("it ran");
+        let stderr = String::from_utf8_lossy(&stderr).into_owned();
+        assert!(status.success(), "{stderr}");
+        (serde_json::from_slice::<Value>(&stdout).expect("one JSON object"), stderr)
+    };
+    let (first, _) = run(0, 250, "");
+    assert_sound(&first);
+    assert_eq!(
+        (&first["decided"], &first["next"], &first["replayed"]),
+        (&250.into(), &250.into(), &0.into())
+    );
+    assert!(first["resident_kib"].as_u64() <= first["peak_kib"].as_u64(), "{first}");
+    assert!(first["resident_kib"].as_u64().expect("memory") > 0, "{first}");
+    // 50 of them again.
+    let (second, said) = run(200, 150, "--pages 1000 --page-size 10");
+    assert_sound(&second);
+    assert_eq!((&second["next"], &second["replayed"]), (&350.into(), &50.into()));
+    assert!(said.contains("50 requests were answered from what was decided before"), "{said}");
+    let pages = &second["pages"];
+    // Nineteen of twenty became payouts.
+    assert_eq!((&pages["page"], &pages["rows"]), (&33.into(), &333.into()), "{pages}");
+    assert!(pages["first_us"].is_number() && pages["deep_us"].is_number(), "{pages}");
+    let left = folder.path().read_dir().expect("a folder").count();
+    assert_eq!(left, 1, "nothing is left beside it");
+    process::assert_clean(&on);
+}
+
+#[test]
 fn an_open_loop_sends_what_is_due() {
     let (figures, _) = bench("--rate 200 --store memory");
     assert_sound(&figures);

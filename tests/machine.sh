@@ -18,6 +18,7 @@ need "Python 3" python3 python3 --version
 need "Python's venv with pip" python3-venv python3 -c 'import ensurepip, venv'
 need "Node" nodejs node --version
 need "npm" npm npm --version
+need "valgrind" valgrind valgrind --version
 
 if [ "${#missing[@]}" -gt 0 ]; then
     if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then

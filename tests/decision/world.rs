@@ -82,18 +82,8 @@ impl World {
 
     /// Judges a command; nothing changes.
     pub fn ask(&self, command: &Command, roles: RoleSet) -> Judgement {
-        let context = Context {
-            meters: std::cell::Cell::default(),
-            now: self.now,
-            author: Author { caller: "test".into(), actor: None },
-            roles,
-            policies: &self.policies,
-            fresh: id(&format!("d{}", self.decided)),
-            remember: Duration::from_secs(30 * 24 * 3600),
-        };
-        let mut rows = self.load(command.first(), Rows::default());
-        let second = command.second(&Loaded::new(&rows), &context);
-        rows = self.load(second, rows);
+        let context = self.context(roles);
+        let rows = self.rows_of(command, &context);
         let judgement = command.judge(&Loaded::new(&rows), &context);
         for change in &judgement.changes {
             let delta = matches!(change, Change::Meter(_) | Change::Balance(_));
@@ -104,6 +94,26 @@ impl World {
             );
         }
         judgement
+    }
+
+    /// What a command is judged with, besides rows.
+    pub fn context(&self, roles: RoleSet) -> Context<'_> {
+        Context {
+            meters: std::cell::Cell::default(),
+            now: self.now,
+            author: Author { caller: "test".into(), actor: None },
+            roles,
+            policies: &self.policies,
+            fresh: id(&format!("d{}", self.decided)),
+            remember: Duration::from_secs(30 * 24 * 3600),
+        }
+    }
+
+    /// The rows that a command names.
+    pub fn rows_of(&self, command: &Command, context: &Context<'_>) -> Rows {
+        let rows = self.load(command.first(), Rows::default());
+        let second = command.second(&Loaded::new(&rows), context);
+        self.load(second, rows)
     }
 
     /// A map of its own for every judgement: each has another seed.

@@ -5,7 +5,7 @@ use bursar::proto::v1::{
     payout_service_client::PayoutServiceClient, policy_service_client::PolicyServiceClient,
     quota_service_client::QuotaServiceClient, shop_service_client::ShopServiceClient,
 };
-use tonic::{Status, transport::Channel};
+use tonic::{Status, Streaming, transport::Channel};
 
 use crate::{process::Server, trial::reason};
 
@@ -40,6 +40,15 @@ impl Client {
             events: EventServiceClient::new(channel.clone()),
             cases: CaseServiceClient::new(channel),
         }
+    }
+
+    /// A stream of requests, and its answers.
+    pub async fn stream_authorize_payouts(
+        &self,
+        requests: impl tokio_stream::Stream<Item = v1::AuthorizePayoutRequest> + Send + 'static,
+    ) -> Result<Streaming<v1::AuthorizePayoutResult>, Status> {
+        let answers = self.payouts.clone().stream_authorize_payouts(requests).await?;
+        Ok(answers.into_inner())
     }
 
     calls! {
@@ -88,7 +97,7 @@ pub enum No {
 impl From<Status> for No {
     fn from(status: Status) -> Self {
         match reason(&status).as_str() {
-            "" | "STORE_UNAVAILABLE" => Self::Gone,
+            "" | "STORE_UNAVAILABLE" | "DRAINING" => Self::Gone,
             why => Self::Refused(why.to_owned()),
         }
     }

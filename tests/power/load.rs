@@ -1,5 +1,5 @@
-//! A mixed load: clients that ask for payouts, again, twice at once and in
-//! batches, take them through their lives, move money and configure, until the
+//! A mixed load: clients that ask for payouts, again, twice at once, in batches
+//! and on streams, take them through their lives, move money and configure, until the
 //! server is gone or they are told to stop. All goes into the book.
 
 use std::{
@@ -141,7 +141,8 @@ impl Hand {
         while !self.stop.load(Ordering::Relaxed) {
             self.turn += 1;
             let done = match self.dice.below(20) {
-                0..10 => self.one().await,
+                0..9 => self.one().await,
+                9 => self.stream().await,
                 10 => self.twice_at_once().await,
                 11 => self.again().await,
                 12..14 => self.batch().await,
@@ -224,34 +225,65 @@ impl Hand {
         if requests.is_empty() {
             return Ok(());
         }
-        let sent: Vec<Option<usize>> = requests
-            .iter()
-            .map(|r| (!r.request_id.is_empty()).then(|| self.notes.book().asked(r.clone())))
-            .collect();
+        let sent = self.sent(&requests);
         let request = BatchAuthorizePayoutsRequest { requests, ..Default::default() };
         let answer = self.client.batch_authorize_payouts(request).await?;
-        let mark = self.notes.mark();
-        let mut gone = false;
-        for (life, result) in sent.iter().zip(answer.results) {
-            match (life, result.result) {
-                (Some(life), Some(Outcome::Receipt(receipt))) => {
-                    self.notes.book().answered(*life, mark, receipt);
-                }
-                (None, Some(Outcome::Error(_))) => {}
-                (_, Some(Outcome::Error(status)))
-                    if status.code == i32::from(Code::Unavailable) =>
-                {
-                    gone = true;
-                }
-                (_, other) => panic!("{other:?}"),
+        let came = sent.iter().zip(answer.results).map(|(life, one)| self.came(*life, one.result));
+        // All of them are noted, whatever came of the others.
+        came.collect::<Vec<_>>().into_iter().collect::<Result<(), No>>()?;
+        self.live_all(sent).await
+    }
+
+    /// Requests one behind the other, of several shops; one of them malformed,
+    /// one sent twice. Each answer is noted as it comes: what was answered when
+    /// the stream ends stands, and of the rest nobody knows.
+    async fn stream(&mut self) -> Result<(), No> {
+        let count = 3 + self.dice.below(20);
+        let mut requests: Vec<_> = (0..count).map(|item| self.request(self.turn, item)).collect();
+        requests[self.dice.below(count)].request_id.clear();
+        requests.push(requests[self.dice.below(count)].clone());
+        let sent = self.sent(&requests);
+        let ids: Vec<String> = requests.iter().map(|request| request.request_id.clone()).collect();
+        let mut answers =
+            self.client.stream_authorize_payouts(tokio_stream::iter(requests)).await?;
+        for (life, id) in sent.iter().zip(ids) {
+            let Some(answer) = answers.message().await? else { return Err(No::Gone) };
+            assert_eq!(answer.request_id, id, "answers come in the order of their requests");
+            self.came(*life, answer.result)?;
+        }
+        let more = answers.message().await?;
+        assert_eq!(more, None, "an answer that nobody asked for");
+        self.live_all(sent).await
+    }
+
+    /// Notes that requests are sent. `None`: one is malformed.
+    fn sent(&self, requests: &[AuthorizePayoutRequest]) -> Vec<Option<usize>> {
+        let note = |request: &AuthorizePayoutRequest| {
+            let is_sound = !request.request_id.is_empty();
+            is_sound.then(|| self.notes.book().asked(request.clone()))
+        };
+        requests.iter().map(note).collect()
+    }
+
+    /// Notes what came of one of many.
+    fn came(&self, life: Option<usize>, result: Option<Outcome>) -> Result<(), No> {
+        match (life, result) {
+            (Some(life), Some(Outcome::Receipt(receipt))) => {
+                let mark = self.notes.mark();
+                self.notes.book().answered(life, mark, receipt);
+                Ok(())
             }
+            (None, Some(Outcome::Error(_))) => Ok(()),
+            (_, Some(Outcome::Error(status))) if status.code == i32::from(Code::Unavailable) => {
+                Err(No::Gone)
+            }
+            (_, other) => panic!("{other:?}"),
         }
-        if gone {
-            return Err(No::Gone);
-        }
-        let mut lives: Vec<usize> = sent.into_iter().flatten().collect();
-        lives.dedup();
-        for life in lives {
+    }
+
+    /// Takes those that are new some way.
+    async fn live_all(&mut self, sent: Vec<Option<usize>>) -> Result<(), No> {
+        for life in sent.into_iter().flatten() {
             if !self.lives.contains(&life) {
                 self.live(life).await?;
             }

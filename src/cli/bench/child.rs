@@ -14,8 +14,8 @@ use std::{
 
 use super::now;
 
-/// How long a server may take to start.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a server may take to start; one with a long history takes longer.
+const PATIENCE: Duration = Duration::from_secs(600);
 /// How long it may take to catch up after a load, and to put things away.
 const MOST_CATCHING_UP: Duration = Duration::from_secs(600);
 /// How often is looked.
@@ -35,6 +35,15 @@ enum Said {
     PuttingAway(Instant),
     /// Something went wrong.
     Wrong(String),
+}
+
+/// Memory of a process, in KiB.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Memory {
+    /// Resident now.
+    pub resident: u64,
+    /// Resident at most, since it was started.
+    pub peak: u64,
 }
 
 /// A server process. Killed when it is dropped.
@@ -109,6 +118,11 @@ impl Server {
     /// Processor time it took so far, user and system.
     pub fn cpu(&self) -> Duration {
         cpu(&self.child.id().to_string())
+    }
+
+    /// Memory that it has, and that it had at most.
+    pub fn memory(&self) -> Option<Memory> {
+        memory_in(&fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?)
     }
 
     /// Bytes it had written to disk so far.
@@ -206,6 +220,14 @@ fn written_in(io: &str) -> u64 {
     line.and_then(|bytes| bytes.trim().parse().ok()).unwrap_or(0)
 }
 
+fn memory_in(status: &str) -> Option<Memory> {
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().strip_suffix("kB")?.trim().parse().ok()
+    };
+    Some(Memory { resident: field("VmRSS:")?, peak: field("VmHWM:")? })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,6 +243,13 @@ mod tests {
     fn bytes_written_are_those_that_went_to_disk() {
         assert_eq!(written_in("rchar: 5\nwchar: 99\nwrite_bytes: 77\ncancelled: 1\n"), 77);
         assert_eq!(written_in(""), 0);
+    }
+
+    #[test]
+    fn memory_is_what_is_resident_and_was_at_most() {
+        let status = "Name:\tbursar\nVmHWM:\t  2200 kB\nVmRSS:\t  1100 kB\n";
+        assert_eq!(memory_in(status), Some(Memory { resident: 1100, peak: 2200 }));
+        assert_eq!(memory_in("Name:\tgone\n"), None);
     }
 
     #[test]

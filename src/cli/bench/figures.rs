@@ -5,7 +5,7 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::outcome::Outcome;
+use super::{child::Memory, listing::Walked, outcome::Outcome};
 
 /// What was measured in one run.
 #[derive(Debug)]
@@ -21,6 +21,10 @@ pub struct Figures {
     pub server_cpu: Option<Duration>,
     /// Processor time of the client.
     pub client_cpu: Duration,
+    /// Memory of the server, if it is the bench's own.
+    pub memory: Option<Memory>,
+    /// How long pages of a listing took, if any were asked for.
+    pub pages: Option<Walked>,
 }
 
 /// Of a thousand: the quantiles that are told.
@@ -76,6 +80,14 @@ impl Figures {
         if let Some(catching_up) = self.catching_up {
             line.push_str(&format!("   caught up after {} ms", thousands(millis(catching_up))));
         }
+        if let Some(memory) = self.memory {
+            let mebibytes = [memory.resident, memory.peak].map(|kib| thousands(kib / 1024));
+            let [resident, peak] = mebibytes;
+            line.push_str(&format!("   resident {resident} MiB, at most {peak}"));
+        }
+        if let Some(pages) = &self.pages {
+            line.push_str(&format!("\n       {}", pages.line()));
+        }
         for (code, count) in &self.outcome.errors {
             line.push_str(&format!("\n       {code}: {}", thousands(*count)));
         }
@@ -103,14 +115,20 @@ impl Figures {
             "first_error": self.outcome.first_error,
             "decided": self.outcome.decided,
             "denied": self.outcome.denied,
+            "replayed": self.outcome.replayed,
+            "next": self.outcome.next,
             "load_ms": millis(self.outcome.took),
             "catching_up_ms": self.catching_up.map(millis),
             "reply_bytes": self.outcome.reply.value_at_quantile(0.5),
             "server_cpu_ns_each": self.server_cpu.map(|cpu| self.each(cpu)),
             "client_cpu_ns_each": self.each(self.client_cpu),
+            "baseline_errors": baseline.map(|figures| figures.outcome.error_count()),
             "baseline_p50_us": baseline.map(|figures| figures.quantile(500)),
             "baseline_p99_us": baseline.map(|figures| figures.quantile(990)),
             "fdatasync_us": sync.map(micros),
+            "resident_kib": self.memory.map(|memory| memory.resident),
+            "peak_kib": self.memory.map(|memory| memory.peak),
+            "pages": self.pages.as_ref().map(Walked::json),
         })
     }
 }
@@ -173,6 +191,8 @@ mod tests {
             catching_up: Some(Duration::from_secs(3)),
             server_cpu: Some(Duration::from_millis(30)),
             client_cpu: Duration::from_millis(20),
+            memory: Some(Memory { resident: 2048, peak: 4096 }),
+            pages: None,
         }
     }
 
@@ -195,6 +215,7 @@ mod tests {
             "mode": "unary", "rate": 500, "baseline_rate": 2000, "ratio": 0.25,
             "p50_us": 500, "p99_us": 990, "errors": 0, "fdatasync_us": 140,
             "server_cpu_ns_each": 15_000, "client_cpu_ns_each": 10_000,
+            "resident_kib": 2048, "peak_kib": 4096, "pages": null, "next": 0, "replayed": 0,
         });
         for (field, value) in expected.as_object().expect("an object") {
             assert_eq!(json.get(field), Some(value), "{field}");

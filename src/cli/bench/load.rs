@@ -45,6 +45,14 @@ impl Mode {
         }
     }
 
+    /// Payouts of a call.
+    const fn payouts(self) -> usize {
+        match self {
+            Self::Batch => BATCH,
+            Self::Unary | Self::Stream => 1,
+        }
+    }
+
     /// Calls, or unanswered requests of streams, under way if nothing else is
     /// said.
     pub const fn in_flight(self) -> usize {
@@ -78,9 +86,9 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// The next request.
-    pub fn request(&self) -> Bytes {
-        locked(&self.requests).next().unwrap_or_default()
+    /// The next request. `None`: there are no more.
+    pub fn request(&self) -> Option<Bytes> {
+        locked(&self.requests).next()
     }
 
     /// What came so far.
@@ -119,6 +127,7 @@ pub async fn run(channels: &[Channel], requests: Requests, plan: Plan) -> Outcom
     places.await;
     let mut outcome = std::mem::replace(&mut *shared.outcome(), Outcome::new());
     outcome.took = now().saturating_duration_since(begin);
+    outcome.next = locked(&shared.requests).number();
     outcome
 }
 
@@ -133,9 +142,14 @@ async fn calls(mode: Mode, channel: Channel, shared: Shared, dues: Dues, room: u
             loop {
                 let due = dues.lock().await.next().await;
                 let Some(due) = due else { return };
+                let requests = (0..mode.payouts()).map_while(|_| shared.request());
+                let requests: Vec<Bytes> = requests.collect();
+                if requests.is_empty() {
+                    return;
+                }
                 let came = match mode {
-                    Mode::Batch => batch(&mut client, &shared).await,
-                    Mode::Unary | Mode::Stream => one(&mut client, &shared).await,
+                    Mode::Batch => batch(&mut client, requests, &shared).await,
+                    Mode::Unary | Mode::Stream => one(&mut client, requests, &shared).await,
                 };
                 let mut outcome = shared.outcome();
                 outcome.answered(due);
@@ -148,14 +162,15 @@ async fn calls(mode: Mode, channel: Channel, shared: Shared, dues: Dues, room: u
     while places.join_next().await.is_some() {}
 }
 
-async fn one(client: &mut Client, shared: &Shared) -> Result<(), Status> {
-    let receipt = client.call(raw::UNARY, shared.request()).await?;
-    shared.outcome().receipt(&receipt);
+async fn one(client: &mut Client, requests: Vec<Bytes>, shared: &Shared) -> Result<(), Status> {
+    for request in requests {
+        let receipt = client.call(raw::UNARY, request).await?;
+        shared.outcome().receipt(&receipt);
+    }
     Ok(())
 }
 
-async fn batch(client: &mut Client, shared: &Shared) -> Result<(), Status> {
-    let requests = (0..BATCH).map(|_| shared.request()).collect();
+async fn batch(client: &mut Client, requests: Vec<Bytes>, shared: &Shared) -> Result<(), Status> {
     let batch = raw::Batch { requests }.encode_to_vec();
     let answer = client.call(raw::BATCH, batch.into()).await?;
     let answer = raw::Items::decode(answer).map_err(|error| Status::internal(error.to_string()))?;

@@ -4,6 +4,7 @@
 mod child;
 mod disk;
 mod figures;
+mod listing;
 mod load;
 mod noop;
 mod outcome;
@@ -16,7 +17,12 @@ mod stream;
 mod tests;
 mod world;
 
-use std::{path::Path, process::ExitCode, sync::Arc, time::Instant};
+use std::{
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tonic::transport::{Channel, Endpoint};
 
@@ -34,13 +40,15 @@ use crate::telemetry;
 /// A share of the decisions that may be denied, in thousandths, before the load
 /// is no longer what it is said to be.
 const MOST_DENIED: u64 = 60;
+/// Decisions from which on one in twenty is never more than that.
+const ENOUGH: u64 = 100;
 
 #[expect(clippy::disallowed_methods, reason = "measuring is what a bench is for")]
 fn now() -> Instant {
     Instant::now()
 }
 
-/// When the orders were placed, and what tells this world from others.
+/// What tells this world from others.
 #[expect(clippy::disallowed_methods, reason = "the server's time is this machine's")]
 fn today() -> jiff::Timestamp {
     jiff::Timestamp::now()
@@ -74,7 +82,8 @@ async fn bench(args: &BenchArgs) -> Result<(), String> {
             say(text);
         }
     };
-    let folder = disk::folder(args.data.as_deref())?;
+    let beside = args.on.as_ref().map(|on| on.parent().unwrap_or(on));
+    let folder = disk::folder(beside.or(args.data.as_deref()))?;
     let sync = match &args.addr {
         None if args.store == "sled" => Some(disk::median_sync(&folder.0)?),
         _ => None,
@@ -90,8 +99,14 @@ async fn bench(args: &BenchArgs) -> Result<(), String> {
     let plan = args.plan();
     let (figures, load) = real(args, plan, &folder.0).await?;
     tell(&figures.line());
-    if figures.denied_thousandths() > MOST_DENIED {
+    if figures.outcome.decided >= ENOUGH && figures.denied_thousandths() > MOST_DENIED {
         eprintln!("more was denied than the load is meant to be: shops have used up their day");
+    }
+    if figures.outcome.replayed > 0 {
+        eprintln!(
+            "{} requests were answered from what was decided before: a larger --first sends new ones",
+            thousands(figures.outcome.replayed)
+        );
     }
     let baseline = match args.baseline {
         true => Some(idle(args, plan, &figures, load).await?),
@@ -119,23 +134,42 @@ async fn real(
     plan: Plan,
     folder: &Path,
 ) -> Result<(Figures, [Requests; 2]), String> {
-    let now = today();
-    let platform = format!("bench-{}", now.as_millisecond());
+    let platform =
+        args.platform.clone().unwrap_or_else(|| format!("bench-{}", today().as_millisecond()));
     let world = Arc::new(World::read(&args.policies, &platform, args.shops)?);
+    let data = args.on.clone().unwrap_or_else(|| folder.join("data"));
     let mut own = match &args.addr {
         Some(_) => None,
-        None => Some(Server::bursar(&args.store, &folder.join("data"))?),
+        None => Some(Server::bursar(&args.store, &data)?),
     };
     let address = own.as_ref().map(|own| &own.address).or(args.addr.as_ref()).ok_or("no server")?;
     let channels = connect(address, args.connections()).await?;
-    world.furnish(&channels).await.map_err(|status| format!("furnishing: {status}"))?;
-    let time = prost_types::Timestamp { seconds: now.as_second(), nanos: 0 };
-    let load = ["warm", "load"].map(|run| Requests::new(world.clone(), run, args.hot, time));
+    let placed =
+        world.furnish(&channels).await.map_err(|status| format!("furnishing: {status}"))?;
+    // What warms up has to be new, too, in each of several runs.
+    let warm = format!("warm{}", args.first);
+    let warm = Requests::new(world.clone(), &warm, args.hot, placed);
+    let load = Requests::new(world.clone(), "load", args.hot, placed);
+    let load = [warm, load.part(args.first, args.requests)];
     let mut figures = measure(&channels, &load, args, plan, own.as_ref()).await;
     figures.name = plan.mode.name();
+    let caught_up = match &own {
+        Some(own) => {
+            let idle = own.idle().await;
+            figures.memory = own.memory();
+            idle
+        }
+        None => Duration::ZERO,
+    };
+    if let (Some(pages), Some(channel), Some(shop)) =
+        (args.pages, channels.first(), world.shops.first())
+    {
+        let walked = listing::walk(channel, shop, pages, args.page_size).await;
+        figures.pages = Some(walked.map_err(|status| format!("listing payouts: {status}"))?);
+    }
     drop(channels);
     if let Some(own) = &mut own {
-        figures.catching_up = Some(own.idle().await + own.stop().await?);
+        figures.catching_up = Some(caught_up + own.stop().await?);
     }
     Ok((figures, load))
 }
@@ -182,5 +216,7 @@ async fn measure(
         catching_up: None,
         server_cpu: server_cpu.map(|(after, before)| after.saturating_sub(before)),
         client_cpu: child::cpu("self").saturating_sub(client_before),
+        memory: None,
+        pages: None,
     }
 }

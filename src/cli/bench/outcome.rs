@@ -23,6 +23,10 @@ pub struct Outcome {
     pub decided: u64,
     /// Of them, denied.
     pub denied: u64,
+    /// Of them, told again what was decided before.
+    pub replayed: u64,
+    /// The number of the first request that was not sent.
+    pub next: u64,
     /// Calls or items that were refused or failed, by gRPC code.
     pub errors: BTreeMap<&'static str, u64>,
     /// The first of them.
@@ -42,6 +46,8 @@ impl Outcome {
         Self {
             decided: 0,
             denied: 0,
+            replayed: 0,
+            next: 0,
             errors: BTreeMap::new(),
             first_error: None,
             latency: histogram(),
@@ -56,6 +62,7 @@ impl Outcome {
             Ok(read) => {
                 self.decided += 1;
                 self.denied += u64::from(read.decision == i32::from(Decision::Deny));
+                self.replayed += u64::from(read.replayed);
                 self.reply.saturating_record(receipt.len() as u64);
             }
             Err(error) => self.failed(&Status::internal(error.to_string())),

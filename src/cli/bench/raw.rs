@@ -112,6 +112,9 @@ pub struct Receipt {
     /// The decision.
     #[prost(int32, tag = "1")]
     pub decision: i32,
+    /// Whether it was given before.
+    #[prost(bool, tag = "5")]
+    pub replayed: bool,
 }
 
 /// Of the answer to one of many, which of both it is. Tags as in
@@ -167,7 +170,8 @@ mod tests {
 
     #[test]
     fn answers_are_read_with_the_tags_of_the_contract() {
-        let receipt = v1::Receipt { decision: 3, name: "n".to_owned(), ..Default::default() };
+        let receipt =
+            v1::Receipt { decision: 3, name: "n".to_owned(), replayed: true, ..Default::default() };
         let error = rpc::Status { code: 8, message: "full".to_owned(), ..Default::default() };
         let results = [Came::Receipt(receipt.clone()), Came::Error(error)].map(|result| {
             v1::AuthorizePayoutResult { request_id: "r".to_owned(), result: Some(result) }
@@ -177,7 +181,8 @@ mod tests {
         let [decided, refused] = items.as_slice() else { panic!("{items:?}") };
         let bytes = decided.receipt.clone().expect("a receipt");
         assert_eq!(bytes, receipt.encode_to_vec());
-        assert_eq!(Receipt::decode(bytes).expect("a receipt").decision, 3);
+        let read = Receipt::decode(bytes).expect("a receipt");
+        assert_eq!(read, Receipt { decision: 3, replayed: true });
         let error = Error { code: 8, message: "full".to_owned() };
         assert_eq!((&refused.receipt, &refused.error), (&None, &Some(error)));
     }

@@ -28,17 +28,19 @@ const NANOS_PER_CENT: i32 = 10_000_000;
 pub struct Requests {
     world: Arc<World>,
     /// Tells the requests of one run from those of others.
-    run: &'static str,
+    run: Arc<str>,
     /// Of a thousand, how many are about one shop.
     hot: u64,
     /// What all of them say, encoded.
     alike: Bytes,
     next: u64,
+    /// How many there are still. `None`: no end.
+    left: Option<u64>,
 }
 
 impl Requests {
     /// The requests of a run, about orders that were placed then.
-    pub fn new(world: Arc<World>, run: &'static str, hot: u64, placed: Timestamp) -> Self {
+    pub fn new(world: Arc<World>, run: &str, hot: u64, placed: Timestamp) -> Self {
         let mut alike = world.authorize.clone();
         if let Some(payout) = &mut alike.payout {
             payout.programme.clone_from(&world.programme);
@@ -48,7 +50,18 @@ impl Requests {
             }
         }
         let alike = alike.encode_to_vec().into();
-        Self { world, run, hot, alike, next: 0 }
+        Self { world, run: run.into(), hot, alike, next: 0, left: None }
+    }
+
+    /// The same from a number on, and no more than so many of them.
+    #[must_use]
+    pub fn part(self, first: u64, count: Option<u64>) -> Self {
+        Self { next: first, left: count, ..self }
+    }
+
+    /// The number of the request that comes next.
+    pub fn number(&self) -> u64 {
+        self.next
     }
 
     /// The request of a number.
@@ -94,6 +107,9 @@ impl Iterator for Requests {
     type Item = Bytes;
 
     fn next(&mut self) -> Option<Bytes> {
+        if let Some(left) = &mut self.left {
+            *left = left.checked_sub(1)?;
+        }
         let request = self.request(self.next);
         self.next += 1;
         Some(request)

@@ -7,6 +7,9 @@ use rust_decimal::Decimal;
 
 use super::load::{Mode, Plan};
 
+/// Longer than any load takes that ends with its requests.
+const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
 /// What to measure.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
@@ -14,6 +17,18 @@ pub struct BenchArgs {
     /// more.
     #[arg(long, value_name = "ADDR", conflicts_with_all = ["store", "data"])]
     pub addr: Option<String>,
+    /// A data directory that the bench's own server opens instead of a new one.
+    /// What the load leaves in it stays.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["addr", "store", "data"])]
+    pub on: Option<PathBuf>,
+    /// Id of the platform that is loaded. One that is there, from an earlier
+    /// run, is loaded further: say --first, too. Without it, a new one.
+    #[arg(long, value_name = "ID")]
+    pub platform: Option<String>,
+    /// Number of the first request. All that it says follows from its number,
+    /// and --hot: one that was sent before is answered from what was decided.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub first: u64,
     /// How payouts are sent.
     #[arg(long, value_enum, default_value = "unary")]
     pub mode: Mode,
@@ -34,6 +49,9 @@ pub struct BenchArgs {
     /// For how long.
     #[arg(long, default_value_t = 10, value_name = "N")]
     pub seconds: u64,
+    /// So many requests, however long they take.
+    #[arg(long, value_name = "N", conflicts_with = "seconds")]
+    pub requests: Option<u64>,
     /// For how long the same is done before, unmeasured.
     #[arg(long, default_value_t = 2, value_name = "N")]
     pub warm_up_seconds: u64,
@@ -43,6 +61,15 @@ pub struct BenchArgs {
     /// Shops, each with 20 operators.
     #[arg(long, default_value_t = 1000, value_name = "N")]
     pub shops: usize,
+    /// Then list the first shop's payouts, so many pages, and tell how long the
+    /// first and the deepest of them take. The first shop is the one that --hot
+    /// is about.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub pages: Option<u32>,
+    /// Payouts of a page; what the service gives unless it is told, if nothing
+    /// is said.
+    #[arg(long, default_value_t = 0, requires = "pages", value_name = "N", value_parser = clap::value_parser!(i32).range(0..=1000))]
+    pub page_size: i32,
     /// Then load a server that answers at once with as many bytes.
     #[arg(long)]
     pub baseline: bool,
@@ -82,7 +109,10 @@ impl BenchArgs {
             mode: self.mode,
             in_flight: if self.lone { 1 } else { said.unwrap_or(self.mode.in_flight()) },
             rate: self.rate,
-            time: Duration::from_secs(self.seconds),
+            time: match self.requests {
+                Some(_) => FOREVER,
+                None => Duration::from_secs(self.seconds),
+            },
         }
     }
 
@@ -142,6 +172,11 @@ mod tests {
             ("--connections 0", ErrorKind::ValueValidation),
             ("--hot 2", ErrorKind::ValueValidation),
             ("--mode both", ErrorKind::InvalidValue),
+            ("--requests 5 --seconds 5", ErrorKind::ArgumentConflict),
+            ("--on here --data there", ErrorKind::ArgumentConflict),
+            ("--on here --addr 127.0.0.1:1", ErrorKind::ArgumentConflict),
+            ("--page-size 50", ErrorKind::MissingRequiredArgument),
+            ("--pages 0", ErrorKind::ValueValidation),
         ] {
             assert_eq!(parsed(args).expect_err(args).kind(), kind, "{args}");
         }

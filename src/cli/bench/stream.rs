@@ -53,11 +53,13 @@ impl Stream for Source {
             return Poll::Pending;
         }
         match this.dues.poll_next(context) {
-            Poll::Ready(Some(due)) => {
-                sent.unanswered.push_back(due);
-                Poll::Ready(Some(this.shared.request()))
+            Poll::Ready(due) => {
+                let next = due.and_then(|due| Some((due, this.shared.request()?)));
+                Poll::Ready(next.map(|(due, request)| {
+                    sent.unanswered.push_back(due);
+                    request
+                }))
             }
-            Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         }
     }

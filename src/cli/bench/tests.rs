@@ -21,6 +21,7 @@ use crate::{
     proto::v1::{
         self, Decision, Outcome as Came, ReceiptView, payout_service_client::PayoutServiceClient,
         policy_service_client::PolicyServiceClient, quota_service_client::QuotaServiceClient,
+        shop_service_client::ShopServiceClient,
     },
 };
 
@@ -104,6 +105,35 @@ async fn every_shop_has_as_many_operators_as_are_told() {
     }
 }
 
+#[tokio::test]
+async fn a_world_that_is_there_is_left_as_it_is_and_what_is_missing_made() {
+    let small = world(2);
+    let (_host, channel) = furnished(&small).await;
+    let world = world(SHOPS);
+    let channels = std::slice::from_ref(&channel);
+    let made = world.furnish(channels).await.expect("a world");
+    assert_eq!(world.furnish(channels).await.expect("the same world"), made);
+    assert_eq!(made.seconds, TIME);
+    let request = v1::ListShopsRequest { parent: "platforms/bench".into(), ..Default::default() };
+    let shops = ShopServiceClient::new(channel.clone()).list_shops(request).await.expect("shops");
+    assert_eq!(shops.into_inner().shops.len(), SHOPS);
+    let mut policies = PolicyServiceClient::new(channel);
+    let name = world.programme.clone();
+    let programme = policies.get_programme(v1::GetProgrammeRequest { name }).await.expect("one");
+    assert_eq!(programme.into_inner().active_revision, format!("{}/revisions/1", world.programme));
+}
+
+#[test]
+fn parts_of_a_load_are_together_the_whole() {
+    let world = world(SHOPS);
+    let whole: Vec<_> = requests(&world, 250).take(50).collect();
+    let mut one = requests(&world, 250).part(0, Some(30));
+    let mut parts: Vec<_> = one.by_ref().collect();
+    assert_eq!((one.number(), one.next()), (30, None));
+    parts.extend(requests(&world, 250).part(30, Some(20)));
+    assert_eq!(parts, whole);
+}
+
 #[test]
 fn a_request_follows_from_its_number_alone() {
     let world = world(SHOPS);
@@ -153,13 +183,15 @@ fn a_denied_request_is_about_an_order_that_was_seen_shortly_before() {
 }
 
 /// What comes of a short load on the server that does nothing.
-async fn idle_load(mode: Mode, rate: Option<u64>) -> Outcome {
+async fn idle_load(mode: Mode, rate: Option<u64>, count: Option<u64>) -> Outcome {
     let listener = noop::listener().await.expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
     let server = tokio::spawn(noop::serve(listener, 300));
     let channels = connect(&address, 3).await.expect("connections");
-    let plan = Plan { mode, in_flight: 7, rate, time: Duration::from_millis(200) };
-    let outcome = load::run(&channels, requests(&world(SHOPS), 0), plan).await;
+    // As long as it takes, if it ends with its requests.
+    let time = Duration::from_millis(if count.is_some() { 3_600_000 } else { 200 });
+    let plan = Plan { mode, in_flight: 7, rate, time };
+    let outcome = load::run(&channels, requests(&world(SHOPS), 0).part(0, count), plan).await;
     server.abort();
     outcome
 }
@@ -167,12 +199,25 @@ async fn idle_load(mode: Mode, rate: Option<u64>) -> Outcome {
 #[tokio::test]
 async fn each_mode_gets_an_answer_for_every_request() {
     for (mode, each) in [(Mode::Unary, 1), (Mode::Batch, load::BATCH as u64), (Mode::Stream, 1)] {
-        let closed = idle_load(mode, None).await;
+        let closed = idle_load(mode, None, None).await;
         assert!(closed.decided > 0 && closed.errors.is_empty(), "{closed:?}");
         assert_eq!(closed.decided, closed.latency.len() * each, "{mode:?}");
         assert_eq!(closed.reply.value_at_quantile(0.5), 300, "{mode:?}");
-        let open = idle_load(mode, Some(200)).await;
+        let open = idle_load(mode, Some(200), None).await;
         assert!(open.errors.is_empty(), "{open:?}");
         assert_eq!(open.decided, 40 * each, "{mode:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_load_of_so_many_requests_ends_with_the_last_of_them() {
+    for mode in [Mode::Unary, Mode::Batch, Mode::Stream] {
+        for rate in [None, Some(100_000)] {
+            let outcome = idle_load(mode, rate, Some(250)).await;
+            assert!(outcome.errors.is_empty(), "{outcome:?}");
+            assert_eq!((outcome.decided, outcome.next), (250, 250), "{mode:?} {rate:?}");
+        }
+        let none = idle_load(mode, None, Some(0)).await;
+        assert_eq!((none.decided, none.latency.len(), none.next), (0, 0, 0), "{mode:?}");
     }
 }

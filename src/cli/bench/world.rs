@@ -7,7 +7,8 @@ use std::{
 };
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tonic::{Status, transport::Channel};
+use prost_types::Timestamp;
+use tonic::{Code, Status, transport::Channel};
 
 use crate::{
     cli::published,
@@ -108,35 +109,50 @@ impl World {
         })
     }
 
-    /// Makes it all, and tells on a terminal how far it is.
+    /// Makes it all, and tells on a terminal how far it is. What is there
+    /// already, from an earlier run, is left as it is. Gives the instant at
+    /// which the platform was made: orders were placed then.
     ///
     /// # Errors
     /// If anything is refused.
-    pub async fn furnish(&self, channels: &[Channel]) -> Result<(), Status> {
+    pub async fn furnish(&self, channels: &[Channel]) -> Result<Timestamp, Status> {
         let first = channels.first().ok_or_else(|| Status::unavailable("no connection"))?;
-        let mut shops = ShopServiceClient::new(first.clone());
+        let made = self.furnish_platform(first).await?;
+        let progress = Progress::new(self.shops.len());
+        let made_shops = self.shops.iter().zip(channels.iter().cycle());
+        let made_shops = made_shops.map(|(shop, channel)| self.furnish_shop(channel, shop));
+        let mut made_shops = stream::iter(made_shops).buffer_unordered(AT_ONCE);
+        let mut count = 0;
+        while made_shops.try_next().await?.is_some() {
+            count += 1;
+            progress.tell(count);
+        }
+        Ok(Timestamp { seconds: made.seconds, nanos: 0 })
+    }
+
+    /// The platform, and the programme's policy, in force at once.
+    async fn furnish_platform(&self, channel: &Channel) -> Result<Timestamp, Status> {
+        let mut shops = ShopServiceClient::new(channel.clone());
         let platform = v1::CreatePlatformRequest {
             platform_id: self.platform.clone(),
             platform: Some(v1::Platform::default()),
             ..v1::CreatePlatformRequest::default()
         };
-        shops.create_platform(platform).await?;
-        self.publish(first).await?;
-        let progress = Progress::new(self.shops.len());
-        let made = self.shops.iter().zip(channels.iter().cycle());
-        let made = made.map(|(shop, channel)| self.furnish_shop(channel, shop));
-        let mut made = stream::iter(made).buffer_unordered(AT_ONCE);
-        let mut count = 0;
-        while made.try_next().await?.is_some() {
-            count += 1;
-            progress.tell(count);
+        created(shops.create_platform(platform).await)?;
+        let platform = v1::GetPlatformRequest { name: format!("platforms/{}", self.platform) };
+        let platform = shops.get_platform(platform).await?.into_inner();
+        let mut policies = PolicyServiceClient::new(channel.clone());
+        let programme = v1::GetProgrammeRequest { name: self.programme.clone() };
+        match policies.get_programme(programme).await {
+            Ok(programme) if !programme.get_ref().active_revision.is_empty() => {}
+            Ok(_) => self.publish(&mut policies).await?,
+            Err(status) if status.code() == Code::NotFound => self.publish(&mut policies).await?,
+            Err(status) => return Err(status),
         }
-        Ok(())
+        platform.create_time.ok_or_else(|| Status::internal("a platform without an age"))
     }
 
-    /// The programme's policy, in force at once.
-    async fn publish(&self, channel: &Channel) -> Result<(), Status> {
-        let mut policies = PolicyServiceClient::new(channel.clone());
+    async fn publish(&self, policies: &mut PolicyServiceClient<Channel>) -> Result<(), Status> {
         let revision = v1::CreateRevisionRequest {
             parent: self.programme.clone(),
             yaml: self.policy.clone(),
@@ -152,6 +168,14 @@ impl World {
     }
 
     async fn furnish_shop(&self, channel: &Channel, name: &str) -> Result<(), Status> {
+        let mut quotas = QuotaServiceClient::new(channel.clone());
+        // What is made last: with it, all of the shop is there.
+        let last = v1::GetGrantRequest { name: self.grant_name(name, OPERATORS - 2) };
+        match quotas.get_grant(last).await {
+            Ok(_) => return Ok(()),
+            Err(status) if status.code() == Code::NotFound => {}
+            Err(status) => return Err(status),
+        }
         let mut shops = ShopServiceClient::new(channel.clone());
         let (parent, id) = name.rsplit_once("/shops/").unwrap_or_default();
         let shop = v1::CreateShopRequest {
@@ -159,35 +183,52 @@ impl World {
             shop_id: id.to_owned(),
             ..self.shop.clone()
         };
-        shops.create_shop(shop).await?;
+        created(shops.create_shop(shop).await)?;
         let account = v1::CreateAccountRequest { parent: name.to_owned(), ..self.account.clone() };
-        let account = shops.create_account(account).await?.into_inner();
-        let proceeds = v1::RecordMovementRequest { parent: account.name, ..self.proceeds.clone() };
+        let account_name = format!("{name}/accounts/{}", account.account_id);
+        created(shops.create_account(account).await)?;
+        let proceeds = v1::RecordMovementRequest { parent: account_name, ..self.proceeds.clone() };
         shops.record_movement(proceeds).await?;
-        self.furnish_operators(channel, name).await
+        self.furnish_operators(&mut quotas, name).await
     }
 
-    async fn furnish_operators(&self, channel: &Channel, shop: &str) -> Result<(), Status> {
-        let mut quotas = QuotaServiceClient::new(channel.clone());
+    async fn furnish_operators(
+        &self,
+        quotas: &mut QuotaServiceClient<Channel>,
+        shop: &str,
+    ) -> Result<(), Status> {
         let operator = |id: &str, kind: Kind| v1::CreateOperatorRequest {
             parent: shop.to_owned(),
             operator_id: id.to_owned(),
             operator: Some(v1::Operator { kind: kind.into(), ..v1::Operator::default() }),
             ..v1::CreateOperatorRequest::default()
         };
-        let main = quotas.create_operator(operator("main", Kind::Main)).await?.into_inner();
-        let programme = self.programme.rsplit('/').next().unwrap_or_default();
+        created(quotas.create_operator(operator("main", Kind::Main)).await)?;
         for number in 0..OPERATORS - 1 {
             let sub = operator(&operator_id(number), Kind::Sub);
-            let sub = quotas.create_operator(sub).await?.into_inner();
+            created(quotas.create_operator(sub).await)?;
             let mut grant = self.grant.clone();
-            grant.actor.clone_from(&main.name);
+            grant.actor = format!("{shop}/operators/main");
             if let Some(grant) = &mut grant.grant {
-                grant.name = format!("{}/grants/{programme}", sub.name);
+                grant.name = self.grant_name(shop, number);
             }
             quotas.update_grant(grant).await?;
         }
         Ok(())
+    }
+
+    /// What one of a shop's sub-accounts may do.
+    fn grant_name(&self, shop: &str, number: usize) -> String {
+        let programme = self.programme.rsplit('/').next().unwrap_or_default();
+        format!("{}/grants/{programme}", operator(shop, number))
+    }
+}
+
+/// It is there, whether it was made now or before.
+fn created<T>(answer: Result<T, Status>) -> Result<(), Status> {
+    match answer {
+        Err(status) if status.code() != Code::AlreadyExists => Err(status),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 
