@@ -67,7 +67,8 @@ type Held = HashMap<Key, Entry, RandomState>;
 impl Default for Working {
     fn default() -> Self {
         Self {
-            rows: Held::default(),
+            // Making room later takes as long as judging a thousand payouts.
+            rows: Held::with_capacity_and_hasher(KEPT, RandomState::default()),
             old: Held::default(),
             passing: Held::default(),
             changed: Vec::new(),

@@ -77,12 +77,20 @@ impl Order {
 }
 
 impl Layer {
-    /// An empty one, with room for as much as another has.
-    pub(super) fn like(other: &Self) -> Self {
-        let order = other.order.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = Vec::with_capacity(order.new.len());
-        let slots = HashMap::with_capacity_and_hasher(other.slots.len(), RandomState::default());
+    /// An empty one with room for so many rows: making room later takes as long as
+    /// judging a thousand payouts.
+    pub(super) fn with_room(rows: usize) -> Self {
+        let slots = HashMap::with_capacity_and_hasher(rows, RandomState::default());
+        let new = Vec::with_capacity(rows);
         Self { slots, order: Mutex::new(Order { new, ..Order::default() }) }
+    }
+
+    /// Forgets all rows and keeps the room.
+    pub(super) fn clear(&mut self) {
+        let order = self.order.get_mut().unwrap_or_else(PoisonError::into_inner);
+        order.sorted.clear();
+        order.new.clear();
+        self.slots.clear();
     }
 
     /// What is known of a row.

@@ -135,6 +135,10 @@ fn remove_runs(dir: &Path) -> Result<(), Damage> {
     }
 }
 
+/// Room for rows is made beforehand for the payouts of one checkpoint, of this
+/// many at most.
+const MOST_ROOM: u64 = 20_000;
+
 /// Rows at rest, if they are of this journal.
 fn at_rest(dir: &Path, options: &Options, journal: &Journal) -> Result<(Rows, Mark), Damage> {
     let path = runs_path(dir);
@@ -148,7 +152,9 @@ fn at_rest(dir: &Path, options: &Options, journal: &Journal) -> Result<(Rows, Ma
         Runs::open(&path, runs::Options { disk: options.disk.clone(), ..Default::default() })?;
     let mark = Mark::parse(&mark)?;
     journal.saw(("the rows at rest", mark.end))?;
-    Ok((Rows::new(runs), mark))
+    // A payout makes some seven rows.
+    let room = usize::try_from(options.checkpoint_records.min(MOST_ROOM) * 8).unwrap_or_default();
+    Ok((Rows::new(runs, room), mark))
 }
 
 /// Opens a data directory to serve it.

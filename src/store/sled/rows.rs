@@ -1,7 +1,12 @@
 //! All rows: those that changed lately in memory, behind them those that are on
 //! their way to rest, behind them those at rest. The newest wins.
 
-use std::{cmp::Ordering, collections::VecDeque, sync::Arc, thread};
+use std::{
+    cmp::Ordering,
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+};
 
 use super::{
     codec::{Fields, decode, encode},
@@ -26,15 +31,26 @@ pub(super) struct Rows {
     /// On their way to rest, the oldest first.
     freezing: VecDeque<Arc<Layer>>,
     runs: Runs,
+    /// How many rows a layer has room for from the beginning.
+    room: usize,
+    /// An empty layer whose room was used before: the first use of memory takes
+    /// long where a machine's memory is another machine's.
+    spare: Arc<Mutex<Option<Layer>>>,
 }
 
 /// A row with its key as bytes.
 pub(super) type Keyed = (Vec<u8>, Slot);
 
 impl Rows {
-    /// Those at rest.
-    pub(super) fn new(runs: Runs) -> Self {
-        Self { live: Layer::default(), freezing: VecDeque::new(), runs }
+    /// Those at rest, and room for some that change.
+    pub(super) fn new(runs: Runs, room: usize) -> Self {
+        Self {
+            live: Layer::with_room(room),
+            freezing: VecDeque::new(),
+            runs,
+            room,
+            spare: Arc::default(),
+        }
     }
 
     /// Keeps a row.
@@ -58,7 +74,8 @@ impl Rows {
     /// Closes everything that changed: what changes from now on is put away
     /// another time.
     pub(super) fn seal(&mut self) {
-        let next = Layer::like(&self.live);
+        let spare = locked(&self.spare).take();
+        let next = spare.unwrap_or_else(|| Layer::with_room(self.room));
         let layer = std::mem::replace(&mut self.live, next);
         self.freezing.push_back(Arc::new(layer));
     }
@@ -103,10 +120,14 @@ impl Rows {
     fn forget(&mut self) {
         if let Some(layer) = self.freezing.pop_front() {
             let thread = thread::Builder::new().name("forget".to_owned());
+            let spare = self.spare.clone();
             // Without a thread it is let go of here.
             drop(thread.spawn(move || {
                 behind_others();
-                drop(layer);
+                if let Some(mut layer) = Arc::into_inner(layer) {
+                    layer.clear();
+                    *locked(&spare) = Some(layer);
+                }
             }));
         }
     }
@@ -149,6 +170,11 @@ impl Rows {
         sources.push(Source::new(at_rest)?);
         merge(sources, reverse, limit)
     }
+}
+
+fn locked(spare: &Mutex<Option<Layer>>) -> MutexGuard<'_, Option<Layer>> {
+    // Nothing panics while it is held.
+    spare.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Rows in order, the first of which was looked at.
