@@ -10,6 +10,9 @@ use crate::domain::{
     who::{Author, RoleSet},
 };
 
+/// The meters of limits and then measures, by position. `None`: needs none.
+pub type Meters = Vec<Option<MeterKey>>;
+
 /// What a command is judged with, besides rows.
 pub struct Context<'a> {
     /// The time of the decision.
@@ -26,7 +29,7 @@ pub struct Context<'a> {
     pub remember: Duration,
     /// The meters of limits and measures by position, as worked out when the
     /// command asked for its rows.
-    pub meters: Cell<Option<Vec<Option<MeterKey>>>>,
+    pub meters: Cell<Option<Meters>>,
 }
 
 impl std::fmt::Debug for Context<'_> {

@@ -127,13 +127,21 @@ impl Cell {
 
     /// Applies a change to one of its meters.
     pub fn apply(&mut self, change: &MeterChange) {
-        if let Some((_, meter)) = self.meters.iter_mut().find(|(key, _)| *key == change.key) {
-            return meter.apply(change);
+        if let Some(place) = self.meters.iter().position(|(key, _)| *key == change.key) {
+            let Some((_, meter)) = self.meters.get_mut(place) else { return };
+            meter.apply(change);
+            if meter.is_empty() {
+                // Or values that are not counted any more would stay for ever.
+                self.meters.remove(place);
+            }
+            return;
         }
         let mut meter = Meter::new(change.shape);
         meter.apply(change);
-        let place = self.meters.partition_point(|(key, _)| *key < change.key);
-        self.meters.insert(place, (change.key.clone(), meter));
+        if !meter.is_empty() {
+            let place = self.meters.partition_point(|(key, _)| *key < change.key);
+            self.meters.insert(place, (change.key.clone(), meter));
+        }
     }
 
     /// Puts a meter in it.

@@ -240,6 +240,15 @@ impl Meter {
         }
     }
 
+    /// Whether nothing is counted in it.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Fixed(tally) => tally.is_empty(),
+            Self::Rolling(entries) => entries.is_empty(),
+            Self::ByAmount(tallies) => tallies.is_empty(),
+        }
+    }
+
     /// Applies a change to it.
     pub fn apply(&mut self, change: &MeterChange) {
         match self {

@@ -3,16 +3,24 @@
 use std::{fs, path::PathBuf};
 
 use bursar::{
-    domain::{change::Change, payout::State},
+    domain::{
+        cell::{CellKey, Celled},
+        change::Change,
+        key::Key,
+        meter::{Metered, Shape},
+        name::{Id, PlatformName, ProgrammeName, ShopName},
+        payout::State,
+        request::RequestKey,
+    },
     store::{
         Store,
-        sled::{Options, verify},
+        sled::{Options, encode_key, verify},
     },
 };
 
 use crate::{
     damage::closed,
-    make::{Writer, everything, fatal, order, payout, revision},
+    make::{Writer, everything, fatal, hold, order, payout, revision, settle},
     places::{Place, Sled},
 };
 
@@ -125,10 +133,43 @@ fn long_keys_and_long_rows_come_back() {
             let name = format!("{long}{:08}", n * 31 + batch);
             vec![Change::put(order(&name, &"c".repeat(n * 90 % 5800)))]
         };
-        crate::make::settle(&mut store, writer.commit((0..40).map(changes).collect()))
-            .expect("a commit");
+        settle(&mut store, writer.commit((0..40).map(changes).collect())).expect("a commit");
     }
     writer.put(&mut store, (0..40).map(|n| revision(n, 5000 + 100 * n as usize)).collect());
+    store.tidy().expect("tidy");
+    writer.agrees(&mut store);
+    drop(store);
+    writer.agrees(&mut place.open());
+}
+
+#[test]
+fn the_longest_names_that_the_contract_takes_come_to_rest() {
+    // Texts are bounded by characters, of four bytes at most.
+    let place = Sled::new();
+    let (mut store, mut writer) = (place.open(), Writer::default());
+    let id = |letter: &str| Id::parse(&letter.repeat(128)).expect("an id");
+    let platform = PlatformName { platform: id("p") };
+    let shop = ShopName { platform: platform.platform.clone(), shop: id("s") };
+    let request = RequestKey {
+        platform,
+        parent: shop.to_string().into(),
+        operation: "AuthorizePayout".into(),
+        id: "\u{20000}".repeat(128).into(),
+    };
+    let cell = CellKey::from(Celled {
+        programme: ProgrammeName { platform: id("p"), programme: id("g") },
+        scope: (0..16).map(|_| "\u{20000}".repeat(256).into()).collect(),
+        window_start: None,
+    });
+    for key in [Key::Request(request), Key::Cell(cell.clone())] {
+        assert!(encode_key(&key).len() > 480, "{key:?}");
+    }
+    let mut hold = hold("day", Shape::Fixed, "p1", "5");
+    if let Change::Meter(change) = &mut hold {
+        let rule = "r".into();
+        change.key = Metered { cell, rule, scope: Vec::new(), window_start: None }.into();
+    }
+    settle(&mut store, writer.commit(vec![vec![hold]])).expect("a commit");
     store.tidy().expect("tidy");
     writer.agrees(&mut store);
     drop(store);

@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io,
     sync::{
-        Arc, Mutex,
+        Arc, Condvar, Mutex,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -13,11 +13,15 @@ use bursar::{
     domain::change::Change,
     store::{
         Store,
-        sled::sync::{Disk, Stage},
+        sled::{
+            SledStore,
+            sync::{Disk, Stage},
+        },
     },
 };
 
 use crate::{
+    files::frame_of,
     make::{Writer, fatal, order},
     places::{Place, Sled},
 };
@@ -307,4 +311,61 @@ fn old_rows_between_many_new_ones_survive_a_kill_in_the_middle_of_a_checkpoint()
     for killed in copies {
         writer.agrees(&mut killed.open());
     }
+}
+
+/// Syncs the journal only while it is let.
+#[derive(Debug, Default)]
+struct Held {
+    is_shut: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Held {
+    fn shut(&self, shut: bool) {
+        *self.is_shut.lock().expect("a gate") = shut;
+        self.changed.notify_all();
+    }
+}
+
+impl Disk for Held {
+    fn sync(&self, stage: Stage, file: &File) -> io::Result<()> {
+        let mut is_shut = self.is_shut.lock().expect("a gate");
+        while stage == Stage::Journal && *is_shut {
+            is_shut = self.changed.wait(is_shut).expect("a gate");
+        }
+        file.sync_data()
+    }
+}
+
+#[test]
+fn rows_that_end_within_a_frame_refuse_a_journal_that_lost_it() {
+    let disk = Arc::new(Held::default());
+    let mut place = Sled::with_disk(disk.clone());
+    (place.options.checkpoint_records, place.options.tidy_records) = (3, u64::MAX);
+    let (mut store, mut writer) = (place.open(), Writer::default());
+    writer.put(&mut store, vec![order("a", "c")]);
+    disk.shut(true);
+    // The second is on its way when the third and fourth come: they share a frame,
+    // and rows are put away behind the third.
+    let mut commit = |store: &mut SledStore, name: &str| {
+        let commit = writer.commit(vec![vec![Change::put(order(name, "c"))]]);
+        store.commit(commit).expect("taken");
+    };
+    commit(&mut store, "b");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    commit(&mut store, "c");
+    commit(&mut store, "d");
+    disk.shut(false);
+    store.tidy().expect("tidy");
+    drop(store);
+    let frame = frame_of(&place, 3);
+    assert_eq!((frame.first, frame.last), (3, 4));
+    // A fence of an empty store, so that only the rows know better.
+    let empty = Sled::new();
+    drop(empty.open());
+    std::fs::copy(empty.path().join("durable.fence"), place.path().join("durable.fence"))
+        .expect("copied");
+    frame.cut();
+    let why = place.refusal();
+    assert!(why.contains("ends at record 2") && why.contains("record 3 was durable"), "{why}");
 }

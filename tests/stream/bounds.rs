@@ -159,7 +159,8 @@ async fn one_caller_has_no_more_streams_open_than_leaves_room_for_others() {
         shops: ShopName::parse("platforms/p1/shops/s1").map(|shop| vec![shop]),
     };
     let digest = |token: &str| -> [u8; 32] { Sha256::digest(token).into() };
-    let callers = HashMap::from([(digest("a"), caller("one")), (digest("b"), caller("other"))]);
+    let callers = ["a", "b", "c", "d", "e"].map(|name| (digest(name), caller(name)));
+    let callers = HashMap::from(callers);
     let auth = Authenticator::Tokens(Arc::new(callers));
     let running = start_with(Options::default(), auth, Duration::from_secs(20)).await;
     let connection = running.connection(1 << 16);
@@ -179,6 +180,18 @@ async fn one_caller_has_no_more_streams_open_than_leaves_room_for_others() {
     other.say(request("s1", 0)).await;
     let answer = other.answer().await.expect("no error").expect("an answer");
     assert_eq!(came(&answer), ALLOWED);
+    let mut others = Vec::new();
+    for token in ["Bearer c", "Bearer d"] {
+        for _ in 0..256 {
+            others.push(as_(token).await.expect("a stream"));
+        }
+    }
+    for _ in 0..255 {
+        others.push(as_("Bearer b").await.expect("a stream"));
+    }
+    // 1,024 in all.
+    assert_refused(as_("Bearer e").await.map(|_| ()), Code::Unavailable, "OVERLOADED");
+    drop(others);
     open.truncate(250);
     let again = async {
         // The service hears of the end of a stream when it hears of it.

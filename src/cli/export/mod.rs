@@ -108,13 +108,14 @@ pub fn run(args: &ExportArgs) -> ExitCode {
 fn to_file(args: &ExportArgs, file: &Path) -> Result<(), Halt> {
     let mut name = OsString::from(".");
     name.push(file.file_name().unwrap_or_default());
-    name.push(".partial");
+    // Of this process: another one may be writing to the same name.
+    name.push(format!(".{}.partial", std::process::id()));
     let draft = file.with_file_name(name);
     let taken = || io::Error::new(ErrorKind::AlreadyExists, "it is there already");
     if fs::symlink_metadata(file).is_ok() {
         return Err(Halt::Write(taken()));
     }
-    let out = File::create(&draft).map_err(Halt::Write)?;
+    let out = File::create_new(&draft).map_err(Halt::Write)?;
     let done = write(args, BufWriter::with_capacity(64 * 1024, out)).and_then(|out| {
         let out = out.into_inner().map_err(|error| Halt::Write(error.into_error()))?;
         out.sync_all().and_then(|()| give_name(&draft, file)).map_err(Halt::Write)

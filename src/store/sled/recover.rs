@@ -152,6 +152,11 @@ fn at_rest(dir: &Path, options: &Options, journal: &Journal) -> Result<(Rows, Ma
         Runs::open(&path, runs::Options { disk: options.disk.clone(), ..Default::default() })?;
     let mark = Mark::parse(&mark)?;
     journal.saw(("the rows at rest", mark.end))?;
+    // What they saw may end before the frame that their last record is in.
+    let have = journal.end().sequence;
+    if mark.tip.sequence > have {
+        return Err(Damage::BelowFence { have, fence: mark.tip.sequence });
+    }
     // A payout makes some seven rows.
     let room = usize::try_from(options.checkpoint_records.min(MOST_ROOM) * 8).unwrap_or_default();
     Ok((Rows::new(runs, room), mark))

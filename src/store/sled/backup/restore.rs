@@ -57,7 +57,8 @@ fn fill(
     room::check(data, live.bytes())?;
     let end = Fence::look(from).map_err(Failure::source(from))?.unwrap_or_default();
     drop(Fence::create(data, Duration::ZERO, &RealDisk, end).map_err(written)?);
-    sync(data)?;
+    // From here on a start refuses what is not whole, also after a power failure.
+    sync_with_name(data)?;
     let copied = copy(live, from, data, progress)?;
     let made = Note::new(Instant::MIN, live.mark(), copied.survey, &copied.end, copied.bytes);
     note.fits(&made, from)?;

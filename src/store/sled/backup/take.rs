@@ -112,8 +112,8 @@ impl Draft {
 
     /// Gives it the target's name, unless that was taken meanwhile.
     fn finish(mut self, target: &Target) -> Result<(), Failure> {
-        let lock = self.folder.join(Lock::NAME);
-        fs::remove_file(&lock).map_err(Failure::io(&lock))?;
+        // The lock file goes along: without it another one would take the folder for
+        // left over.
         sync(&self.folder)?;
         match renameat_with(CWD, &self.folder, CWD, &target.path, RenameFlags::NOREPLACE) {
             Ok(()) => {}
@@ -125,7 +125,10 @@ impl Draft {
             }
             Err(error) => return Err(Failure::io(&target.path)(error.into())),
         }
+        let lock = target.path.join(Lock::NAME);
+        fs::remove_file(&lock).map_err(Failure::io(&lock))?;
         drop(self.lock.take());
+        sync(&target.path)?;
         sync(&target.parent)
     }
 }

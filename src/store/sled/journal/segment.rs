@@ -21,8 +21,10 @@ use crate::store::sled::{
     sync::{Disk, Stage},
 };
 
-/// Begins a file; the form of its records follows as a byte.
+/// Begins a file; the form of its records follows as a digit.
 const MAGIC: &[u8; 7] = b"bursarJ";
+/// The form as it is written there.
+const DIGIT: u8 = b'0' + FORM;
 /// Where frames begin: what is written behind cannot tear the head.
 pub(super) const FRAMES: u64 = 4096;
 /// How much is set aside at a time at most, so that a sync of a commit does not
@@ -49,7 +51,8 @@ impl Head {
     /// If the records behind it are of another form.
     pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Option<Self>, Damage> {
         match Self::fields(bytes) {
-            Some((found, _)) if found != FORM => {
+            Some((found, _)) if found != DIGIT => {
+                let found = found.wrapping_sub(b'0');
                 Err(Damage::Form { path: path.to_owned(), found, reads: FORM })
             }
             Some((_, head)) => Ok(Some(head)),
@@ -81,7 +84,7 @@ impl Head {
 
     pub(super) fn to_bytes(self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
-        out.push(FORM);
+        out.push(DIGIT);
         for field in [self.mark, self.before.sequence, self.before.commit] {
             out.extend(field.to_be_bytes());
         }
