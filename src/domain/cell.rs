@@ -158,8 +158,11 @@ impl Cell {
 #[derive(Deserialize)]
 struct Kept {
     key: CellKey,
-    meters: Vec<(Arc<str>, Vec<Arc<str>>, Option<Instant>, Meter)>,
+    meters: Vec<KeptMeter>,
 }
+
+/// Rule, scope, start of the window, use.
+type KeptMeter = (Arc<str>, Vec<Arc<str>>, Option<Instant>, Meter);
 
 impl From<Kept> for Cell {
     fn from(Kept { key, meters }: Kept) -> Self {
