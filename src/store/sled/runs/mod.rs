@@ -60,7 +60,7 @@ pub use self::{
 pub type Mark = Box<[u8]>;
 /// A value.
 pub type Value = Vec<u8>;
-/// A key of 1 to 480 bytes, and its value, or none if it is deleted.
+/// A key of 1 byte to 64 KiB, and its value, or none if it is deleted.
 pub type TableEntry = (Box<[u8]>, Option<Value>);
 /// Makes the entries of a table, on the background thread.
 pub type Entries = Box<dyn FnOnce() -> Result<Vec<TableEntry>, Damage> + Send>;

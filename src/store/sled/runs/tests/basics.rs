@@ -64,7 +64,7 @@ fn a_value_of_a_mebibyte_and_an_empty_one_come_back_whole() {
     let mut runs = open(dir.path());
     let large: Vec<u8> =
         (0..1 << 20).map(|i: u32| i.to_le_bytes()[usize::from(i.is_multiple_of(3))]).collect();
-    let longest = [b'k'; 480];
+    let longest = [b'k'; MAX_KEY];
     let given = vec![
         entry("a", Some(b"")),
         entry("b", Some(&large)),
@@ -87,7 +87,7 @@ fn a_value_of_a_mebibyte_and_an_empty_one_come_back_whole() {
 fn what_cannot_be_stored_is_a_defect_and_ends_it() {
     for bad in [
         entry("", Some(b"")),
-        entry([b'k'; 481], None),
+        entry([b'k'; MAX_KEY + 1], None),
         entry("k", Some(&vec![0; writer::LARGEST + 1])),
     ] {
         let dir = tempfile::tempdir().unwrap();

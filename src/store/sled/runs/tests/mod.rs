@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use super::*;
+use crate::store::sled::MAX_KEY;
 
 mod basics;
 mod crash;
@@ -41,7 +42,7 @@ fn open(dir: &Path) -> Runs {
 
 /// Everything that is there, forward; the same backward.
 fn all(runs: &Runs) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let top = [0xff; 481];
+    let top = [0xff; MAX_KEY + 1];
     let forward = runs.range(&[], &top, false).unwrap();
     let forward: Vec<_> = forward.map(Result::unwrap).collect();
     let backward = runs.range(&[], &top, true).unwrap();
