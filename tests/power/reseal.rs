@@ -19,8 +19,8 @@ const FRAMES: usize = 4096;
 /// before is.
 const HEADER: usize = 72;
 const PREVIOUS: std::ops::Range<usize> = 40..72;
-/// The version of the encoding of a record.
-const ENCODING: u8 = 2;
+/// The form of records.
+const ENCODING: u8 = 3;
 
 /// A journal of one file, taken apart.
 #[derive(Clone)]
