@@ -78,7 +78,7 @@ fn registered() -> Facts {
             panic!("a shop's fact that is no text")
         };
         let fact = Fact { value: Value::text(&text), asserted_by: RoleSet::ALL };
-        (Arc::from(name), fact)
+        (name.into(), fact)
     });
     facts.collect()
 }
@@ -169,7 +169,7 @@ impl Core {
             self.next += 1;
         }
         let now = prost_types::Timestamp { seconds: NOW, nanos: 0 };
-        let request = requests::request(self.next, 1, now);
+        let mut request = requests::request(self.next, 1, now);
         self.next += 1;
         let caller = Caller { roles: RoleSet::ALL, ..Caller::bursar() };
         let mut problems = Problems::of(&request);
@@ -182,14 +182,17 @@ impl Core {
         };
         let spec = convert_payout::spec(asked, &caller, &mut problems);
         let spec = problems.finish(spec).expect("a sound request").expect("one shop");
-        let payout = request.payout.as_ref().map(convert_payout::normalised);
         let key = RequestKey {
             platform: PlatformName { platform: spec.shop.platform.clone() },
             parent: request.parent.as_str().into(),
             operation: "AuthorizePayout".into(),
             id: request.request_id.as_str().into(),
         };
-        let content = payout.map(|payout| identity::fingerprint(&*payout)).unwrap_or_default();
+        let content = request.payout.as_mut().map(|payout| {
+            convert_payout::normalise(payout);
+            identity::fingerprint(payout)
+        });
+        let content = content.unwrap_or_default();
         let identity = RequestIdentity { key, content, field_names: self.names.clone() };
         Authorize { spec, identity }
     }

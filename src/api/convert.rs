@@ -2,7 +2,7 @@
 //! From the wire it fails with the field's path; inside, values cannot be
 //! invalid.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt};
 
 use prost_types::Timestamp;
 
@@ -12,6 +12,7 @@ use crate::{
         amount::{Amount, Currency},
         instant::Instant,
         refusal::Reason,
+        text::Text,
         value::{Fact, Facts, Value},
         who::RoleSet,
     },
@@ -136,8 +137,8 @@ fn value(
             instant(timestamp, &format!("{field}.time_value"), problems).map(Value::Time)
         }
         Kind::ListValue(list) => {
-            let mut values: Vec<Arc<str>> =
-                list.values.iter().map(|v| Arc::from(v.as_str())).collect();
+            let mut values: Vec<Text> =
+                list.values.iter().map(|v| Text::from(v.as_str())).collect();
             values.sort_unstable();
             values.dedup();
             Some(Value::List(values))
@@ -168,7 +169,17 @@ pub fn values(
     facts: &BTreeMap<String, v1::FactValue>,
     field: &str,
     problems: &mut Problems,
-) -> BTreeMap<Arc<str>, Value> {
+) -> BTreeMap<Text, Value> {
+    by_name(facts, field, problems, |value| value)
+}
+
+/// What is made of each value, by the fact's name.
+fn by_name<T>(
+    facts: &BTreeMap<String, v1::FactValue>,
+    field: &str,
+    problems: &mut Problems,
+    made: impl Fn(Value) -> T,
+) -> BTreeMap<Text, T> {
     let mut values = BTreeMap::new();
     for (key, sent) in facts {
         let plain = !key.is_empty()
@@ -182,7 +193,7 @@ pub fn values(
                 "A fact's name is 1 to 128 characters without control characters.",
             );
         } else if let Some(value) = value(sent, format_args!("{field}[{key:?}]"), problems) {
-            values.insert(Arc::from(key.as_str()), value);
+            values.insert(Text::from(key.as_str()), made(value));
         }
     }
     values
@@ -195,8 +206,7 @@ pub fn facts(
     roles: RoleSet,
     problems: &mut Problems,
 ) -> Facts {
-    let values = values(facts, field, problems).into_iter();
-    values.map(|(key, value)| (key, Fact { value, asserted_by: roles })).collect()
+    by_name(facts, field, problems, |value| Fact { value, asserted_by: roles })
 }
 
 /// Registered facts on the wire.

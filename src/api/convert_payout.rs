@@ -1,6 +1,6 @@
 //! Payouts: what is asked, from the wire; what there is, to the wire.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use super::{
     convert::{self, to_money, to_time, to_value},
@@ -18,6 +18,7 @@ use crate::{
         payout::{Flag, Payout, Return, Settlement, SettlementResult, State},
         policy::Policy,
         refusal::{Reason, Refusal},
+        text::Text,
         who::Caller,
     },
     proto::v1,
@@ -255,21 +256,9 @@ pub fn stage(stage: i32) -> Stage {
     }
 }
 
-/// A request's content without what only identifies it or shapes its answer,
-/// with equal amounts written alike.
-pub fn normalised(payout: &v1::PayoutSpec) -> Cow<'_, v1::PayoutSpec> {
-    let has_spellings = |value: &v1::FactValue| {
-        use v1::fact_value::Kind;
-        matches!(value.kind, Some(Kind::DecimalValue(_) | Kind::ListValue(_)))
-    };
-    let order = payout.inline_order.as_ref();
-    let order_facts = order.into_iter().flat_map(|order| order.facts.values());
-    if order.is_none_or(|order| order.name.is_empty())
-        && !payout.facts.values().chain(order_facts).any(has_spellings)
-    {
-        return Cow::Borrowed(payout);
-    }
-    let mut payout = payout.clone();
+/// Brings a request's content to one spelling: without what only identifies it or
+/// shapes its answer, with equal amounts written alike.
+pub fn normalise(payout: &mut v1::PayoutSpec) {
     let normalise = |value: &mut v1::FactValue| {
         if let Some(v1::fact_value::Kind::DecimalValue(text)) = &mut value.kind
             && let Some(amount) = crate::domain::amount::Amount::parse(text)
@@ -286,10 +275,9 @@ pub fn normalised(payout: &v1::PayoutSpec) -> Cow<'_, v1::PayoutSpec> {
         order.facts.values_mut().for_each(normalise);
         order.name = String::new();
     }
-    Cow::Owned(payout)
 }
 
 /// A text that goes into a record.
-pub fn text(text: &str) -> Arc<str> {
+pub fn text(text: &str) -> Text {
     text.into()
 }

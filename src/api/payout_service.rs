@@ -59,7 +59,7 @@ impl Api {
     /// caller may ask it.
     fn authorization(
         &self,
-        request: &v1::AuthorizePayoutRequest,
+        request: &mut v1::AuthorizePayoutRequest,
         mut problems: Problems,
         caller: &Caller,
     ) -> Result<Authorization, Refusal> {
@@ -79,8 +79,10 @@ impl Api {
             Err(_) => require_named_shop(caller, &request.parent)?,
         }
         let spec = spec?;
-        let content = request.payout.as_ref().map(convert_payout::normalised);
-        let content = content.map(|payout| identity::fingerprint(&*payout)).unwrap_or_default();
+        let content = request.payout.as_mut().map(|payout| {
+            convert_payout::normalise(payout);
+            identity::fingerprint(payout)
+        });
         let identity = RequestIdentity {
             key: RequestKey {
                 platform: PlatformName { platform: spec.shop.platform.clone() },
@@ -88,7 +90,7 @@ impl Api {
                 operation: "AuthorizePayout".into(),
                 id: request.request_id.as_str().into(),
             },
-            content,
+            content: content.unwrap_or_default(),
             field_names: FIELDS.clone(),
         };
         let author = author(caller, spec.operator.clone());
@@ -99,7 +101,7 @@ impl Api {
 
     async fn authorize(
         &self,
-        request: &v1::AuthorizePayoutRequest,
+        request: &mut v1::AuthorizePayoutRequest,
         problems: Problems,
         caller: &Caller,
     ) -> Result<Answer, Refusal> {
@@ -112,11 +114,11 @@ impl Api {
     /// single one would be refused.
     pub(super) fn take_up(
         &self,
-        request: &v1::AuthorizePayoutRequest,
+        request: &mut v1::AuthorizePayoutRequest,
         caller: &Caller,
     ) -> Result<Queued, Refusal> {
         let Authorization { command, author, roles, by } =
-            self.authorization(request, Problems::of(request), caller)?;
+            self.authorization(request, Problems::of(&*request), caller)?;
         Ok(self.engine.queue(command, author, roles, by))
     }
 
@@ -191,9 +193,9 @@ impl PayoutService for Api {
     ) -> Result<Response<v1::Receipt>, Status> {
         let caller = self.caller(request.metadata())?;
         let language = Language::of(request.metadata());
-        let request = request.into_inner();
+        let mut request = request.into_inner();
         let problems = Problems::of(&request);
-        let answer = self.authorize(&request, problems, &caller).await?;
+        let answer = self.authorize(&mut request, problems, &caller).await?;
         let style = Style { language, full: wants_all(request.view) };
         Ok(Response::new(batch::receipt_of(&answer, style)?))
     }
@@ -211,8 +213,11 @@ impl PayoutService for Api {
         }
         // Each as if it had come alone, paths included. Polled in order, so
         // queued and decided in order.
-        let items = batch.requests.iter();
-        let items = items.map(|item| self.authorize(item, Problems::of(item), &caller));
+        let items = batch.requests.iter_mut();
+        let items = items.map(|item| {
+            let problems = Problems::of(&*item);
+            self.authorize(item, problems, &caller)
+        });
         let outcomes = join_all(items).await;
         let items = batch.requests.into_iter().zip(outcomes);
         let items: Vec<Item> = items

@@ -17,6 +17,7 @@ use crate::{
         finding::{Category, Finding, Numbers, Outcome, Severity, Unit},
         instant::Instant,
         limit::{Rule, Stage, Texts},
+        name::{OperatorName, OrderName},
         payout::{Payout, State},
         policy::Policy,
         value::Value,
@@ -48,16 +49,16 @@ pub fn of_decision(
         .then(|| judge(policy, inputs, Wanted { passes: true, largest: Largest::Always }));
     let verdict = recomputed.as_ref().unwrap_or(&decision.verdict);
     let mut receipt = receipt(inputs, verdict, policy, style);
-    receipt.name = decision.name.to_string();
-    receipt.payout = decision.payout_name().map(|name| name.to_string()).unwrap_or_default();
+    receipt.name = decision.name.text();
+    receipt.payout = decision.payout_name().map(|name| name.text()).unwrap_or_default();
     receipt.request_id = decision.request_id.to_string();
     receipt.replayed = replayed;
     receipt.state = payout.map_or(v1::PayoutState::Unspecified, |p| state(p.state_at(now))).into();
-    receipt.revision = decision.revision.to_string();
+    receipt.revision = decision.revision.text();
     receipt.expire_time = decision.expire_time.map(to_time);
     receipt.caller = decision.author.caller.to_string();
-    receipt.actor = decision.operator.as_ref().map(ToString::to_string).unwrap_or_default();
-    receipt.order = decision.order.as_ref().map(ToString::to_string).unwrap_or_default();
+    receipt.actor = decision.operator.as_ref().map(OperatorName::text).unwrap_or_default();
+    receipt.order = decision.order.as_ref().map(OrderName::text).unwrap_or_default();
     receipt.decision_version = decision.decision_version;
     receipt
 }

@@ -1,6 +1,7 @@
 //! The streams that are open: how many there may be, of all callers and of one,
 //! and that they are to end.
 
+use crate::domain::text::Text;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -25,7 +26,7 @@ pub struct Streams {
 #[derive(Debug, Default)]
 struct Open {
     all: usize,
-    by_caller: HashMap<Arc<str>, usize>,
+    by_caller: HashMap<Text, usize>,
 }
 
 impl Default for Streams {
@@ -44,7 +45,7 @@ impl Streams {
     ///
     /// # Errors
     /// If too many are open.
-    pub(super) fn place(&self, caller: &Arc<str>) -> Result<Place, Refusal> {
+    pub(super) fn place(&self, caller: &Text) -> Result<Place, Refusal> {
         let mut open = locked(&self.open);
         if open.all >= MOST {
             let why = "As many streams are open as the service takes on.";
@@ -76,7 +77,7 @@ impl Streams {
 #[derive(Debug)]
 pub(super) struct Place {
     open: Arc<Mutex<Open>>,
-    caller: Arc<str>,
+    caller: Text,
 }
 
 impl Drop for Place {

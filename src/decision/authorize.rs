@@ -126,11 +126,7 @@ impl Authorize {
         let mut out = Out::default();
         let shop = Some(spec.shop.clone());
         if let Some(order) = order {
-            out.tell(
-                context.now,
-                shop.clone(),
-                EventKind::Configured(order.name.to_string().into()),
-            );
+            out.tell(context.now, shop.clone(), EventKind::Configured(order.name.text().into()));
             out.changes.push(Change::put(Row::Order(Order { update_time: context.now, ..order })));
         }
         let forget = (!held).then(|| context.now.plus(context.remember));

@@ -87,7 +87,7 @@ fn fire(payout: &mut Payout, policy: &Policy, at: Instant, out: &mut Out) {
         if let Some(alert) = policy.alerts.get(timer.alert) {
             let kind = EventKind::Alert {
                 id: alert.id.clone(),
-                resource: payout.name.to_string().into(),
+                resource: payout.name.text().into(),
                 severity: alert.severity,
                 audience: alert.audience.clone(),
             };

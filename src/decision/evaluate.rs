@@ -1,7 +1,7 @@
 //! Evaluates conditions. Total, exact, and a function of its arguments: a
 //! comparison with something absent does not hold.
 
-use std::{borrow::Cow, cmp::Ordering, collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, cmp::Ordering, collections::BTreeMap};
 
 use crate::domain::{
     amount::{Amount, Factor},
@@ -9,6 +9,7 @@ use crate::domain::{
     decision::{Inputs, Reading},
     instant::Instant,
     policy::{Field, Origin, Policy},
+    text::Text,
     value::Value,
 };
 
@@ -250,7 +251,7 @@ impl<'a> Situation<'a> {
     }
 
     /// Facts that a condition looks at, with their values, for its finding.
-    pub fn observed(&self, predicate: &Predicate, into: &mut BTreeMap<Arc<str>, Arc<str>>) {
+    pub fn observed(&self, predicate: &Predicate, into: &mut BTreeMap<Text, Text>) {
         match predicate {
             Predicate::All(parts) | Predicate::Any(parts) | Predicate::Nothing(parts) => {
                 parts.iter().for_each(|part| self.observed(part, into));
@@ -270,9 +271,9 @@ impl<'a> Situation<'a> {
         }
     }
 
-    fn observe(&self, index: usize, into: &mut BTreeMap<Arc<str>, Arc<str>>) {
+    fn observe(&self, index: usize, into: &mut BTreeMap<Text, Text>) {
         if let (Some(fact), Some(value)) = (self.policy.facts.get(index), self.fact(index)) {
-            into.insert(fact.name.clone(), value.to_string().into());
+            into.insert(fact.name.clone(), value.to_text());
         }
     }
 }

@@ -2,7 +2,7 @@
 //! resources, and from what Bursar knows itself. Refuses what is undeclared,
 //! mistyped, not allowed, missing or not the caller's to say — all at once.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use super::{loaded::Loaded, looked_at, reading, spec::Spec};
 use crate::domain::{
@@ -16,6 +16,7 @@ use crate::domain::{
     policy::{FactDeclaration, Field, Origin, Policy},
     refusal::{Detail, Reason, Refusal},
     shop::{Platform, Shop},
+    text::Text,
     value::{Facts, Value},
     who::RoleSet,
 };
@@ -191,7 +192,7 @@ impl Problems {
 
 fn check_sent(policy: &Policy, sources: &Sources<'_>, problems: &mut Problems) {
     for (key, value) in &sources.spec.facts {
-        let field = format!("payout.facts[{key:?}]");
+        let field = || format!("payout.facts[{key:?}]");
         let declared =
             policy.facts.iter().find(|f| matches!(&f.origin, Origin::Request(k) if k == key));
         let Some(fact) = declared else {
@@ -204,7 +205,7 @@ fn check_sent(policy: &Policy, sources: &Sources<'_>, problems: &mut Problems) {
                 "The policy declares no such fact of a request. It has: {}.",
                 known.join(", ")
             );
-            problems.add(Reason::FactUndeclared, field, advice);
+            problems.add(Reason::FactUndeclared, field(), advice);
             continue;
         };
         if let Some(problem) = misfit(fact, value) {
@@ -213,11 +214,11 @@ fn check_sent(policy: &Policy, sources: &Sources<'_>, problems: &mut Problems) {
             } else {
                 Reason::FactTypeMismatch
             };
-            problems.add(reason, field, problem);
+            problems.add(reason, field(), problem);
         } else if !fact.asserted_by.is_empty() && !fact.asserted_by.meets(sources.roles) {
             problems.add(
                 Reason::FactNotAssertable,
-                field,
+                field(),
                 "Leave it to a caller whose role may assert it.".to_owned(),
             );
         }
@@ -235,12 +236,13 @@ fn misfit(fact: &FactDeclaration, value: &Value) -> Option<String> {
         ));
     }
     let allowed = match value {
+        _ if fact.values.is_empty() => true,
         Value::List(texts) => {
             texts.iter().all(|text| fact.values.contains(&Value::Text(text.clone())))
         }
         value => fact.values.contains(value),
     };
-    if !fact.values.is_empty() && !allowed {
+    if !allowed {
         let allowed: Vec<String> = fact.values.iter().map(ToString::to_string).collect();
         return Some(format!("Must be one of: {}.", allowed.join(", ")));
     }
@@ -302,7 +304,7 @@ fn value(
     problems: &mut Problems,
 ) -> Option<Value> {
     let spec = sources.spec;
-    let from = |facts: Option<&Facts>, key: &Arc<str>, problems: &mut Problems| {
+    let from = |facts: Option<&Facts>, key: &Text, problems: &mut Problems| {
         registered(fact, facts, key, sources, looked_at, problems)
     };
     match &fact.origin {
@@ -338,7 +340,7 @@ fn value(
 fn registered(
     fact: &FactDeclaration,
     facts: Option<&Facts>,
-    key: &Arc<str>,
+    key: &Text,
     sources: &Sources<'_>,
     looked_at: bool,
     problems: &mut Problems,
@@ -370,7 +372,7 @@ fn field_value(
     problems: &mut Problems,
 ) -> Option<Value> {
     let spec = sources.spec;
-    let text = |t: &Arc<str>| (!t.is_empty()).then(|| Value::Text(t.clone()));
+    let text = |t: &Text| (!t.is_empty()).then(|| Value::Text(t.clone()));
     let frozen = |freezes: Option<&Freezes>, stops: fn(&Freezes, Instant) -> bool| {
         Some(Value::Bool(freezes.is_some_and(|f| stops(f, sources.now))))
     };
@@ -465,9 +467,9 @@ fn fact_changes(index: usize, fact: &FactDeclaration, sources: &Sources<'_>, int
 }
 
 /// Values of the policy's dimensions, for a payout's record.
-pub fn dimensions(policy: &Policy, facts: &[Option<Value>]) -> BTreeMap<Arc<str>, Arc<str>> {
+pub fn dimensions(policy: &Policy, facts: &[Option<Value>]) -> BTreeMap<Text, Text> {
     let declared = policy.facts.iter().zip(facts).filter(|(fact, _)| fact.dimension);
     declared
-        .filter_map(|(fact, value)| Some((fact.name.clone(), value.as_ref()?.to_string().into())))
+        .filter_map(|(fact, value)| Some((fact.name.clone(), value.as_ref()?.to_text())))
         .collect()
 }

@@ -14,6 +14,7 @@ use crate::domain::{
     instant::Instant,
     limit::{Condition, Draw, Limit, OnFailure, Quantity, Rule},
     policy::Policy,
+    text::Text,
     window::Window,
 };
 
@@ -371,14 +372,11 @@ fn limit_finding(
     finding
 }
 
-fn scope(
-    situation: &Situation<'_>,
-    limit: &Limit,
-) -> BTreeMap<std::sync::Arc<str>, std::sync::Arc<str>> {
+fn scope(situation: &Situation<'_>, limit: &Limit) -> BTreeMap<Text, Text> {
     let facts = limit.counting.scope.iter().filter_map(|index| {
         let fact = situation.policy.facts.get(*index)?;
         let value = situation.fact(*index)?;
-        Some((fact.name.clone(), value.to_string().into()))
+        Some((fact.name.clone(), value.to_text()))
     });
     facts.collect()
 }

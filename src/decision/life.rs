@@ -27,6 +27,7 @@ use crate::domain::{
     policy::Policy,
     refusal::{Reason, Refusal},
     row::Row,
+    text::Text,
 };
 
 /// Permits moving the money.
@@ -35,7 +36,7 @@ pub struct Execute {
     /// Which payout.
     pub payout: PayoutName,
     /// The payer's id of the execution.
-    pub execution_id: Arc<str>,
+    pub execution_id: Text,
 }
 
 /// Calls a payout off.
@@ -44,7 +45,7 @@ pub struct Cancel {
     /// Which payout.
     pub payout: PayoutName,
     /// Why.
-    pub reason: Arc<str>,
+    pub reason: Text,
 }
 
 /// The rows that any change of a payout needs first.
@@ -183,7 +184,7 @@ pub fn announce(payout: &Payout, from: Option<State>, at: Instant, policy: &Poli
     for alert in policy.alerts.iter().filter(|a| a.on_states.contains(&payout.state)) {
         let kind = EventKind::Alert {
             id: alert.id.clone(),
-            resource: payout.name.to_string().into(),
+            resource: payout.name.text().into(),
             severity: alert.severity,
             audience: alert.audience.clone(),
         };

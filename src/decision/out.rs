@@ -1,7 +1,5 @@
 //! What a command came to: changes, events, and an answer.
 
-use std::sync::Arc;
-
 use super::reply::Reply;
 use crate::domain::{
     change::Change,
@@ -54,7 +52,7 @@ impl Out {
     pub fn alert(&mut self, at: Instant, shop: &ShopName, id: &str, resource: &str) {
         let kind = EventKind::Alert {
             id: id.into(),
-            resource: Arc::from(resource),
+            resource: resource.into(),
             severity: Severity::High,
             audience: "operations".into(),
         };

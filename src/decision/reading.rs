@@ -1,7 +1,7 @@
 //! Reads meters and accounts at an instant: what a decision is judged on, and
 //! as much of the future as its reasons need.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use super::{facts::Held, loaded::Loaded};
 use crate::domain::{
@@ -16,6 +16,7 @@ use crate::domain::{
     meter::{Entry, Meter, MeterKey, Metered, Phase, Tally},
     name::ProgrammeName,
     policy::{FactDeclaration, Field, Origin, Policy},
+    text::Text,
     value::Value,
     window::Window,
 };
@@ -29,7 +30,7 @@ pub struct Scopes<'a> {
     shop: &'a str,
     now: Instant,
     /// By the fact's position.
-    texts: Vec<Option<Arc<str>>>,
+    texts: Vec<Option<Text>>,
     /// Of the meters so far.
     cells: Vec<CellKey>,
 }
@@ -56,7 +57,7 @@ impl<'a> Scopes<'a> {
 
     /// Which meter a limit or measure counts in. `None` for a limit over a
     /// single payout.
-    pub fn meter(&mut self, rule: &Arc<str>, counting: &Counting) -> Option<MeterKey> {
+    pub fn meter(&mut self, rule: &Text, counting: &Counting) -> Option<MeterKey> {
         if counting.window == Window::Payout {
             return None;
         }
@@ -82,7 +83,7 @@ impl<'a> Scopes<'a> {
 
     /// The cell over these facts: the same for all meters that share it.
     fn cell(&mut self, indices: &[usize], window_start: Option<Instant>) -> CellKey {
-        let scope: Vec<Arc<str>> = indices.iter().map(|index| self.text(*index)).collect();
+        let scope: Vec<Text> = indices.iter().map(|index| self.text(*index)).collect();
         let same = |cell: &&CellKey| cell.scope == scope && cell.window_start == window_start;
         if let Some(cell) = self.cells.iter().find(same) {
             return cell.clone();
@@ -93,7 +94,7 @@ impl<'a> Scopes<'a> {
         cell
     }
 
-    fn text(&mut self, index: usize) -> Arc<str> {
+    fn text(&mut self, index: usize) -> Text {
         if let Some(text) = self.texts.get(index).cloned().flatten() {
             return text;
         }
@@ -108,7 +109,7 @@ impl<'a> Scopes<'a> {
 
 /// A scope value that is unambiguous across shops: ids of orders and operators
 /// are unique only within theirs. Absent and empty must differ.
-fn scope_text(fact: Option<&FactDeclaration>, value: Option<&Value>, shop: &str) -> Arc<str> {
+fn scope_text(fact: Option<&FactDeclaration>, value: Option<&Value>, shop: &str) -> Text {
     let Some(value) = value else { return "".into() };
     match (fact.map(|f| &f.origin), value) {
         (Some(Origin::Field(Field::OrderId | Field::OperatorId)), Value::Text(text)) => {

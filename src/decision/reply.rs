@@ -11,6 +11,7 @@ use crate::domain::{
     name::{OperatorName, OrderName, RevisionName},
     payout::Payout,
     row::Row,
+    text::Text,
 };
 
 /// What a command is answered with.
@@ -93,7 +94,7 @@ pub struct LimitUsage {
     /// Position of the limit in the policy.
     pub limit: usize,
     /// What it is counted over, by fact name.
-    pub scope: BTreeMap<Arc<str>, Arc<str>>,
+    pub scope: BTreeMap<Text, Text>,
     /// The bound, if it is known.
     pub bound: Option<Amount>,
     /// Confirmed use.

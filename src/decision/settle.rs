@@ -2,8 +2,6 @@
 //! should not have: success is accepted in every state, flagged, counted in
 //! the windows of the authorization, and alerted.
 
-use std::sync::Arc;
-
 use super::{
     context::Context,
     due,
@@ -19,6 +17,7 @@ use crate::domain::{
     payout::{Flag, Payout, Return, Settlement, SettlementResult, State},
     policy::Policy,
     refusal::{Reason, Refusal},
+    text::Text,
 };
 
 /// A report of what the channel did.
@@ -31,9 +30,9 @@ pub struct Settle {
     /// What the payee got. `None`: exactly the net amount.
     pub amount: Option<(Amount, Currency)>,
     /// The channel's reference.
-    pub reference: Arc<str>,
+    pub reference: Text,
     /// Why it failed.
-    pub reason: Arc<str>,
+    pub reason: Text,
 }
 
 /// A report of money that came back.
@@ -44,9 +43,9 @@ pub struct GiveBack {
     /// How much.
     pub amount: (Amount, Currency),
     /// The channel's reference.
-    pub reference: Arc<str>,
+    pub reference: Text,
     /// Why.
-    pub reason: Arc<str>,
+    pub reason: Text,
 }
 
 impl Flag {

@@ -28,6 +28,7 @@ use crate::domain::{
     policy::Policy,
     refusal::{Reason, Refusal},
     row::Programme,
+    text::Text,
     value::Value,
 };
 
@@ -47,11 +48,11 @@ pub struct Spec {
     /// The order's data, sent along.
     pub inline_order: Option<Box<Order>>,
     /// Who gets it.
-    pub payee: Arc<str>,
+    pub payee: Text,
     /// What it is for.
-    pub purpose: Arc<str>,
+    pub purpose: Text,
     /// Facts sent along.
-    pub facts: BTreeMap<Arc<str>, Value>,
+    pub facts: BTreeMap<Text, Value>,
     /// The stage asked about.
     pub stage: Stage,
     /// Also list what passed, and work out the largest amount.
@@ -318,7 +319,7 @@ fn read(
     sources: &Sources<'_>,
     meters: &[Option<MeterKey>],
     inputs: &mut Inputs,
-    future: impl Fn(Option<&Arc<str>>) -> bool,
+    future: impl Fn(Option<&Text>) -> bool,
 ) {
     let now = sources.now;
     let asked = inputs.amount.unwrap_or_else(|| policy.currency.smallest());

@@ -87,7 +87,7 @@ impl ReadUsage {
         for fact in &counting.scope {
             let declared = policy.facts.get(*fact)?;
             let value = inputs.facts.get(*fact)?.as_ref()?;
-            scope.insert(declared.name.clone(), value.to_string().into());
+            scope.insert(declared.name.clone(), value.to_text());
         }
         let situation = super::evaluate::Situation::new(policy, inputs);
         let about_the_payout = counting.by_amount || !applies(limit, policy, &situation);

@@ -8,6 +8,7 @@ use super::{
     meter::{Phase, Tally},
     name::AccountName,
     shop::Stamp,
+    text::Text,
     value::Facts,
 };
 
@@ -162,7 +163,7 @@ pub struct Movement {
     /// The account.
     pub account: AccountName,
     /// The account's own reference.
-    pub reference: std::sync::Arc<str>,
+    pub reference: Text,
     /// Its number on the account, from 1.
     pub number: u64,
     /// Which way.

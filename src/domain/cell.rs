@@ -17,6 +17,7 @@ use super::{
     instant::Instant,
     meter::{Meter, MeterChange, MeterKey, Metered, SEED},
     name::ProgrammeName,
+    text::Text,
 };
 
 /// Which cell. Shared by the meters in it, and hashed once.
@@ -33,7 +34,7 @@ pub struct Celled {
     /// The programme whose policy has the limits.
     pub programme: ProgrammeName,
     /// Values of facts that all scopes have, unambiguous across shops.
-    pub scope: Vec<Arc<str>>,
+    pub scope: Vec<Text>,
     /// Start of a calendar window that all have.
     pub window_start: Option<Instant>,
 }
@@ -162,7 +163,7 @@ struct Kept {
 }
 
 /// Rule, scope, start of the window, use.
-type KeptMeter = (Arc<str>, Vec<Arc<str>>, Option<Instant>, Meter);
+type KeptMeter = (Text, Vec<Text>, Option<Instant>, Meter);
 
 impl From<Kept> for Cell {
     fn from(Kept { key, meters }: Kept) -> Self {

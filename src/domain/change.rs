@@ -13,6 +13,7 @@ use super::{
     key::Key,
     meter::MeterChange,
     row::Row,
+    text::Text,
     who::Author,
 };
 
@@ -111,7 +112,7 @@ pub struct Record {
     /// Who did it.
     pub author: Author,
     /// What was called, or the id of the timer.
-    pub operation: Arc<str>,
+    pub operation: Text,
     /// What it changed, in order.
     pub changes: Vec<Change>,
     /// What it tells readers.

@@ -1,7 +1,7 @@
 //! A decision as it is recorded: everything it was made from, and what it was.
 //! One record and its revision recompute it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,7 @@ use super::{
     instant::Instant,
     limit::Stage,
     name::{DecisionName, Id, OperatorName, OrderName, PayoutName, RevisionName, ShopName},
+    text::Text,
     value::Value,
     who::Author,
 };
@@ -109,7 +110,7 @@ pub struct Decision {
     /// The revision that decided.
     pub revision: RevisionName,
     /// Id of the request.
-    pub request_id: Arc<str>,
+    pub request_id: Text,
     /// Who asked.
     pub author: Author,
     /// The order concerned.
@@ -117,7 +118,7 @@ pub struct Decision {
     /// The operator who asked.
     pub operator: Option<OperatorName>,
     /// Facts as they were sent.
-    pub sent_facts: BTreeMap<Arc<str>, Value>,
+    pub sent_facts: BTreeMap<Text, Value>,
     /// What it was made from.
     pub inputs: Inputs,
     /// What was decided.

@@ -1,8 +1,6 @@
 //! What a record tells readers: events. They carry ids; what they are about is
 //! in the same record or in its row.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -10,6 +8,7 @@ use super::{
     instant::Instant,
     name::{DecisionName, PayoutName, ShopName},
     payout::State,
+    text::Text,
 };
 
 /// One thing that happened.
@@ -27,7 +26,7 @@ pub struct Event {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum EventKind {
     /// A resource was made or changed.
-    Configured(Arc<str>),
+    Configured(Text),
     /// A payout was decided.
     Decided(DecisionName),
     /// A payout changed its state.
@@ -40,18 +39,18 @@ pub enum EventKind {
         to: State,
     },
     /// Money moved on an account.
-    Movement(Arc<str>),
+    Movement(Text),
     /// An alert was raised.
     Alert {
         /// Its id: the policy's, or one of Bursar's own.
-        id: Arc<str>,
+        id: Text,
         /// The resource it is about.
-        resource: Arc<str>,
+        resource: Text,
         /// How serious it is.
         severity: Severity,
         /// Who should hear of it.
-        audience: Arc<str>,
+        audience: Text,
     },
     /// A freeze was set or lifted.
-    Freeze(Arc<str>),
+    Freeze(Text),
 }

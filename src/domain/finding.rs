@@ -1,11 +1,11 @@
 //! One reason inside a decision: ids and numbers. Texts are rendered when it
 //! is read.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{amount::Amount, instant::Instant};
+use super::{amount::Amount, instant::Instant, text::Text};
 
 /// What one rule said.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -103,9 +103,9 @@ impl Numbers {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Finding {
     /// Id of the rule.
-    pub rule: Arc<str>,
+    pub rule: Text,
     /// Id of the variant that applies.
-    pub variant: Option<Arc<str>>,
+    pub variant: Option<Text>,
     /// What the rule said.
     pub outcome: Outcome,
     /// Set if a rolling window had no room for another entry.
@@ -117,7 +117,7 @@ pub struct Finding {
     /// The calendar window that was counted.
     pub window: Option<(Instant, Instant)>,
     /// What was counted over, by fact name.
-    pub scope: BTreeMap<Arc<str>, Arc<str>>,
+    pub scope: BTreeMap<Text, Text>,
     /// Facts that were looked at, for conditions.
-    pub observed: BTreeMap<Arc<str>, Arc<str>>,
+    pub observed: BTreeMap<Text, Text>,
 }

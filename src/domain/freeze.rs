@@ -1,13 +1,12 @@
 //! Freezes, and what stands on a target now.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use super::{
     amount::{Amount, Currency},
     instant::Instant,
     name::{AccountName, FreezeName, OperatorName, ShopName},
+    text::Text,
 };
 
 /// What a freeze is on.
@@ -65,7 +64,7 @@ pub struct Freeze {
     /// Currency of its amount, if it has one.
     pub currency: Option<Currency>,
     /// Why.
-    pub reason: Arc<str>,
+    pub reason: Text,
     /// When it began.
     pub create_time: Instant,
     /// When it ends by itself.
@@ -73,9 +72,9 @@ pub struct Freeze {
     /// When it was lifted.
     pub lift_time: Option<Instant>,
     /// Why it was lifted.
-    pub lift_reason: Arc<str>,
+    pub lift_reason: Text,
     /// Who set it.
-    pub caller: Arc<str>,
+    pub caller: Text,
 }
 
 /// A freeze that was not lifted, as its target keeps it.

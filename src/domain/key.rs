@@ -13,6 +13,7 @@ use super::{
         PlatformName, ProgrammeName, RevisionName, ShopName,
     },
     request::RequestKey,
+    text::Text,
 };
 
 /// Which row. The order of keys is the order of listings.
@@ -31,7 +32,7 @@ pub enum Key {
     /// The money on an account.
     Balance(AccountName),
     /// A movement, by reference.
-    Movement(AccountName, std::sync::Arc<str>),
+    Movement(AccountName, Text),
     /// A movement's reference, by its number on the account.
     MovementNumber(AccountName, u64),
     /// An order.

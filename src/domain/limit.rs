@@ -1,6 +1,6 @@
 //! What rules of a policy are made of: limits, measures, conditions, draws.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use super::{
     amount::Factor,
@@ -10,6 +10,7 @@ use super::{
     meter::Shape,
     name::Id,
     payout::State,
+    text::Text,
     window::Window,
 };
 
@@ -17,9 +18,9 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// Its id in the policy.
-    pub id: Arc<str>,
+    pub id: Text,
     /// Where it was published.
-    pub sources: Vec<Arc<str>>,
+    pub sources: Vec<Text>,
     /// What kind of reason it is.
     pub category: Category,
     /// How serious it is.
@@ -51,7 +52,7 @@ pub struct Texts {
 
 /// One text in several languages; holds at least zh-CN and en.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Localized(pub Vec<(Arc<str>, Arc<str>)>);
+pub struct Localized(pub Vec<(Text, Text)>);
 
 impl Localized {
     /// The text in a language, else in English, else any.
@@ -68,7 +69,7 @@ impl Localized {
 #[derive(Clone, Debug)]
 pub struct Variant {
     /// Its id.
-    pub id: Arc<str>,
+    pub id: Text,
     /// When it applies.
     pub when: Predicate,
     /// Instead of the rule's.
@@ -204,7 +205,7 @@ pub struct Limit {
 #[derive(Clone, Debug)]
 pub struct Measure {
     /// Its id in the policy.
-    pub id: Arc<str>,
+    pub id: Text,
     /// Counts only what this holds for.
     pub when: Predicate,
     /// What is counted.

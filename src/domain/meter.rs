@@ -14,7 +14,7 @@ use std::{
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
-use super::{amount::Amount, cell::CellKey, instant::Instant, name::Id};
+use super::{amount::Amount, cell::CellKey, instant::Instant, name::Id, text::Text};
 
 /// Which meter. It stands in a payout, in its changes and under rows, so it is
 /// shared, and hashed once.
@@ -34,10 +34,10 @@ pub struct Metered {
     /// The row it is in, which says a part of what it counts over.
     pub cell: CellKey,
     /// Id of the limit or measure.
-    pub rule: Arc<str>,
+    pub rule: Text,
     /// Values of the scope's facts that the cell does not say, unambiguous across
     /// shops.
-    pub scope: Vec<Arc<str>>,
+    pub scope: Vec<Text>,
     /// Start of a calendar window that the cell does not say.
     pub window_start: Option<Instant>,
 }

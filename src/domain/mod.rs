@@ -25,6 +25,7 @@ pub mod refusal;
 pub mod request;
 pub mod row;
 pub mod shop;
+pub mod text;
 pub mod value;
 pub mod who;
 pub mod window;

@@ -1,9 +1,11 @@
 //! Resource names: ids that cannot be malformed, and the names built of them.
 //! Owns the grammar `platforms/{p}/shops/{s}/…`; knows nothing of what exists.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use super::text::Text;
 
 /// Most characters of an id.
 pub const MAX_ID: usize = 128;
@@ -12,7 +14,7 @@ pub const MAX_ID: usize = 128;
 /// letters, digits and `._~@+-`. No colon: it begins a method's verb where
 /// names stand in a URL.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Id(Arc<str>);
+pub struct Id(Text);
 
 impl Id {
     /// Takes an id from outside. `None` if it is not well-formed.
@@ -42,7 +44,7 @@ impl Id {
     }
 
     /// The id as a text that is shared with it.
-    pub fn shared(&self) -> Arc<str> {
+    pub fn shared(&self) -> Text {
         self.0.clone()
     }
 
@@ -102,11 +104,30 @@ macro_rules! resource_name {
             }
         }
 
+        impl $name {
+            /// The name as a text of its own. The same as `to_string`, for where
+            /// names are written by the thousand.
+            pub fn text(&self) -> String {
+                let room = 0 $(+ concat!("/", $collection, "/").len() + self.$field.as_str().len())+;
+                let mut text = String::with_capacity(room);
+                $(
+                    if !text.is_empty() {
+                        text.push('/');
+                    }
+                    text.push_str(concat!($collection, "/"));
+                    text.push_str(self.$field.as_str());
+                )+
+                text
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let mut separator = "";
                 $(
-                    write!(f, "{separator}{}/{}", $collection, self.$field)?;
+                    f.write_str(separator)?;
+                    f.write_str(concat!($collection, "/"))?;
+                    f.write_str(self.$field.as_str())?;
                     separator = "/";
                 )+
                 let _ = separator;
@@ -192,6 +213,17 @@ impl fmt::Display for RevisionName {
     }
 }
 
+impl RevisionName {
+    /// The name as a text of its own. The same as `to_string`, for where names are
+    /// written by the thousand.
+    pub fn text(&self) -> String {
+        let mut text = self.programme.text();
+        text.push_str("/revisions/");
+        text.push_str(smol_str::format_smolstr!("{}", self.number).as_str());
+        text
+    }
+}
+
 impl ShopName {
     /// The platform it is on.
     pub fn platform(&self) -> PlatformName {
@@ -269,7 +301,7 @@ mod tests {
     fn a_name_reads_back_as_it_was_printed() {
         let text = "platforms/p1/shops/s-1/operators/o@x/grants/small";
         let name = GrantName::parse(text).expect("well-formed");
-        assert_eq!(name.to_string(), text);
+        assert_eq!((name.to_string(), name.text()), (text.to_owned(), text.to_owned()));
         assert_eq!(GrantName::PATTERN, "platforms/*/shops/*/operators/*/grants/*");
     }
 

@@ -1,13 +1,12 @@
 //! Operators and their grants.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use super::{
     amount::Amount,
     name::{GrantName, OperatorName},
     shop::Stamp,
+    text::Text,
     value::Facts,
 };
 
@@ -36,7 +35,7 @@ pub struct Operator {
     /// Its name.
     pub name: OperatorName,
     /// For people.
-    pub display_name: Arc<str>,
+    pub display_name: Text,
     /// Main account or sub-account.
     pub kind: OperatorKind,
     /// Registered facts.
@@ -73,7 +72,7 @@ pub struct Grant {
     /// Most payouts a day.
     pub daily_count: Option<u32>,
     /// Staff tier; empty if none.
-    pub tier: Arc<str>,
+    pub tier: Text,
     /// How far it reaches.
     pub reach: Reach,
     /// Its history.

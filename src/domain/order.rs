@@ -1,13 +1,12 @@
 //! Orders, versioned by their source's clock.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use super::{
     amount::{Amount, Currency},
     instant::Instant,
     name::OrderName,
+    text::Text,
     value::Facts,
     who::{Role, RoleSet},
 };
@@ -30,7 +29,7 @@ pub struct Order {
     /// When this version was recorded.
     pub update_time: Instant,
     /// Who sent it.
-    pub caller: Arc<str>,
+    pub caller: Text,
 }
 
 impl Order {

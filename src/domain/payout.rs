@@ -1,7 +1,7 @@
 //! A payout and its life. Owns its states and what it holds where; the
 //! transitions are `decision::life`'s.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,7 @@ use super::{
     limit::OnReturn,
     meter::{MeterKey, Phase, Shape},
     name::{AccountName, OperatorName, OrderName, PayoutName, RevisionName},
+    text::Text,
     value::Value,
 };
 
@@ -97,9 +98,9 @@ pub struct Settlement {
     /// What the payee got.
     pub amount: Option<Amount>,
     /// The channel's reference.
-    pub reference: Arc<str>,
+    pub reference: Text,
     /// Why it failed.
-    pub reason: Arc<str>,
+    pub reason: Text,
     /// When it was recorded.
     pub record_time: Instant,
     /// Whether it changed anything.
@@ -112,9 +113,9 @@ pub struct Return {
     /// How much.
     pub amount: Amount,
     /// The channel's reference.
-    pub reference: Arc<str>,
+    pub reference: Text,
     /// Why.
-    pub reason: Arc<str>,
+    pub reason: Text,
     /// When it was recorded.
     pub record_time: Instant,
 }
@@ -168,15 +169,15 @@ pub struct Payout {
     /// The revision that decided.
     pub revision: RevisionName,
     /// Id of the request that made it.
-    pub request_id: Arc<str>,
+    pub request_id: Text,
     /// The order.
     pub order: Option<OrderName>,
     /// The operator.
     pub operator: Option<OperatorName>,
     /// Who gets it; empty if unknown.
-    pub payee: Arc<str>,
+    pub payee: Text,
     /// What it is for; may be empty.
-    pub purpose: Arc<str>,
+    pub purpose: Text,
     /// The policy's currency.
     pub currency: Currency,
     /// What was authorized.
@@ -188,9 +189,9 @@ pub struct Payout {
     /// What came back.
     pub returned: Option<Amount>,
     /// Facts that were sent with the request.
-    pub facts: BTreeMap<Arc<str>, Value>,
+    pub facts: BTreeMap<Text, Value>,
     /// Values of the policy's dimensions, by fact name.
-    pub dimensions: BTreeMap<Arc<str>, Arc<str>>,
+    pub dimensions: BTreeMap<Text, Text>,
     /// When it was authorized.
     pub create_time: Instant,
     /// When it changed last.
@@ -202,13 +203,13 @@ pub struct Payout {
     /// Where it is in its life.
     pub state: State,
     /// The payer's id of the execution.
-    pub execution_id: Option<Arc<str>>,
+    pub execution_id: Option<Text>,
     /// When it was executed.
     pub execute_time: Option<Instant>,
     /// When success or failure was reported first.
     pub settle_time: Option<Instant>,
     /// Why it failed, expired or was cancelled.
-    pub reason: Arc<str>,
+    pub reason: Text,
     /// What was unusual.
     pub flags: Vec<Flag>,
     /// Reports of the channel.
@@ -220,9 +221,9 @@ pub struct Payout {
     /// Its parts of accounts.
     pub draws: Vec<Drawn>,
     /// Who was connected.
-    pub caller: Arc<str>,
+    pub caller: Text,
     /// Timers that fired in the present state.
-    pub fired: Vec<Arc<str>>,
+    pub fired: Vec<Text>,
     /// When something is due for it next, by itself.
     #[serde(default)]
     pub due: Option<Instant>,

@@ -14,6 +14,7 @@ use super::{
     name::Id,
     payout::State,
     plan::Plan,
+    text::Text,
     value::{Value, ValueType},
     who::RoleSet,
 };
@@ -28,7 +29,7 @@ pub struct Policy {
     /// The zone of its days and hours.
     pub zone: TimeZone,
     /// The zone's IANA name.
-    pub zone_name: Arc<str>,
+    pub zone_name: Text,
     /// What rules may look at.
     pub facts: Vec<FactDeclaration>,
     /// Meters without a bound.
@@ -55,7 +56,7 @@ pub struct Policy {
 #[derive(Clone, Debug)]
 pub struct FactDeclaration {
     /// Its name in the policy.
-    pub name: Arc<str>,
+    pub name: Text,
     /// Its type.
     pub kind: ValueType,
     /// Where it comes from.
@@ -76,17 +77,17 @@ pub struct FactDeclaration {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// Sent with the request, under this key.
-    Request(Arc<str>),
+    Request(Text),
     /// Registered with the order, under this key.
-    Order(Arc<str>),
+    Order(Text),
     /// Registered on the shop, under this key.
-    Shop(Arc<str>),
+    Shop(Text),
     /// Registered on the operator, under this key.
-    Operator(Arc<str>),
+    Operator(Text),
     /// Registered on the platform, under this key.
-    Platform(Arc<str>),
+    Platform(Text),
     /// Registered on an account, under this key.
-    Account(Id, Arc<str>),
+    Account(Id, Text),
     /// Known to Bursar itself.
     Field(Field),
 }
@@ -172,7 +173,7 @@ pub enum Field {
 #[derive(Clone, Debug)]
 pub struct Timer {
     /// Its id in the policy.
-    pub id: Arc<str>,
+    pub id: Text,
     /// The state.
     pub state: State,
     /// How long in it.
@@ -185,11 +186,11 @@ pub struct Timer {
 #[derive(Clone, Debug)]
 pub struct Alert {
     /// Its id in the policy.
-    pub id: Arc<str>,
+    pub id: Text,
     /// How serious it is.
     pub severity: Severity,
     /// Who should hear of it.
-    pub audience: Arc<str>,
+    pub audience: Text,
     /// Raised when a payout reaches one of these.
     pub on_states: Vec<State>,
     /// What happened.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     instant::Instant,
     name::{Id, PlatformName},
+    text::Text,
 };
 
 /// A request's identity, as its sender states it.
@@ -26,11 +27,11 @@ pub struct RequestKey {
     /// The platform.
     pub platform: PlatformName,
     /// Name of what it is made under.
-    pub parent: Arc<str>,
+    pub parent: Text,
     /// The method; unary, batch and stream authorize are one.
-    pub operation: Arc<str>,
+    pub operation: Text,
     /// The sender's id.
-    pub id: Arc<str>,
+    pub id: Text,
 }
 
 /// A hash per field of a request's content, by field number.

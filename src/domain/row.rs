@@ -17,6 +17,7 @@ use super::{
     payout::Payout,
     request::Request,
     shop::{Platform, Shop},
+    text::Text,
 };
 
 /// One row.
@@ -37,7 +38,7 @@ pub enum Row {
     /// A movement.
     Movement(Movement),
     /// A movement's reference, by its number.
-    MovementNumber(AccountName, u64, Arc<str>),
+    MovementNumber(AccountName, u64, Text),
     /// An order.
     Order(Order),
     /// A payout.
@@ -127,9 +128,9 @@ pub struct Revision {
     /// When it was made.
     pub create_time: Instant,
     /// Who made it.
-    pub caller: Arc<str>,
+    pub caller: Text,
     /// Why it was made.
-    pub note: Arc<str>,
+    pub note: Text,
     /// SHA-256 of `policy`, hexadecimal.
-    pub checksum: Arc<str>,
+    pub checksum: Text,
 }

@@ -1,12 +1,11 @@
 //! Platforms and shops.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use super::{
     instant::Instant,
     name::{Id, PlatformName, ShopName},
+    text::Text,
     value::Facts,
 };
 
@@ -58,7 +57,7 @@ pub struct Platform {
     /// Its name.
     pub name: PlatformName,
     /// For people.
-    pub display_name: Arc<str>,
+    pub display_name: Text,
     /// Registered facts.
     pub facts: Facts,
     /// Its history.
@@ -71,7 +70,7 @@ pub struct Shop {
     /// Its name.
     pub name: ShopName,
     /// For people.
-    pub display_name: Arc<str>,
+    pub display_name: Text,
     /// Registered facts.
     pub facts: Facts,
     /// Its history.

@@ -1,16 +1,17 @@
 //! Values of facts and where they come from. Gives them no meaning.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
+use smol_str::format_smolstr;
 
-use super::{amount::Amount, instant::Instant, who::RoleSet};
+use super::{amount::Amount, instant::Instant, text::Text, who::RoleSet};
 
 /// One value.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum Value {
     /// Text.
-    Text(Arc<str>),
+    Text(Text),
     /// True or false.
     Bool(bool),
     /// An exact decimal.
@@ -18,7 +19,7 @@ pub enum Value {
     /// An instant.
     Time(Instant),
     /// Several texts, sorted and without repeats.
-    List(Vec<Arc<str>>),
+    List(Vec<Text>),
 }
 
 impl Value {
@@ -36,6 +37,14 @@ impl Value {
     /// A text.
     pub fn text(text: &str) -> Self {
         Self::Text(text.into())
+    }
+
+    /// The value written out.
+    pub fn to_text(&self) -> Text {
+        match self {
+            Self::Text(text) => text.clone(),
+            other => format_smolstr!("{other}"),
+        }
     }
 }
 
@@ -67,7 +76,7 @@ pub enum ValueType {
 }
 
 /// Registered facts by name, each with the roles of whoever asserted it.
-pub type Facts = BTreeMap<Arc<str>, Fact>;
+pub type Facts = BTreeMap<Text, Fact>;
 
 /// A registered fact.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

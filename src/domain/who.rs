@@ -1,8 +1,8 @@
 //! Who is connected, in which roles, and for whom it speaks.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
+
+use super::text::Text;
 
 use super::name::{Id, OperatorName, ShopName};
 
@@ -89,7 +89,7 @@ impl FromIterator<Role> for RoleSet {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Caller {
     /// Its name in every record.
-    pub name: Arc<str>,
+    pub name: Text,
     /// What it may do.
     pub roles: RoleSet,
     /// The platforms it may touch. `None`: all.
@@ -130,7 +130,7 @@ impl Caller {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Author {
     /// Who was connected.
-    pub caller: Arc<str>,
+    pub caller: Text,
     /// The operator it spoke for.
     pub actor: Option<OperatorName>,
 }

@@ -1,7 +1,7 @@
 //! The shop that every test plays in, on the books and in rows: one platform,
 //! shop and account, a main account and two sub-accounts, three orders.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use bursar::{
     decision::configure::{GrantField, NewAccount, NewMovement, NewOperator, SetGrant, What},
@@ -84,7 +84,7 @@ pub fn value(plain: &Plain) -> Value {
         Plain::Bool(flag) => Value::Bool(*flag),
         Plain::Number(number) => Value::Decimal(money(*number)),
         Plain::Time(at) => Value::Time(Instant(*at)),
-        Plain::List(all) => Value::List(all.iter().map(|t| Arc::from(&**t)).collect()),
+        Plain::List(all) => Value::List(all.iter().map(|t| (**t).into()).collect()),
     }
 }
 
@@ -103,7 +103,7 @@ pub fn roles(roles: &[Role]) -> RoleSet {
 
 pub fn fact_rows(facts: &Facts) -> FactRows {
     let fact = |said: &Said| Fact { value: value(&said.value), asserted_by: roles(&said.by) };
-    facts.iter().map(|(name, said)| (Arc::from(&**name), fact(said))).collect()
+    facts.iter().map(|(name, said)| ((**name).into(), fact(said))).collect()
 }
 
 pub fn order_row(name: &str, order: &Order) -> OrderRow {

@@ -19,6 +19,7 @@ use bursar::{
         payout::{CountsWhile, Drawn, Flag, Payout, Return, Settlement, SettlementResult, State},
         row::{Programme, Row},
         shop::{Platform, Stamp},
+        text::Text,
         value::{Fact, Facts, Value},
         who::{Author, RoleSet},
     },
@@ -58,7 +59,7 @@ fn values() -> Vec<Value> {
 }
 
 fn facts() -> Facts {
-    let fact = |(n, value)| -> (Arc<str>, Fact) {
+    let fact = |(n, value)| -> (Text, Fact) {
         (format!("f{n}").into(), Fact { value, asserted_by: RoleSet::ALL })
     };
     values().into_iter().enumerate().map(fact).collect()

@@ -1,6 +1,5 @@
 //! Keys as bytes sort as keys do.
 
-use std::sync::Arc;
 
 use bursar::{
     domain::{
@@ -13,6 +12,7 @@ use bursar::{
             PayoutName, PlatformName, ProgrammeName, RevisionName, ShopName,
         },
         request::RequestKey,
+        text::Text,
     },
     store::sled::encode_key,
 };
@@ -28,8 +28,8 @@ fn ids() -> impl Strategy<Value = Id> {
     ]
 }
 
-fn texts() -> impl Strategy<Value = Arc<str>> {
-    "[\\x00\\x01ab\u{ff}\u{4e00}]{0,3}".prop_map(Arc::from)
+fn texts() -> impl Strategy<Value = Text> {
+    "[\\x00\\x01ab\u{ff}\u{4e00}]{0,3}".prop_map(Text::from)
 }
 
 fn instants() -> impl Strategy<Value = Option<Instant>> {

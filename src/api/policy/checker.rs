@@ -16,6 +16,7 @@ use crate::{
         finding::Unit,
         limit::{Counting, Quantity},
         policy::{FactDeclaration, Field, Origin},
+        text::Text,
         value::{Value, ValueType},
     },
     proto::v1,
@@ -174,7 +175,7 @@ impl Checker {
     }
 
     /// An id of the author's, well-formed and given once in the policy.
-    pub fn id(&mut self, at: &Path, text: &str) -> Option<Arc<str>> {
+    pub fn id(&mut self, at: &Path, text: &str) -> Option<Text> {
         self.spelling(at, text)?;
         if let Some(first) = self.ids.get(text) {
             let text = format!("`{text}` is the id at {first} already");

@@ -6,6 +6,7 @@ use crate::{
     domain::{
         name::Id,
         policy::{FactDeclaration, Field, Origin},
+        text::Text,
         value::{Value, ValueType},
         who::{self, RoleSet},
     },
@@ -88,7 +89,7 @@ fn declaration(
     })
 }
 
-fn name(c: &mut Checker, at: &Path, name: &str, position: usize) -> Option<Arc<str>> {
+fn name(c: &mut Checker, at: &Path, name: &str, position: usize) -> Option<Text> {
     c.spelling(at, name)?;
     if let Some(earlier) = c.first_fact(name).filter(|first| *first != position) {
         let text = format!("`{name}` is declared at facts[{earlier}] already");
@@ -157,7 +158,7 @@ fn keyed(
     if literal::parse(ValueType::Text, key).is_none() {
         return c.refuse(at, InvalidValue, "must be 1 to 256 plain characters");
     }
-    let key: Arc<str> = key.into();
+    let key: Text = key.into();
     match (source, account) {
         (FactSource::Request, _) => Some(Origin::Request(key)),
         (FactSource::Order, _) => Some(Origin::Order(key)),

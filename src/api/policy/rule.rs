@@ -1,12 +1,13 @@
 //! What conditions, limits and draws have in common.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use crate::{
     domain::{
         condition::Predicate,
         finding::{Category, Severity},
         limit::{OnFailure, Rule, Stage, Stages, Texts, Variant},
+        text::Text,
     },
     proto::v1,
 };
@@ -90,7 +91,7 @@ pub fn rule(c: &mut Checker, at: &Path, parts: &Parts<'_>) -> Option<Rule> {
 }
 
 /// Where something was published.
-pub fn sources(c: &mut Checker, at: &Path, wire: &[String]) -> Option<Vec<Arc<str>>> {
+pub fn sources(c: &mut Checker, at: &Path, wire: &[String]) -> Option<Vec<Text>> {
     let before = c.problems.len();
     for (position, source) in wire.iter().enumerate() {
         if source.trim().is_empty() {

@@ -1,6 +1,7 @@
 //! The requests that the load consists of. Each follows from its number alone,
 //! so that two servers get the same, as bytes.
 
+use crate::domain::text::Text;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -28,7 +29,7 @@ const NANOS_PER_CENT: i32 = 10_000_000;
 pub struct Requests {
     world: Arc<World>,
     /// Tells the requests of one run from those of others.
-    run: Arc<str>,
+    run: Text,
     /// Of a thousand, how many are about one shop.
     hot: u64,
     /// What all of them say, encoded.

@@ -1,7 +1,5 @@
 //! Accounts and what moves on them other than payouts.
 
-use std::sync::Arc;
-
 use super::{
     super::{context::Context, loaded::Loaded, out::Out, reply::Reply, spec::check_amount},
     CHANGE_IT,
@@ -22,6 +20,7 @@ use crate::domain::{
     refusal::{Reason, Refusal},
     row::Row,
     shop::Stamp,
+    text::Text,
     value::Facts,
 };
 
@@ -47,7 +46,7 @@ pub struct NewMovement {
     /// The account.
     pub account: AccountName,
     /// Its reference there.
-    pub reference: Arc<str>,
+    pub reference: Text,
     /// Which way.
     pub direction: Direction,
     /// Why.

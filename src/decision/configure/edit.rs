@@ -1,10 +1,9 @@
 //! Edits of configured fields, under a mask and an etag.
 
-use std::sync::Arc;
-
 use crate::domain::{
     refusal::{Reason, Refusal},
     shop::Stamp,
+    text::Text,
     value::{Fact, Facts},
 };
 
@@ -14,7 +13,7 @@ pub struct Edit {
     /// The etag it has to have; empty: any.
     pub etag: String,
     /// A new display name.
-    pub display_name: Option<Arc<str>>,
+    pub display_name: Option<Text>,
     /// New facts.
     pub facts: FactEdit,
 }
@@ -27,7 +26,7 @@ pub enum FactEdit {
     /// All of them: those that are not named are gone.
     All(Facts),
     /// These; `None`: gone.
-    Some(Vec<(Arc<str>, Option<Fact>)>),
+    Some(Vec<(Text, Option<Fact>)>),
 }
 
 /// Most facts of a resource. A request has no more; edits by name may add up.

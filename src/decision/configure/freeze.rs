@@ -16,6 +16,7 @@ use crate::domain::{
     name::FreezeName,
     refusal::{Reason, Refusal},
     row::Row,
+    text::Text,
 };
 
 /// A freeze to set.
@@ -30,7 +31,7 @@ pub struct NewFreeze {
     /// Currency of its amount, if it has one.
     pub currency: Option<Currency>,
     /// Why.
-    pub reason: Arc<str>,
+    pub reason: Text,
     /// When it ends by itself.
     pub end_time: Option<Instant>,
 }
@@ -41,7 +42,7 @@ pub struct Lift {
     /// Which.
     pub name: FreezeName,
     /// Why.
-    pub reason: Arc<str>,
+    pub reason: Text,
 }
 
 impl NewFreeze {

@@ -3,7 +3,7 @@
 //! its id; what was authorized before is not in it, and nothing fills it in
 //! later. So a revision that would bind too early is refused.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use super::super::context::Context;
 use crate::domain::{
@@ -12,12 +12,13 @@ use crate::domain::{
     policy::Policy,
     refusal::{Detail, Reason, Refusal},
     row::Programme,
+    text::Text,
     window::Window,
 };
 
 /// Something with meters, as one revision has it.
 struct Metered<'a> {
-    id: &'a Arc<str>,
+    id: &'a Text,
     window: &'a Window,
     is_limit: bool,
     /// When it binds, by its own dates: from (inclusive), until (exclusive).
@@ -35,7 +36,7 @@ pub(super) fn check(
     place: usize,
     context: &Context<'_>,
 ) -> Result<(), Refusal> {
-    let mut since: BTreeMap<Arc<str>, Since> = BTreeMap::new();
+    let mut since: BTreeMap<Text, Since> = BTreeMap::new();
     let mut gaps = Vec::new();
     for (i, (start, number)) in programme.activations.iter().enumerate() {
         let revision = RevisionName { programme: programme.name.clone(), number: *number };

@@ -1,7 +1,5 @@
 //! Operators and grants.
 
-use std::sync::Arc;
-
 use super::{
     super::{context::Context, loaded::Loaded, out::Out, reply::Reply, spec::the_programme},
     CHANGE_IT,
@@ -18,6 +16,7 @@ use crate::domain::{
     refusal::{Reason, Refusal},
     row::{Programme, Row},
     shop::Stamp,
+    text::Text,
     value::Facts,
 };
 
@@ -27,7 +26,7 @@ pub struct NewOperator {
     /// Its name.
     pub name: OperatorName,
     /// For people.
-    pub display_name: Arc<str>,
+    pub display_name: Text,
     /// Main account or sub-account.
     pub kind: OperatorKind,
     /// Registered facts.
@@ -59,7 +58,7 @@ pub enum GrantField {
     /// Most payouts a day.
     DailyCount(Option<u32>),
     /// Staff tier.
-    Tier(Arc<str>),
+    Tier(Text),
     /// How far it reaches.
     Reach(Reach),
 }

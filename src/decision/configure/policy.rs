@@ -17,6 +17,7 @@ use crate::domain::{
     refusal::{Reason, Refusal},
     request::{Answered, RequestIdentity},
     row::{Programme, Revision, Row},
+    text::Text,
 };
 
 /// A policy to store.
@@ -30,9 +31,9 @@ pub struct NewRevision {
     /// The policy, encoded.
     pub policy: Arc<[u8]>,
     /// SHA-256 of it.
-    pub checksum: Arc<str>,
+    pub checksum: Text,
     /// Why it was made.
-    pub note: Arc<str>,
+    pub note: Text,
 }
 
 /// A revision to put in force.

@@ -15,6 +15,7 @@ use crate::domain::{
     key::Key,
     name::{Id, ProgrammeName},
     request::RequestKey,
+    text::Text,
 };
 
 /// A key as bytes.
@@ -108,7 +109,7 @@ impl Bytes {
         }
     }
 
-    fn list(&mut self, texts: &[Arc<str>]) -> &mut Self {
+    fn list(&mut self, texts: &[Text]) -> &mut Self {
         for text in texts {
             self.tag(1).text(text);
         }
