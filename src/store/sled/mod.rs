@@ -150,7 +150,7 @@ impl SledStore {
 
     fn take(&mut self, commit: Commit) -> Result<(), Damage> {
         let Commit { records, rows, has_running } = commit;
-        for Changed { key, row, sequence } in rows {
+        for Changed { key, row, sequence, .. } in rows {
             let slot = Slot::new(&key, row, sequence);
             self.inner.rows.put(key, slot);
         }
