@@ -46,6 +46,11 @@ impl Change {
         if let Self::Put(row) = self { Some(row) } else { None }
     }
 
+    /// Whether it adds to what a row has, instead of writing or removing it whole.
+    pub fn adds(&self) -> bool {
+        matches!(self, Self::Meter(_) | Self::Balance(_))
+    }
+
     /// The row it changes.
     pub fn key(&self) -> Key {
         match self {

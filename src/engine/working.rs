@@ -59,6 +59,9 @@ struct Entry {
     given: Option<u64>,
     /// Nobody had it before.
     is_new: bool,
+    /// The record that changed it last is the only one that ever did, and only
+    /// added to it.
+    alone: bool,
 }
 
 /// Rows by key.
@@ -135,21 +138,22 @@ impl Working {
                 {
                     self.earliest_due = self.earliest_due.min(*at);
                 }
-                self.keep(key, sequence, |_| row.map(Arc::new));
+                self.keep(key, sequence, false, |_| row.map(Arc::new));
             }
         }
-        let delta = matches!(change, Change::Meter(_) | Change::Balance(_));
+        let adds = change.adds();
         assert!(
-            !delta || self.rows.contains_key(&key),
+            !adds || self.rows.contains_key(&key),
             "changed a row that was not loaded: {key:?}"
         );
-        self.keep(key, sequence, |before| change.apply(before));
+        self.keep(key, sequence, adds, |before| change.apply(before));
     }
 
     fn keep(
         &mut self,
         key: Key,
         sequence: u64,
+        adds: bool,
         after: impl FnOnce(Option<Arc<Row>>) -> Option<Arc<Row>>,
     ) {
         let passes = key.passes();
@@ -165,7 +169,11 @@ impl Working {
             }
         };
         entry.row = after(entry.row.take());
-        entry.changed = Some(sequence);
+        let alone = match entry.changed.replace(sequence) {
+            Some(last) => entry.alone && last == sequence,
+            None => entry.is_new,
+        };
+        entry.alone = alone && adds;
         let Some(key) = key else { return };
         // Most meters change once in a turn: those of an order.
         if key.runs() && entry.given.replace(self.turn) == Some(self.turn) {
@@ -208,22 +216,22 @@ impl Working {
     /// balances when the store wants them.
     pub fn changed(&mut self, store: &dyn Store) -> Vec<Changed> {
         let passing = self.passing.drain().filter_map(|(key, Entry { row, changed, .. })| {
-            Some(Changed { key, row, sequence: changed? })
+            Some(Changed { key, row, sequence: changed?, alone: false })
         });
         let mut all: Vec<Changed> = passing.collect();
         for key in self.changed.drain(..) {
             let Occupied(mut place) = self.rows.entry(key) else { continue };
-            let Some(sequence) = place.get_mut().changed.take() else { continue };
-            if place.get().is_new && place.key().runs() && !store.is_shared() {
+            let entry = place.get_mut();
+            let Some(sequence) = entry.changed.take() else { continue };
+            let alone = entry.alone;
+            // From here on the store has it.
+            if std::mem::take(&mut entry.is_new) && place.key().runs() && !store.is_shared() {
                 // Hardly anybody asks again; who does finds it in the store.
                 let (key, entry) = place.remove_entry();
-                all.push(Changed { key, row: entry.row, sequence });
+                all.push(Changed { key, row: entry.row, sequence, alone });
             } else {
-                all.push(Changed {
-                    key: place.key().clone(),
-                    row: place.get().row.clone(),
-                    sequence,
-                });
+                let (key, row) = (place.key().clone(), place.get().row.clone());
+                all.push(Changed { key, row, sequence, alone });
             }
         }
         if store.wants_running() {
@@ -239,7 +247,8 @@ impl Working {
         self.running.drain(..).filter_map(|key| {
             let entry = rows.get_mut(&key)?;
             let sequence = entry.changed.take()?;
-            Some(Changed { key, row: entry.row.clone(), sequence })
+            // What comes here was handed over before.
+            Some(Changed { key, row: entry.row.clone(), sequence, alone: false })
         })
     }
 
@@ -352,5 +361,76 @@ mod tests {
         }
         let kept = row(&working, &key, &mut Stored(None)).expect("no error");
         assert!(matches!(kept.as_deref(), Some(Row::Balance(balance)) if balance.movements == 3));
+    }
+
+    fn credit() -> Change {
+        let shop = ShopName::parse("platforms/p/shops/s").expect("a name");
+        Change::Balance(BalanceChange {
+            account: shop.account(Id::parse("a").expect("an id")),
+            credit: Amount::ONE,
+            movement: true,
+            before: None,
+            after: None,
+        })
+    }
+
+    /// Applies changes of records to a row, and what is handed over then: by which
+    /// record, and whether that one alone made it.
+    fn handed_over(
+        working: &mut Working,
+        before: Option<&Arc<Row>>,
+        changes: &[(u64, Change)],
+    ) -> Vec<(u64, bool, Option<Arc<Row>>)> {
+        let mut store = Stored(before.cloned());
+        working.load(vec![credit().key()], &mut store).expect("rows");
+        for (sequence, change) in changes {
+            working.apply(change, *sequence);
+        }
+        let changed = working.changed(&store).into_iter();
+        changed.map(|Changed { sequence, alone, row, .. }| (sequence, alone, row)).collect()
+    }
+
+    #[test]
+    fn a_row_is_made_by_one_record_alone_until_another_changes_it() {
+        let alone = |before: Option<&Arc<Row>>, changes: &[(u64, Change)]| {
+            let handed = handed_over(&mut Working::default(), before, changes);
+            let handed = handed.into_iter().map(|(sequence, alone, _)| (sequence, alone));
+            handed.collect::<Vec<_>>()
+        };
+        assert_eq!(alone(None, &[(1, credit())]), [(1, true)]);
+        assert_eq!(alone(None, &[(1, credit()), (1, credit())]), [(1, true)]);
+        // As by two payouts of one order in one batch.
+        assert_eq!(alone(None, &[(1, credit()), (2, credit())]), [(2, false)]);
+        let row = credit().apply(None).expect("a row");
+        assert_eq!(alone(Some(&row), &[(2, credit())]), [(2, false)]);
+        // What was written whole or removed is not made by adding alone.
+        let delete = Change::Delete(credit().key());
+        assert_eq!(alone(None, &[(1, Change::Put(row.clone())), (1, credit())]), [(1, false)]);
+        assert_eq!(alone(Some(&row), &[(2, delete.clone()), (2, credit())]), [(2, false)]);
+        assert_eq!(alone(None, &[(1, credit()), (2, delete), (3, credit())]), [(3, false)]);
+    }
+
+    #[test]
+    fn a_row_that_was_handed_over_is_not_made_by_a_later_record_alone() {
+        let mut working = Working::default();
+        let first = handed_over(&mut working, None, &[(1, credit())]);
+        let [(1, true, Some(row))] = first.as_slice() else { panic!("{first:?}") };
+        let again = handed_over(&mut working, Some(row), &[(2, credit())]);
+        assert!(matches!(again.as_slice(), [(2, false, Some(_))]), "{again:?}");
+        // It is kept now, and comes when the store wants all.
+        assert_eq!(handed_over(&mut working, None, &[(3, credit())]), []);
+        let rest: Vec<(u64, bool)> = working.rest().map(|it| (it.sequence, it.alone)).collect();
+        assert_eq!(rest, [(3, false)]);
+        let again = handed_over(&mut working, None, &[(4, credit())]);
+        assert!(matches!(again.as_slice(), [(4, false, Some(_))]), "{again:?}");
+    }
+
+    #[test]
+    fn a_row_that_was_only_asked_for_is_still_made_by_one_record_alone() {
+        let mut working = Working::default();
+        assert_eq!(handed_over(&mut working, None, &[]), []);
+        working.settle(&Stored(None));
+        let handed = handed_over(&mut working, None, &[(7, credit())]);
+        assert!(matches!(handed.as_slice(), [(7, true, Some(_))]), "{handed:?}");
     }
 }

@@ -83,7 +83,7 @@ impl<S: Store> FaultStore<S> {
     /// The first changed meter or balance that was not loaded.
     fn unseen(&self, commit: &Commit) -> Option<Key> {
         let changes = commit.records.iter().flat_map(|record| &record.changes);
-        let partial = changes.filter(|c| matches!(c, Change::Meter(_) | Change::Balance(_)));
+        let partial = changes.filter(|change| change.adds());
         partial.map(Change::key).find(|key| !self.loaded.contains(key))
     }
 

@@ -57,6 +57,9 @@ pub struct Changed {
     pub row: Option<Arc<Row>>,
     /// The last record that changed it.
     pub sequence: u64,
+    /// Whether that record alone makes it, of nothing: nobody had it before, and
+    /// all that changed it are changes of that record that add to it.
+    pub alone: bool,
 }
 
 impl Commit {
@@ -67,17 +70,24 @@ impl Commit {
         for record in &records {
             for change in &record.changes {
                 let key = change.key();
-                let row = match rows.remove(&key) {
-                    Some(changed) => changed.row,
-                    None => before(&key),
+                let sequence = record.sequence;
+                let (row, alone) = match rows.remove(&key) {
+                    Some(Changed { row, sequence: last, alone, .. }) => {
+                        (row, alone && last == sequence)
+                    }
+                    None => {
+                        let row = before(&key);
+                        let is_new = row.is_none();
+                        (row, is_new)
+                    }
                 };
                 let after = change.apply(row.clone());
-                let sequence = record.sequence;
                 for (key, row) in following(row.as_deref(), after.as_deref()) {
                     let row = row.map(Arc::new);
-                    rows.insert(key.clone(), Changed { key, row, sequence });
+                    rows.insert(key.clone(), Changed { key, row, sequence, alone: false });
                 }
-                rows.insert(key.clone(), Changed { key, row: after, sequence });
+                let alone = alone && change.adds();
+                rows.insert(key.clone(), Changed { key, row: after, sequence, alone });
             }
         }
         Self { records, rows: rows.into_values().collect(), has_running: true }

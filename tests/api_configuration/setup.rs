@@ -143,7 +143,8 @@ pub fn installed(used: &str) -> MemoryStore {
         Row::Cell(Cell::new(cell).with(meter.into(), Meter::Fixed(tally))),
     ];
     let mut store = MemoryStore::new();
-    let changed = |row: Row| Changed { key: row.key(), row: Some(Arc::new(row)), sequence: 0 };
+    let changed =
+        |row: Row| Changed { key: row.key(), row: Some(Arc::new(row)), sequence: 0, alone: false };
     let rows = rows.into_iter().map(changed).collect();
     store.commit(Commit { records: Vec::new(), rows, has_running: true }).expect("memory commits");
     store

@@ -9,6 +9,7 @@ mod loads;
 mod put_away;
 mod recomputed;
 mod running;
+mod stopped;
 mod time;
 #[path = "../trial/mod.rs"]
 mod trial;

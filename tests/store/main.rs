@@ -13,6 +13,7 @@ mod damage;
 mod every_row;
 mod files;
 mod key_order;
+mod made_alone;
 mod make;
 mod places;
 mod processes;

@@ -40,6 +40,9 @@ fn changes() -> impl Strategy<Value = Change> {
         1 => Just(Change::Delete(hold("r", Shape::Rolling, "x", "1").key())),
         2 => any::<u8>().prop_map(|n| hold("r", Shape::Rolling, &name(n), "1")),
         2 => any::<u8>().prop_map(|n| hold("f", Shape::Fixed, &name(n), "0.01")),
+        // Many cells, most of which few records change.
+        4 => any::<u8>().prop_map(|n| hold(&name(n % 64), Shape::Fixed, "x", "1")),
+        1 => any::<u8>().prop_map(|n| Change::Delete(hold(&name(n % 64), Shape::Fixed, "x", "1").key())),
         1 => Just(credit("1")),
     ]
 }

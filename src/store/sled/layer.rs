@@ -1,6 +1,7 @@
-//! Rows that changed and are not at rest yet. Rows of payouts and of what
-//! belongs to one are kept as the record that wrote them, because the journal
-//! has them already; others as they are.
+//! Rows that changed and are not at rest yet. Rows that one record made are kept
+//! as its number, because the journal has them already: those of payouts and of
+//! what belongs to one, which are written whole, and meters and balances that
+//! nobody had before and that no other record changed. Others as they are.
 
 use std::{
     collections::{BTreeSet, HashMap, hash_map::Entry},
@@ -11,7 +12,7 @@ use std::{
 use foldhash::fast::RandomState;
 
 use crate::domain::{
-    change::{Change, Record, following},
+    change::{Change, following},
     key::Key,
     row::Row,
 };
@@ -21,37 +22,42 @@ use crate::domain::{
 pub(super) enum Slot {
     /// As it is.
     Row(Arc<Row>),
-    /// As this record wrote it.
+    /// As this record made it.
     At(u64),
     /// It was deleted.
     Gone,
 }
 
 impl Slot {
-    /// A row that a record wrote.
-    pub(super) fn new(key: &Key, row: Option<Arc<Row>>, sequence: u64) -> Self {
+    /// A row that records changed, this one last; `alone`: this one alone, see
+    /// [`Changed`](crate::store::Changed).
+    pub(super) fn new(key: &Key, row: Option<Arc<Row>>, sequence: u64, alone: bool) -> Self {
         match row {
             None => Self::Gone,
-            // The record that wrote it is all that is kept of it.
-            Some(_) if key.passes() => Self::At(sequence),
+            // The record that made it is all that is kept of it.
+            Some(_) if alone || key.passes() => Self::At(sequence),
             Some(row) => Self::Row(row),
         }
     }
 }
 
-/// A row as a record wrote it.
-pub(super) fn written(record: &Record, is_it: impl Fn(&Row) -> bool) -> Option<Arc<Row>> {
-    written_by(&record.changes, is_it)
-}
-
-/// A row as the last of these changes wrote it.
-pub(super) fn written_by(changes: &[Change], is_it: impl Fn(&Row) -> bool) -> Option<Arc<Row>> {
-    changes.iter().rev().filter_map(Change::as_shared).find_map(|row| {
-        if is_it(row) {
+/// A row as these changes made it: as the last of them wrote it whole, or else
+/// all of them together of nothing.
+pub(super) fn made_by(changes: &[Change], is_it: impl Fn(&Key) -> bool) -> Option<Arc<Row>> {
+    let whole = changes.iter().rev().filter_map(Change::as_shared).find_map(|row| {
+        let key = row.key();
+        if key.runs() {
+            return None;
+        }
+        if is_it(&key) {
             return Some(row.clone());
         }
-        let mut rows = following(None, Some(row)).filter_map(|(_, row)| row);
-        rows.find(|row| is_it(row)).map(Arc::new)
+        let mut rows = following(None, Some(row));
+        rows.find_map(|(key, row)| row.filter(|_| is_it(&key))).map(Arc::new)
+    });
+    whole.or_else(|| {
+        let changes = changes.iter().filter(|change| is_it(&change.key()));
+        changes.fold(None, |row, change| change.apply(row))
     })
 }
 

@@ -12,8 +12,8 @@
 //! frame of records while the next batch is judged. Replies wait for that. Rows
 //! are put to rest behind it, which is a matter of memory and restart time only:
 //! the journal alone makes all rows, and does so whenever those at rest cannot
-//! be used. Rows of payouts, and of what belongs to one, are not written twice:
-//! at rest there is the number of the record that wrote them.
+//! be used. Rows that one record made are not written twice: at rest there is the
+//! number of that record (`layer.rs`).
 //!
 //! What is refused at start-up and what heals is told in
 //! `recover.rs`.
@@ -31,7 +31,7 @@ use std::{
 };
 
 use self::{
-    layer::{Slot, written},
+    layer::{Slot, made_by},
     mark::Mark,
     recover::Opened,
     rows::Keyed,
@@ -57,6 +57,9 @@ mod runs;
 mod sort_key;
 pub mod sync;
 mod verify;
+
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     damage::Damage,
@@ -150,8 +153,8 @@ impl SledStore {
 
     fn take(&mut self, commit: Commit) -> Result<(), Damage> {
         let Commit { records, rows, has_running } = commit;
-        for Changed { key, row, sequence } in rows {
-            let slot = Slot::new(&key, row, sequence);
+        for Changed { key, row, sequence, alone } in rows {
+            let slot = Slot::new(&key, row, sequence, alone);
             self.inner.rows.put(key, slot);
         }
         if let Some(record) = records.last() {
@@ -199,7 +202,7 @@ impl SledStore {
     }
 
     /// A row as a slot says.
-    fn row(&self, slot: Slot, is_it: impl Fn(&Row) -> bool) -> Result<Option<Arc<Row>>, Damage> {
+    fn row(&self, slot: Slot, is_it: impl Fn(&Key) -> bool) -> Result<Option<Arc<Row>>, Damage> {
         match slot {
             Slot::Gone => Ok(None),
             Slot::Row(row) => Ok(Some(row)),
@@ -210,10 +213,13 @@ impl SledStore {
                     records.get(number)
                 });
                 let found = match recent {
-                    Some(record) => written(record, is_it),
-                    None => written(&self.inner.pipeline.journal().record(sequence)?, is_it),
+                    Some(record) => made_by(&record.changes, is_it),
+                    None => {
+                        let record = self.inner.pipeline.journal().record(sequence)?;
+                        made_by(&record.changes, is_it)
+                    }
                 };
-                let why = || format!("record {sequence} did not write the row that it is to have");
+                let why = || format!("record {sequence} did not make the row that it is to have");
                 found.map(Some).ok_or_else(|| Damage::Defect(why()))
             }
         }
@@ -232,7 +238,7 @@ impl Store for SledStore {
 
     fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Arc<Row>>>, StoreError> {
         self.guard(|store| {
-            let row = |key: &Key| store.row(store.inner.rows.find(key)?, |row| row.key() == *key);
+            let row = |key: &Key| store.row(store.inner.rows.find(key)?, |it| it == key);
             keys.iter().map(row).collect()
         })
     }
@@ -269,7 +275,7 @@ impl Store for SledStore {
         self.guard(|store| {
             let found = store.inner.rows.scan(&scan.from, &scan.to, scan.reverse, scan.limit)?;
             let row = |(key, slot): Keyed| {
-                store.row(slot, |row| encode_key(&row.key()) == key).map(Option::into_iter)
+                store.row(slot, |it| encode_key(it) == key).map(Option::into_iter)
             };
             let rows: Vec<_> = found.into_iter().map(row).collect::<Result<_, _>>()?;
             Ok(rows.into_iter().flatten().collect())

@@ -22,7 +22,7 @@ use super::{
     damage::Damage,
     fence::Fence,
     journal::{Checked, End, Journal},
-    layer::{Slot, written, written_by},
+    layer::{Slot, made_by},
     lock::Lock,
     mark::Mark,
     pipeline::Pipeline,
@@ -32,10 +32,9 @@ use super::{
 };
 use crate::{
     domain::{
-        change::{Change, Record, following},
+        change::{Record, following},
         instant::Instant,
         key::Key,
-        row::Row,
     },
     store::Tip,
 };
@@ -233,29 +232,38 @@ fn apply(rows: &mut Rows, record: &Record, journal: &mut Journal) -> Result<(), 
         let key = change.key();
         // What is written whole does not need the row before, except to know what
         // followed from it. Looking costs more than all the rest.
-        let needs_it = matches!(change, Change::Meter(_) | Change::Balance(_));
-        let before = match needs_it || matches!(key, Key::Payout(_)) {
+        let before = match change.adds() || matches!(key, Key::Payout(_)) {
             true => rows.find(&key)?,
             false => Slot::Gone,
         };
+        let alone = match &before {
+            Slot::Gone => true,
+            Slot::At(sequence) => *sequence == record.sequence,
+            Slot::Row(_) => false,
+        };
+        if change.adds() && alone {
+            // Whoever asks for it has it made.
+            rows.put(key, Slot::At(record.sequence));
+            continue;
+        }
         let before = match before {
             Slot::Gone => None,
             Slot::Row(row) => Some(row),
             Slot::At(sequence) => {
-                let is_it = |row: &Row| row.key() == key;
+                let is_it = |it: &Key| *it == key;
                 if sequence == record.sequence {
-                    written_by(record.changes.get(..number).unwrap_or_default(), is_it)
+                    made_by(record.changes.get(..number).unwrap_or_default(), is_it)
                 } else {
-                    written(&journal.record(sequence)?, is_it)
+                    made_by(&journal.record(sequence)?.changes, is_it)
                 }
             }
         };
         let after = change.apply(before.clone());
         for (key, row) in following(before.as_deref(), after.as_deref()) {
-            let slot = Slot::new(&key, row.map(Arc::new), record.sequence);
+            let slot = Slot::new(&key, row.map(Arc::new), record.sequence, false);
             rows.put(key, slot);
         }
-        let slot = Slot::new(&key, after, record.sequence);
+        let slot = Slot::new(&key, after, record.sequence, false);
         rows.put(key, slot);
     }
     Ok(())

@@ -21,8 +21,13 @@ use crate::domain::key::Key;
 
 /// Begins the value of a row at rest that is kept as it is.
 const ROW: u8 = 0;
-/// Begins the value of a row that the journal keeps: the record follows.
-const AT: u8 = 1;
+/// Begins the value of a row that the journal keeps: the record follows, which
+/// wrote it whole.
+pub(super) const AT: u8 = 1;
+/// The same, but the record made it of nothing by adding to it. Another number,
+/// because a Bursar that does not know that would find nothing in the record; of
+/// this one it knows that it has to make its rows again.
+pub(super) const ADDED: u8 = 2;
 
 /// The rows.
 #[derive(Debug)]
@@ -218,7 +223,9 @@ fn merge(mut sources: Vec<Source<'_>>, reverse: bool, limit: usize) -> Result<Ve
 fn parse(value: &[u8]) -> Result<Slot, Damage> {
     match value.split_first() {
         Some((&ROW, row)) => Ok(Slot::Row(Arc::new(decode("a row", row)?))),
-        Some((&AT, at)) if let Some(sequence) = Fields(at).long() => Ok(Slot::At(sequence)),
+        Some((&(AT | ADDED), at)) if let Some(sequence) = Fields(at).long() => {
+            Ok(Slot::At(sequence))
+        }
         _ => Err(Damage::Unreadable {
             what: "a row at rest".to_owned(),
             why: "it is of no known kind".to_owned(),
@@ -230,20 +237,29 @@ fn parse(value: &[u8]) -> Result<Slot, Damage> {
 fn entries(layer: &Layer) -> Result<Vec<TableEntry>, Damage> {
     let mut encoder = Encoder::default();
     let entry = |(key, slot): (&Key, &Slot)| {
-        let value = match slot {
-            Slot::Gone => None,
-            Slot::At(sequence) => {
-                let mut value = vec![AT];
-                value.extend(sequence.to_be_bytes());
-                Some(value)
-            }
-            Slot::Row(row) => {
-                let mut value = vec![ROW];
-                encode(&mut encoder, &mut value, row)?;
-                Some(value)
-            }
-        };
-        Ok((encode_key(key).into_boxed_slice(), value))
+        Ok((encode_key(key).into_boxed_slice(), value(&mut encoder, key, slot)?))
     };
     layer.rows().map(entry).collect()
+}
+
+/// A row as it is at rest.
+pub(super) fn value(
+    encoder: &mut Encoder,
+    key: &Key,
+    slot: &Slot,
+) -> Result<Option<Vec<u8>>, Damage> {
+    Ok(match slot {
+        Slot::Gone => None,
+        Slot::At(sequence) => {
+            let mut value = Vec::with_capacity(1 + size_of::<u64>());
+            value.push(if key.runs() { ADDED } else { AT });
+            value.extend(sequence.to_be_bytes());
+            Some(value)
+        }
+        Slot::Row(row) => {
+            let mut value = vec![ROW];
+            encode(encoder, &mut value, row)?;
+            Some(value)
+        }
+    })
 }

@@ -12,7 +12,7 @@ use super::{
     Options,
     damage::Damage,
     journal::Journal,
-    layer::{Slot, written},
+    layer::{Slot, made_by},
     recover::{Found, Purpose, find, replay, runs_path},
     rows::Rows,
     runs,
@@ -139,7 +139,7 @@ fn compare(
                 Slot::Gone => None,
                 Slot::Row(row) => Some(row),
                 Slot::At(sequence) => {
-                    written(&journal.record(sequence)?, |row| encode_key(&row.key()) == key)
+                    made_by(&journal.record(sequence)?.changes, |it| encode_key(it) == key)
                 }
             };
             let next = made.next().map(|(_, row)| row);

@@ -214,7 +214,7 @@ impl Journal {
     }
 
     /// A record that is durable.
-    pub(super) fn record(&mut self, sequence: u64) -> Result<Record, Damage> {
+    pub(super) fn record(&mut self, sequence: u64) -> Read {
         if sequence == 0 || sequence > self.end.sequence {
             return Err(Damage::Gap { sequence });
         }

@@ -1,9 +1,11 @@
 //! Frames of the journal in memory, for reading single records. A few are kept,
-//! because what is asked for together was often written together.
+//! because what is asked for together was often written together; and the record
+//! that was read last, because a payout and the meters of its order are.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use super::{
+    Read,
     frame::{self, HEADER, Header},
     records,
     segment::Segment,
@@ -60,11 +62,21 @@ impl Opened {
 #[derive(Debug, Default)]
 pub(in crate::store::sled) struct Frames {
     opened: VecDeque<Opened>,
+    last: Option<Arc<Record>>,
 }
 
 impl Frames {
     /// A record that is durable; `segments` are those of its journal.
-    pub(super) fn record(&mut self, sequence: u64, segments: &[Segment]) -> Result<Record, Damage> {
+    pub(super) fn record(&mut self, sequence: u64, segments: &[Segment]) -> Read {
+        if let Some(last) = self.last.as_ref().filter(|last| last.sequence == sequence) {
+            return Ok(last.clone());
+        }
+        let record = Arc::new(self.decoded(sequence, segments)?);
+        self.last = Some(record.clone());
+        Ok(record)
+    }
+
+    fn decoded(&mut self, sequence: u64, segments: &[Segment]) -> Result<Record, Damage> {
         let has = |opened: &Opened| (opened.header.first..=opened.header.last).contains(&sequence);
         if let Some(at) = self.opened.iter().position(has)
             && let Some(opened) = self.opened.get(at)

@@ -1,0 +1,189 @@
+//! How rows are kept that one record made: as its number, until another record
+//! changes them.
+
+#![allow(clippy::indexing_slicing, reason = "a panic is how a test fails")]
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use super::{
+    Options, SledStore,
+    layer::{Slot, made_by},
+    rows::{ADDED, AT, value},
+};
+use crate::{
+    domain::{
+        amount::Amount,
+        cell::{CellKey, Celled},
+        change::{Change, Record},
+        instant::Instant,
+        key::Key,
+        meter::{MeterChange, Metered, Phase, Shape},
+        name::{Id, ProgrammeName, ShopName},
+        request::{Answered, Fingerprint, Request, RequestKey},
+        row::Row,
+        who::Author,
+    },
+    store::{Commit, Store, sled::compact::Encoder},
+};
+
+fn id(text: &str) -> Id {
+    Id::parse(text).expect("an id")
+}
+
+fn cell(order: &str) -> CellKey {
+    let programme = ProgrammeName { platform: id("p"), programme: id("g") };
+    Celled { programme, scope: vec![order.into()], window_start: None }.into()
+}
+
+/// A payout's part of a meter of an order.
+fn hold(order: &str, rule: &str, shape: Shape, payout: &str) -> Change {
+    let metered =
+        Metered { cell: cell(order), rule: rule.into(), scope: Vec::new(), window_start: None };
+    Change::Meter(MeterChange {
+        key: metered.into(),
+        shape,
+        payout: id(payout),
+        at: Instant::MIN,
+        amount: Amount::ONE,
+        before: None,
+        after: Some((Phase::Expiring(Instant::MAX), Amount::ONE)),
+        forget_until: None,
+    })
+}
+
+/// A row that a record writes whole.
+fn request() -> Change {
+    let shop = ShopName::parse("platforms/p/shops/s").expect("a name");
+    let key = RequestKey {
+        platform: shop.platform(),
+        parent: shop.to_string().into(),
+        operation: "AuthorizePayout".into(),
+        id: "r".into(),
+    };
+    let content = Fingerprint(Vec::new());
+    let answered = Answered::Decision(id("d"));
+    Change::put(Row::Request(Request {
+        key,
+        content,
+        answered,
+        at: Instant::MIN,
+        forget_time: None,
+    }))
+}
+
+fn record(sequence: u64, changes: Vec<Change>) -> Record {
+    Record {
+        sequence,
+        at: Instant::MIN,
+        author: Author { caller: "t".into(), actor: None },
+        operation: "Test".into(),
+        changes,
+        events: Vec::new(),
+    }
+}
+
+/// What a payout about order `o` changes.
+fn paid(sequence: u64, payout: &str) -> Record {
+    let meters = [("a", Shape::Fixed), ("b", Shape::Rolling), ("c", Shape::ByAmount)];
+    let mut changes = vec![request(), hold("other", "a", Shape::Fixed, payout)];
+    changes.extend(meters.map(|(rule, shape)| hold("o", rule, shape, payout)));
+    changes.push(hold("o", "a", Shape::Fixed, payout));
+    record(sequence, changes)
+}
+
+/// Commits records over rows as the store has them.
+fn commit(store: &mut SledStore, records: Vec<Record>) {
+    let keys = [Key::Cell(cell("o")), Key::Cell(cell("other")), request().key()];
+    let rows = store.load(&keys).expect("rows");
+    let before =
+        |key: &Key| keys.iter().zip(&rows).find_map(|(it, row)| row.clone().filter(|_| it == key));
+    store.commit(Commit::of(records, before)).expect("a commit");
+}
+
+fn open(dir: &TempDir) -> SledStore {
+    let options = Options { tidy_records: 0, ..Options::default() };
+    SledStore::open(dir.path(), options).expect("a store")
+}
+
+fn slot(store: &SledStore) -> Slot {
+    store.inner.rows.find(&Key::Cell(cell("o"))).expect("a slot")
+}
+
+#[test]
+fn a_cell_made_again_from_its_record_equals_the_one_in_memory() {
+    let paid = paid(1, "p1");
+    let commit = Commit::of(vec![paid.clone()], |_| None);
+    assert_eq!(commit.rows.len(), 3);
+    for changed in commit.rows {
+        assert_eq!(
+            made_by(&paid.changes, |key| *key == changed.key),
+            changed.row,
+            "{:?}",
+            changed.key
+        );
+    }
+    assert_eq!(made_by(&paid.changes, |key| *key == Key::Cell(cell("of nobody"))), None);
+}
+
+#[test]
+fn a_cell_is_kept_as_its_record_in_memory_at_rest_and_after_a_replay() {
+    let dir = TempDir::new().expect("a directory");
+    let mut store = open(&dir);
+    commit(&mut store, vec![paid(1, "p1")]);
+    assert_eq!(slot(&store), Slot::At(1));
+    // Nothing is at rest: all is replayed.
+    drop(store);
+    let mut store = open(&dir);
+    assert_eq!((store.start().replayed, slot(&store)), (1, Slot::At(1)));
+    store.tidy().expect("tidy");
+    assert_eq!(slot(&store), Slot::At(1));
+    drop(store);
+    let mut store = open(&dir);
+    assert_eq!((store.start().replayed, slot(&store)), (0, Slot::At(1)));
+    commit(&mut store, vec![paid(2, "p2")]);
+    let Slot::Row(row) = slot(&store) else { panic!("another record changed it") };
+    drop(store);
+    let store = open(&dir);
+    assert_eq!((store.start().replayed, slot(&store)), (1, Slot::Row(row)));
+}
+
+#[test]
+fn a_cell_that_two_records_of_one_commit_made_is_kept_as_it_is() {
+    let dir = TempDir::new().expect("a directory");
+    let mut store = open(&dir);
+    commit(&mut store, vec![paid(1, "p1"), paid(2, "p2")]);
+    let Slot::Row(row) = slot(&store) else { panic!("two records made it") };
+    drop(store);
+    assert_eq!(slot(&open(&dir)), Slot::Row(row));
+}
+
+#[test]
+fn rows_of_one_record_are_read_of_it_once() {
+    let dir = TempDir::new().expect("a directory");
+    let mut store = open(&dir);
+    commit(&mut store, vec![paid(1, "p1"), record(2, vec![hold("third", "a", Shape::Fixed, "p")])]);
+    drop(store);
+    let mut store = open(&dir);
+    let read = |store: &SledStore, sequence| {
+        store.inner.pipeline.journal().record(sequence).expect("a record")
+    };
+    let first = read(&store, 1);
+    let keys = [request().key(), Key::Cell(cell("o")), Key::Cell(cell("other"))];
+    assert!(store.load(&keys).expect("rows").iter().all(Option::is_some));
+    assert!(Arc::ptr_eq(&first, &read(&store, 1)), "it was not decoded again");
+    let second = read(&store, 2);
+    assert_eq!((first.sequence, second.sequence), (1, 2));
+    // One is kept.
+    assert!(!Arc::ptr_eq(&first, &read(&store, 1)));
+}
+
+#[test]
+fn at_rest_a_row_that_was_added_to_is_told_from_one_that_was_written_whole() {
+    let of = |key: &Key| {
+        let value = value(&mut Encoder::default(), key, &Slot::At(7)).expect("a value");
+        value.expect("it is there")[0]
+    };
+    assert_eq!((of(&request().key()), of(&Key::Cell(cell("o")))), (AT, ADDED));
+}

@@ -1,0 +1,149 @@
+//! A payout whose steps are taken by one service after another, each stopped in
+//! between: the meters of its order are those of a service that was not.
+
+use bursar::{
+    engine::clock::ManualClock,
+    proto::v1::{GetAccountRequest, GetUsageRequest, ReturnPayoutRequest},
+    store::{
+        memory::MemoryStore,
+        sled::{Options, SledStore, verify},
+    },
+};
+use tempfile::TempDir;
+
+use crate::{
+    running::{Running, at, start},
+    trial::{Client, PROGRAMME, authorize, cancel, execute, money, settle, shop_name},
+};
+
+const ORDERS: [&str; 3] = ["o1", "o2", "o3"];
+
+/// How a service is stopped.
+#[derive(Clone, Copy, Debug)]
+enum Stop {
+    Not,
+    Cleanly,
+    Killed,
+}
+
+/// Where the service's rows are.
+enum Place {
+    Memory(MemoryStore),
+    Sled(TempDir, Options),
+}
+
+impl Place {
+    async fn start(&self) -> Running {
+        let clock = ManualClock::new(at("2026-03-02T02:00:00Z"));
+        match self {
+            Self::Memory(store) => start(store.clone(), clock).await,
+            Self::Sled(dir, options) => {
+                let store = SledStore::open(dir.path(), options.clone()).expect("a store");
+                start(store, clock).await
+            }
+        }
+    }
+}
+
+/// What is used and held of each limit of each order, and the money on the account
+/// and what is held of it.
+type Seen = Vec<[String; 3]>;
+
+async fn seen(client: &Client) -> Seen {
+    let mut seen = Vec::new();
+    for order in ORDERS {
+        let request = GetUsageRequest {
+            parent: shop_name("s1"),
+            programme: PROGRAMME.to_owned(),
+            order: format!("{}/orders/{order}", shop_name("s1")),
+            ..GetUsageRequest::default()
+        };
+        let limits = client.get_usage(request).await.expect("usage").limits;
+        let of = |rule: &str| format!("{rule} of {order}");
+        seen.extend(limits.into_iter().map(|limit| [of(&limit.rule), limit.used, limit.held]));
+    }
+    let name = format!("{}/accounts/settlement", shop_name("s1"));
+    let request = GetAccountRequest { name };
+    let account = client.get_account(request).await.expect("an account");
+    seen.push([account.name, account.balance, account.held]);
+    seen
+}
+
+/// One step of the story; what it makes is put behind `payouts`.
+async fn take(client: &Client, step: usize, payouts: &mut Vec<String>) {
+    let authorized = async |order: &str, number: usize| {
+        let request = authorize("s1", &format!("r{number}"), order, 5_000);
+        client.authorize_payout(request).await.expect("an answer").payout
+    };
+    match step {
+        0 => {
+            client.furnish(&["s1"]).await;
+            payouts.push(authorized("o1", 0).await);
+            // Two of one order, perhaps in one batch.
+            let (one, two) = tokio::join!(authorized("o2", 1), authorized("o2", 2));
+            payouts.extend([one, two]);
+            payouts.push(authorized("o3", 3).await);
+        }
+        1 => {
+            client.execute_payout(execute(&payouts[0])).await.expect("it is executed");
+            client.execute_payout(execute(&payouts[1])).await.expect("it is executed");
+            client.cancel_payout(cancel(&payouts[3])).await.expect("it is cancelled");
+        }
+        2 => {
+            client.settle_payout(settle(&payouts[0], money(5_000))).await.expect("settled");
+            client.settle_payout(settle(&payouts[1], None)).await.expect("failed");
+        }
+        3 => {
+            let request = ReturnPayoutRequest {
+                name: payouts[0].clone(),
+                amount: money(2_000),
+                channel_reference: "back".to_owned(),
+                ..ReturnPayoutRequest::default()
+            };
+            client.payouts.clone().return_payout(request).await.expect("returned");
+        }
+        _ => payouts.push(authorized("o1", 4).await),
+    }
+}
+
+/// What is seen after each step.
+async fn story(place: &Place, stop: Stop) -> Vec<Seen> {
+    let mut running = place.start().await;
+    let (mut payouts, mut all) = (Vec::new(), Vec::new());
+    for step in 0..5 {
+        take(&running.client, step, &mut payouts).await;
+        all.push(seen(&running.client).await);
+        match stop {
+            Stop::Not => continue,
+            Stop::Cleanly => running.service.engine().stop(true).await,
+            Stop::Killed => {}
+        }
+        running.stop().await;
+        running = place.start().await;
+        let again = seen(&running.client).await;
+        assert_eq!(Some(&again), all.last(), "{stop:?} after step {step}");
+    }
+    running.stop().await;
+    all
+}
+
+#[tokio::test]
+async fn the_steps_of_a_payout_find_its_orders_meters_however_the_service_stopped_before() {
+    let memory = Place::Memory(MemoryStore::new());
+    let expected = story(&memory, Stop::Not).await;
+    for (stop, checkpoint_records) in [
+        (Stop::Not, 1),
+        (Stop::Not, 1000),
+        (Stop::Cleanly, 1000),
+        (Stop::Killed, 3),
+        (Stop::Killed, 1000),
+    ] {
+        let options = Options { checkpoint_records, tidy_records: 0, ..Options::default() };
+        let dir = TempDir::new().expect("a directory");
+        let path = dir.path().to_owned();
+        let place = Place::Sled(dir, options.clone());
+        assert_eq!(story(&place, stop).await, expected, "{stop:?}, {checkpoint_records}");
+        let report = verify(&path, &options, |_| Ok(())).expect("rows as the journal has them");
+        assert!(!report.rows_incomplete, "{stop:?}, {checkpoint_records}");
+    }
+}
