@@ -42,7 +42,7 @@ pub fn order(
         );
         problems.add(Reason::AmountInvalid, paid_field, most);
     }
-    let facts = convert::facts(&order.facts, &format!("{field}.facts"), roles, problems);
+    let facts = convert::facts(&order.facts, &format!("{field}.facts"), roles, problems).into();
     let mut instant = |timestamp: Option<&Timestamp>, part: &str| {
         convert::optional_instant(timestamp, &format!("{field}.{part}"), problems)
     };

@@ -101,7 +101,7 @@ pub fn spec(
         convert_order::order(inline, order.as_ref(), field, caller.roles, &caller.name, problems)
             .map(Box::new)
     });
-    let facts = convert::values(&payout.facts, "payout.facts", problems);
+    let facts = convert::values(&payout.facts, "payout.facts", problems).into();
     let (shop, programme) = (shop?, programme?);
     Some(belongs(&shop, &programme, operator.as_ref(), order.as_ref()).map(|()| Spec {
         shop,

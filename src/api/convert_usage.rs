@@ -1,6 +1,6 @@
 //! The use of limits: what is asked, from the wire; what there is, to the wire.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{
     convert::{self, to_time},
@@ -77,7 +77,7 @@ pub fn spec(request: &v1::GetUsageRequest) -> Result<Spec, Refusal> {
         inline_order: None,
         payee: "".into(),
         purpose: "".into(),
-        facts: BTreeMap::new(),
+        facts: Arc::default(),
         stage: Stage::Confirm,
         full: false,
     });

@@ -123,7 +123,8 @@ impl Authorize {
             inputs,
             verdict,
         };
-        let mut out = Out::default();
+        // Order, request, order's payout, meters, balances, payout, decision.
+        let mut out = Out::with_room(5 + meters.len() + policy.draws.len(), 3);
         let shop = Some(spec.shop.clone());
         if let Some(order) = order {
             out.tell(context.now, shop.clone(), EventKind::Configured(order.name.text().into()));
@@ -226,7 +227,9 @@ fn holdings(policy: &Policy, inputs: &Inputs, meters: Vec<Option<MeterKey>>) -> 
             now: None,
         })
     };
-    counted.zip(meters).filter_map(part).collect()
+    let mut holdings = Vec::with_capacity(meters.len());
+    holdings.extend(counted.zip(meters).filter_map(part));
+    holdings
 }
 
 fn draws(spec: &Spec, policy: &Policy, inputs: &Inputs) -> Vec<Drawn> {

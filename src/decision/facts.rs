@@ -191,7 +191,7 @@ impl Problems {
 }
 
 fn check_sent(policy: &Policy, sources: &Sources<'_>, problems: &mut Problems) {
-    for (key, value) in &sources.spec.facts {
+    for (key, value) in sources.spec.facts.iter() {
         let field = || format!("payout.facts[{key:?}]");
         let declared =
             policy.facts.iter().find(|f| matches!(&f.origin, Origin::Request(k) if k == key));
@@ -309,7 +309,7 @@ fn value(
     };
     match &fact.origin {
         Origin::Request(key) => spec.facts.get(key).cloned(),
-        Origin::Order(key) => from(sources.order.map(|o| &o.facts), key, problems),
+        Origin::Order(key) => from(sources.order.map(|o| &*o.facts), key, problems),
         Origin::Shop(key) => from(sources.shop.map(|s| &s.facts), key, problems),
         Origin::Operator(key) => from(sources.operator.map(|o| &o.facts), key, problems),
         Origin::Platform(key) => from(sources.platform.map(|p| &p.facts), key, problems),
@@ -469,7 +469,9 @@ fn fact_changes(index: usize, fact: &FactDeclaration, sources: &Sources<'_>, int
 /// Values of the policy's dimensions, for a payout's record.
 pub fn dimensions(policy: &Policy, facts: &[Option<Value>]) -> BTreeMap<Text, Text> {
     let declared = policy.facts.iter().zip(facts).filter(|(fact, _)| fact.dimension);
-    declared
-        .filter_map(|(fact, value)| Some((fact.name.clone(), value.as_ref()?.to_text())))
-        .collect()
+    let mut dimensions = BTreeMap::new();
+    dimensions.extend(
+        declared.filter_map(|(fact, value)| Some((fact.name.clone(), value.as_ref()?.to_text()))),
+    );
+    dimensions
 }

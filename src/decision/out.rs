@@ -38,6 +38,11 @@ pub struct Out {
 }
 
 impl Out {
+    /// With room for so many changes and events.
+    pub fn with_room(changes: usize, events: usize) -> Self {
+        Self { changes: Vec::with_capacity(changes), events: Vec::with_capacity(events) }
+    }
+
     /// With an answer.
     pub fn answer(self, answer: Result<Reply, Refusal>) -> Judgement {
         Judgement { changes: self.changes, events: self.events, answer }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use smol_str::format_smolstr;
+
 use super::{facts::Held, loaded::Loaded};
 use crate::domain::{
     account::Position,
@@ -66,8 +68,13 @@ impl<'a> Scopes<'a> {
         let (cell, scope, window_start) = match order {
             Some(order) => {
                 let cell = self.cell(&[order], None);
-                let rest = counting.scope.iter().filter(|index| **index != order);
-                (cell, rest.map(|index| self.text(*index)).collect(), start)
+                let rest = counting.scope.iter().copied().filter(|index| *index != order);
+                let mut scope = Vec::with_capacity(counting.scope.len() - 1);
+                for index in rest {
+                    self.write_out(index);
+                    scope.push(self.written(index).clone());
+                }
+                (cell, scope, start)
             }
             None => (self.cell(&counting.scope, start), Vec::new(), None),
         };
@@ -83,27 +90,32 @@ impl<'a> Scopes<'a> {
 
     /// The cell over these facts: the same for all meters that share it.
     fn cell(&mut self, indices: &[usize], window_start: Option<Instant>) -> CellKey {
-        let scope: Vec<Text> = indices.iter().map(|index| self.text(*index)).collect();
-        let same = |cell: &&CellKey| cell.scope == scope && cell.window_start == window_start;
+        indices.iter().for_each(|index| self.write_out(*index));
+        let texts = indices.iter().map(|index| self.written(*index));
+        let same = |cell: &&CellKey| {
+            cell.window_start == window_start && cell.scope.iter().eq(texts.clone())
+        };
         if let Some(cell) = self.cells.iter().find(same) {
             return cell.clone();
         }
-        let programme = self.programme.clone();
+        let (programme, scope) = (self.programme.clone(), texts.cloned().collect());
         let cell = CellKey::from(Celled { programme, scope, window_start });
         self.cells.push(cell.clone());
         cell
     }
 
-    fn text(&mut self, index: usize) -> Text {
-        if let Some(text) = self.texts.get(index).cloned().flatten() {
-            return text;
+    /// Writes out the value of a fact, unless that was done before.
+    fn write_out(&mut self, index: usize) {
+        let (fact, value) = (self.policy.facts.get(index), self.facts.get(index));
+        if let Some(place @ None) = self.texts.get_mut(index) {
+            *place = Some(scope_text(fact, value.and_then(Option::as_ref), self.shop));
         }
-        let value = self.facts.get(index).and_then(Option::as_ref);
-        let text = scope_text(self.policy.facts.get(index), value, self.shop);
-        if let Some(place) = self.texts.get_mut(index) {
-            *place = Some(text.clone());
-        }
-        text
+    }
+
+    /// The value of a fact that was written out.
+    fn written(&self, index: usize) -> &Text {
+        const ABSENT: &Text = &Text::new_static("");
+        self.texts.get(index).and_then(Option::as_ref).unwrap_or(ABSENT)
     }
 }
 
@@ -113,10 +125,10 @@ fn scope_text(fact: Option<&FactDeclaration>, value: Option<&Value>, shop: &str)
     let Some(value) = value else { return "".into() };
     match (fact.map(|f| &f.origin), value) {
         (Some(Origin::Field(Field::OrderId | Field::OperatorId)), Value::Text(text)) => {
-            [shop, "/", text].concat().into()
+            format_smolstr!("{shop}/{text}")
         }
-        (_, Value::Text(text)) => ["=", text].concat().into(),
-        (_, value) => format!("={value}").into(),
+        (_, Value::Text(text)) => format_smolstr!("={text}"),
+        (_, value) => format_smolstr!("={value}"),
     }
 }
 

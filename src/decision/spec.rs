@@ -52,7 +52,7 @@ pub struct Spec {
     /// What it is for.
     pub purpose: Text,
     /// Facts sent along.
-    pub facts: BTreeMap<Text, Value>,
+    pub facts: Arc<BTreeMap<Text, Value>>,
     /// The stage asked about.
     pub stage: Stage,
     /// Also list what passed, and work out the largest amount.
@@ -75,12 +75,13 @@ pub(super) struct Prepared {
 impl Spec {
     /// The rows it needs first.
     pub fn first(&self) -> Vec<Key> {
-        let mut keys = vec![
+        let mut keys = Vec::with_capacity(9);
+        keys.extend([
             Key::Platform(self.shop.platform()),
             Key::Shop(self.shop.clone()),
             Key::Programme(self.programme.clone()),
             Key::Freezes(Target::Shop(self.shop.clone())),
-        ];
+        ]);
         keys.extend(self.order.iter().map(|order| Key::Order(order.clone())));
         if let Some(operator) = &self.operator {
             keys.push(Key::Operator(operator.clone()));
@@ -93,8 +94,9 @@ impl Spec {
     /// The rows it needs further: accounts, and the meters of its limits.
     pub fn second(&self, loaded: &Loaded<'_>, context: &Context<'_>) -> Vec<Key> {
         let Some((_, policy)) = self.governing(loaded, context) else { return Vec::new() };
-        let mut keys = Vec::new();
-        for account in &looked_at::looks(&policy).accounts {
+        let accounts = &looked_at::looks(&policy).accounts;
+        let mut keys = Vec::with_capacity(3 * accounts.len() + 6);
+        for account in accounts {
             let name = self.shop.account(account.clone());
             keys.push(Key::Account(name.clone()));
             keys.push(Key::Balance(name.clone()));

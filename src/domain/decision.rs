@@ -118,7 +118,7 @@ pub struct Decision {
     /// The operator who asked.
     pub operator: Option<OperatorName>,
     /// Facts as they were sent.
-    pub sent_facts: BTreeMap<Text, Value>,
+    pub sent_facts: std::sync::Arc<BTreeMap<Text, Value>>,
     /// What it was made from.
     pub inputs: Inputs,
     /// What was decided.

@@ -32,19 +32,14 @@ impl Instant {
     /// Seconds and nanoseconds since 1970, as protobuf has them (nanoseconds
     /// never negative).
     pub fn to_parts(self) -> (i64, i32) {
-        let total = self.0.as_nanosecond();
-        let seconds = total.div_euclid(1_000_000_000);
-        let nanos = total.rem_euclid(1_000_000_000);
-        (
-            i64::try_from(seconds).expect("a timestamp's seconds fit 64 bits"),
-            i32::try_from(nanos).expect("a remainder of 1e9 fits 32 bits"),
-        )
+        let (seconds, nanos) = (self.0.as_second(), self.0.subsec_nanosecond());
+        // Both are negative before 1970.
+        if nanos < 0 { (seconds - 1, nanos + 1_000_000_000) } else { (seconds, nanos) }
     }
 
     /// The reverse of [`Instant::to_parts`]. `None` outside what can be written.
     pub fn from_parts(seconds: i64, nanos: i32) -> Option<Self> {
-        let total = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
-        Timestamp::from_nanosecond(total).ok().map(Self)
+        Timestamp::new(seconds, nanos).ok().map(Self)
     }
 }
 

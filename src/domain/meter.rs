@@ -126,51 +126,76 @@ pub struct Tally {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(from = "BTreeMap<Instant, Amount>")]
 pub struct Expiring {
-    by_time: BTreeMap<Instant, Amount>,
+    /// What expires first: all there is in the meters of most orders, which then
+    /// need no memory for a map.
+    first: Option<(Instant, Amount)>,
+    /// What expires after it.
+    later: BTreeMap<Instant, Amount>,
     /// All of it together, so that nothing has to be added up to know it.
     total: Amount,
 }
 
 impl From<BTreeMap<Instant, Amount>> for Expiring {
-    fn from(by_time: BTreeMap<Instant, Amount>) -> Self {
-        let total = by_time.values().fold(Amount::ZERO, |sum, amount| sum.plus(*amount));
-        Self { by_time, total }
+    fn from(mut later: BTreeMap<Instant, Amount>) -> Self {
+        let total = later.values().fold(Amount::ZERO, |sum, amount| sum.plus(*amount));
+        Self { first: later.pop_first(), later, total }
     }
 }
 
 impl Serialize for Expiring {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.by_time.serialize(serializer)
+        serializer.collect_map(self.all())
     }
 }
 
 impl Expiring {
+    fn all(&self) -> impl Iterator<Item = (Instant, Amount)> {
+        let later = self.later.iter().map(|(at, amount)| (*at, *amount));
+        self.first.into_iter().chain(later)
+    }
+
     /// What has not expired by an instant.
     pub fn held_at(&self, now: Instant) -> Amount {
         // Nearly always nothing has.
-        let expired = self.by_time.iter().take_while(|(at, _)| **at <= now);
-        expired.fold(self.total, |held, (_, amount)| held.minus(*amount))
+        let expired = self.all().take_while(|(at, _)| *at <= now);
+        expired.fold(self.total, |held, (_, amount)| held.minus(amount))
     }
 
     /// What expires after an instant, by when.
     pub fn after(&self, now: Instant) -> impl Iterator<Item = (Instant, Amount)> {
         let after = (std::ops::Bound::Excluded(now), std::ops::Bound::Unbounded);
-        self.by_time.range(after).map(|(at, amount)| (*at, *amount))
+        let later = self.later.range(after).map(|(at, amount)| (*at, *amount));
+        self.first.filter(|(at, _)| *at > now).into_iter().chain(later)
     }
 
     /// Adds, or with a negative quantity takes away.
     fn add(&mut self, at: Instant, quantity: Amount) {
         self.total = self.total.plus(quantity);
-        let slot = self.by_time.entry(at).or_default();
-        *slot = slot.plus(quantity);
-        if *slot == Amount::ZERO {
-            self.by_time.remove(&at);
+        match &mut self.first {
+            Some((first, amount)) if *first == at => {
+                *amount = amount.plus(quantity);
+                if *amount == Amount::ZERO {
+                    self.first = self.later.pop_first();
+                }
+            }
+            Some((first, _)) if *first < at => {
+                let slot = self.later.entry(at).or_default();
+                *slot = slot.plus(quantity);
+                if *slot == Amount::ZERO {
+                    self.later.remove(&at);
+                }
+            }
+            _ if quantity == Amount::ZERO => {}
+            before => {
+                self.later.extend(before.take());
+                *before = Some((at, quantity));
+            }
         }
     }
 
     /// Whether nothing is held.
     pub fn is_empty(&self) -> bool {
-        self.by_time.is_empty()
+        self.first.is_none()
     }
 }
 

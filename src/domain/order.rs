@@ -21,7 +21,7 @@ pub struct Order {
     /// When it was placed.
     pub place_time: Option<Instant>,
     /// Registered facts.
-    pub facts: Facts,
+    pub facts: std::sync::Arc<Facts>,
     /// The roles of who said what it is, for `paid` and `place_time`.
     pub asserted_by: RoleSet,
     /// When it was like this, by its source.
@@ -57,7 +57,7 @@ impl Order {
             && self
                 .facts
                 .iter()
-                .zip(&other.facts)
+                .zip(&*other.facts)
                 .all(|(a, b)| a.0 == b.0 && a.1.value == b.1.value);
         (!same).then_some("facts")
     }

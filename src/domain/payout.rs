@@ -189,7 +189,7 @@ pub struct Payout {
     /// What came back.
     pub returned: Option<Amount>,
     /// Facts that were sent with the request.
-    pub facts: BTreeMap<Text, Value>,
+    pub facts: std::sync::Arc<BTreeMap<Text, Value>>,
     /// Values of the policy's dimensions, by fact name.
     pub dimensions: BTreeMap<Text, Text>,
     /// When it was authorized.

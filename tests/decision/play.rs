@@ -178,7 +178,7 @@ impl Play {
                 .map(|(name, inline)| Box::new(order_row(name, inline))),
             payee: (&*ask.payee).into(),
             purpose: (&*ask.purpose).into(),
-            facts: ask.facts.iter().map(|(k, v)| ((**k).into(), value(v))).collect(),
+            facts: Arc::new(ask.facts.iter().map(|(k, v)| ((**k).into(), value(v))).collect()),
             stage: Stage::Confirm,
             full: false,
         }

@@ -112,7 +112,7 @@ pub fn order_row(name: &str, order: &Order) -> OrderRow {
         name: order_name(name),
         paid: order.paid.map(|paid| (money(paid), cny())),
         place_time: order.placed.map(Instant),
-        facts: fact_rows(&order.facts),
+        facts: fact_rows(&order.facts).into(),
         asserted_by: roles(&order.by),
         source_time: Instant(source),
         update_time: Instant(source),

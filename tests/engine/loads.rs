@@ -1,7 +1,7 @@
 //! How often a batch loads rows: twice, and once more only where a command's
 //! rows depend on what a command before it in the batch changed.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use bursar::{
     decision::{
@@ -67,7 +67,7 @@ fn check(yuan: u64) -> Command {
         inline_order: None,
         payee: "".into(),
         purpose: "".into(),
-        facts: [].into(),
+        facts: Arc::default(),
         stage: Stage::Confirm,
         full: false,
     }))

@@ -108,7 +108,7 @@ fn decision() -> Row {
         author: author(),
         order: Some(order_name("o")),
         operator: None,
-        sent_facts: BTreeMap::from([("app".into(), Value::text("x"))]),
+        sent_facts: BTreeMap::from([("app".into(), Value::text("x"))]).into(),
         inputs: Inputs {
             now: at(1),
             stage: Stage::Confirm,
@@ -138,7 +138,7 @@ fn full_payout() -> Row {
         operator: Some(shop_name().operator(id("o"))),
         settled: Some(amount("5")),
         returned: Some(amount("5.00")),
-        facts: BTreeMap::from([("app".into(), Value::List(vec!["x".into()]))]),
+        facts: BTreeMap::from([("app".into(), Value::List(vec!["x".into()]))]).into(),
         execution_id: Some("e".into()),
         execute_time: Some(at(4)),
         settle_time: Some(at(5)),

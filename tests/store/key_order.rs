@@ -1,6 +1,5 @@
 //! Keys as bytes sort as keys do.
 
-
 use bursar::{
     domain::{
         cell::Celled,

@@ -4,13 +4,16 @@
 //! nobody had before and that no other record changed. Others as they are.
 
 use std::{
-    collections::{BTreeSet, HashMap, hash_map::Entry},
+    cell::OnceCell,
+    collections::{BTreeMap, HashMap, hash_map::Entry},
+    hash::{BuildHasher, BuildHasherDefault, Hasher},
     ops::Range,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
 };
 
 use foldhash::fast::RandomState;
 
+use super::sort_key::{append_key, encode_key};
 use crate::domain::{
     change::{Change, following},
     key::Key,
@@ -61,24 +64,119 @@ pub(super) fn made_by(changes: &[Change], is_it: impl Fn(&Key) -> bool) -> Optio
     })
 }
 
-/// Rows by key.
+/// What hashes of keys begin with: another in each process, the same in all
+/// layers, so that a key that is looked for in several is hashed once.
+static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+
+/// A key that is looked for.
+#[derive(Debug)]
+pub(super) struct Sought<'a> {
+    key: &'a Key,
+    hash: u64,
+    bytes: OnceCell<Vec<u8>>,
+}
+
+impl<'a> Sought<'a> {
+    /// This one.
+    pub(super) fn new(key: &'a Key) -> Self {
+        Self { key, hash: SEED.hash_one(key), bytes: OnceCell::new() }
+    }
+
+    /// The key as bytes, written out when somebody needs them.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes.get_or_init(|| encode_key(self.key))
+    }
+}
+
+/// Takes a hash for what it is.
+#[derive(Debug, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Only whole hashes are written, see below.
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+/// Rows by key. Their keys lie behind one another as bytes, so that a row takes
+/// little memory, putting one in touches hardly any, and letting go of them all
+/// is nothing.
 #[derive(Debug, Default)]
 pub(super) struct Layer {
-    slots: HashMap<Key, Slot, RandomState>,
+    /// Of the rows with a hash, the one that was put in last.
+    index: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
+    places: Vec<Place>,
+    keys: Vec<u8>,
     order: Mutex<Order>,
 }
 
-/// The keys in order, as far as somebody asked for it.
-#[derive(Debug, Default)]
-pub(super) struct Order {
-    sorted: BTreeSet<Key>,
-    new: Vec<Key>,
+/// A row in a layer.
+#[derive(Debug)]
+struct Place {
+    /// Where its key begins.
+    at: usize,
+    length: u32,
+    /// The row with the same hash before it.
+    before: Option<NonLast>,
+    slot: Slot,
 }
 
-impl Order {
-    /// The keys of a range.
-    pub(super) fn range(&self, range: Range<Key>) -> impl DoubleEndedIterator<Item = &Key> {
-        self.sorted.range(range)
+impl Place {
+    fn key<'a>(&self, keys: &'a [u8]) -> &'a [u8] {
+        let rest = keys.get(self.at..).unwrap_or_default();
+        rest.get(..self.length as usize).unwrap_or_default()
+    }
+}
+
+/// The number of the row under a key, among those with the hash of this one.
+fn number(places: &[Place], keys: &[u8], mut last: u32, key: &[u8]) -> Option<u32> {
+    loop {
+        let place = places.get(last as usize)?;
+        if place.key(keys) == key {
+            return Some(last);
+        }
+        last = place.before?.get() - 1;
+    }
+}
+
+/// The number of a row that has another behind it, plus one: never beyond what
+/// there can be.
+type NonLast = std::num::NonZeroU32;
+
+/// The rows in the order of their keys, as far as somebody asked for it.
+#[derive(Debug, Default)]
+struct Order {
+    sorted: BTreeMap<Box<[u8]>, u32>,
+    /// How many rows are in it: the first ones.
+    known: usize,
+}
+
+/// A layer, in order.
+pub(super) struct InOrder<'a> {
+    layer: &'a Layer,
+    order: MutexGuard<'a, Order>,
+}
+
+impl InOrder<'_> {
+    /// The rows of a range.
+    pub(super) fn range(
+        &self,
+        range: Range<Vec<u8>>,
+    ) -> impl DoubleEndedIterator<Item = (&[u8], &Slot)> {
+        let rows = self.order.sorted.range::<[u8], _>((
+            std::ops::Bound::Included(range.start.as_slice()),
+            std::ops::Bound::Excluded(range.end.as_slice()),
+        ));
+        rows.filter_map(|(key, number)| Some((&**key, &self.layer.place(*number)?.slot)))
     }
 }
 
@@ -86,47 +184,83 @@ impl Layer {
     /// An empty one with room for so many rows: making room later takes as long as
     /// judging a thousand payouts.
     pub(super) fn with_room(rows: usize) -> Self {
-        let slots = HashMap::with_capacity_and_hasher(rows, RandomState::default());
-        let new = Vec::with_capacity(rows);
-        Self { slots, order: Mutex::new(Order { new, ..Order::default() }) }
+        /// Bytes of most keys.
+        const KEY: usize = 64;
+        Self {
+            index: HashMap::with_capacity_and_hasher(rows, BuildHasherDefault::default()),
+            places: Vec::with_capacity(rows),
+            keys: Vec::with_capacity(rows.saturating_mul(KEY)),
+            order: Mutex::default(),
+        }
     }
 
     /// Forgets all rows and keeps the room.
     pub(super) fn clear(&mut self) {
         let order = self.order.get_mut().unwrap_or_else(PoisonError::into_inner);
-        order.sorted.clear();
-        order.new.clear();
-        self.slots.clear();
+        *order = Order::default();
+        self.index.clear();
+        self.places.clear();
+        self.keys.clear();
+    }
+
+    fn place(&self, number: u32) -> Option<&Place> {
+        self.places.get(number as usize)
+    }
+
+    fn key(&self, place: &Place) -> &[u8] {
+        place.key(&self.keys)
     }
 
     /// What is known of a row.
-    pub(super) fn get(&self, key: &Key) -> Option<&Slot> {
-        self.slots.get(key)
+    pub(super) fn get(&self, sought: &Sought<'_>) -> Option<&Slot> {
+        let last = *self.index.get(&sought.hash)?;
+        let number = number(&self.places, &self.keys, last, sought.bytes())?;
+        self.place(number).map(|place| &place.slot)
     }
 
     /// Keeps a row.
-    pub(super) fn put(&mut self, key: Key, slot: Slot) {
-        match self.slots.entry(key) {
-            Entry::Occupied(mut place) => drop(place.insert(slot)),
-            Entry::Vacant(place) => {
-                let order = self.order.get_mut().unwrap_or_else(PoisonError::into_inner);
-                order.new.push(place.key().clone());
-                place.insert(slot);
+    ///
+    /// # Panics
+    /// If there are 2³² rows already, long after memory was full.
+    pub(super) fn put(&mut self, key: &Key, slot: Slot) {
+        let hash = SEED.hash_one(key);
+        let at = self.keys.len();
+        append_key(key, &mut self.keys);
+        let length = u32::try_from(self.keys.len() - at).expect("keys are bounded");
+        let next = u32::try_from(self.places.len()).expect("memory holds fewer rows");
+        let mut place = Place { at, length, before: None, slot };
+        match self.index.entry(hash) {
+            Entry::Vacant(last) => drop(last.insert(next)),
+            Entry::Occupied(mut last) => {
+                let known = number(&self.places, &self.keys, *last.get(), place.key(&self.keys));
+                if let Some(known) = known.and_then(|known| self.places.get_mut(known as usize)) {
+                    self.keys.truncate(at);
+                    known.slot = place.slot;
+                    return;
+                }
+                place.before = NonLast::new(last.insert(next) + 1);
             }
         }
+        self.places.push(place);
     }
 
-    /// The keys in order.
-    pub(super) fn order(&self) -> MutexGuard<'_, Order> {
-        // Sorting does not panic; a set of keys is whole at any time.
+    /// The rows in the order of their keys.
+    pub(super) fn in_order(&self) -> InOrder<'_> {
+        // Nothing panics meanwhile; the rows that are known are whole at any time.
         let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = std::mem::take(&mut order.new);
+        let new = self.places.iter().enumerate().skip(order.known);
+        let new = new.filter_map(|(number, place)| {
+            Some((self.key(place).into(), u32::try_from(number).ok()?))
+        });
         order.sorted.extend(new);
-        order
+        order.known = self.places.len();
+        InOrder { layer: self, order }
     }
 
-    /// All rows, in no order.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (&Key, &Slot)> {
-        self.slots.iter()
+    /// All rows, in the order of their keys.
+    pub(super) fn rows(&self) -> impl ExactSizeIterator<Item = (&[u8], &Slot)> {
+        let mut places: Vec<&Place> = self.places.iter().collect();
+        places.sort_unstable_by(|one, other| self.key(one).cmp(self.key(other)));
+        places.into_iter().map(|place| (self.key(place), &place.slot))
     }
 }

@@ -155,7 +155,7 @@ impl SledStore {
         let Commit { records, rows, has_running } = commit;
         for Changed { key, row, sequence, alone } in rows {
             let slot = Slot::new(&key, row, sequence, alone);
-            self.inner.rows.put(key, slot);
+            self.inner.rows.put(&key, slot);
         }
         if let Some(record) = records.last() {
             self.tip = Tip { sequence: record.sequence, at: record.at };

@@ -243,7 +243,7 @@ fn apply(rows: &mut Rows, record: &Record, journal: &mut Journal) -> Result<(), 
         };
         if change.adds() && alone {
             // Whoever asks for it has it made.
-            rows.put(key, Slot::At(record.sequence));
+            rows.put(&key, Slot::At(record.sequence));
             continue;
         }
         let before = match before {
@@ -261,10 +261,10 @@ fn apply(rows: &mut Rows, record: &Record, journal: &mut Journal) -> Result<(), 
         let after = change.apply(before.clone());
         for (key, row) in following(before.as_deref(), after.as_deref()) {
             let slot = Slot::new(&key, row.map(Arc::new), record.sequence, false);
-            rows.put(key, slot);
+            rows.put(&key, slot);
         }
         let slot = Slot::new(&key, after, record.sequence, false);
-        rows.put(key, slot);
+        rows.put(&key, slot);
     }
     Ok(())
 }

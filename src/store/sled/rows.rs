@@ -12,10 +12,10 @@ use super::{
     codec::{Fields, decode, encode},
     compact::Encoder,
     damage::Damage,
-    layer::{Layer, Slot},
+    layer::{Layer, Slot, Sought},
     mark::Mark,
     runs::{Freeze, Runs, Table, TableEntry, behind_others},
-    sort_key::encode_key,
+    sort_key::{encode_key, is_running},
 };
 use crate::domain::key::Key;
 
@@ -59,7 +59,7 @@ impl Rows {
     }
 
     /// Keeps a row.
-    pub(super) fn put(&mut self, key: Key, slot: Slot) {
+    pub(super) fn put(&mut self, key: &Key, slot: Slot) {
         self.live.put(key, slot);
     }
 
@@ -67,10 +67,11 @@ impl Rows {
     pub(super) fn find(&self, key: &Key) -> Result<Slot, Damage> {
         let freezing = self.freezing.iter().rev().map(|layer| &**layer);
         let mut layers = std::iter::once(&self.live).chain(freezing);
-        if let Some(slot) = layers.find_map(|layer| layer.get(key)) {
+        let sought = Sought::new(key);
+        if let Some(slot) = layers.find_map(|layer| layer.get(&sought)) {
             return Ok(slot.clone());
         }
-        match self.runs.get(&encode_key(key))? {
+        match self.runs.get(sought.bytes())? {
             Some(value) => parse(&value),
             None => Ok(Slot::Gone),
         }
@@ -157,17 +158,17 @@ impl Rows {
             return Ok(Vec::new());
         }
         let freezing = self.freezing.iter().rev().map(|layer| &**layer);
-        let layers: Vec<&Layer> = std::iter::once(&self.live).chain(freezing).collect();
-        let orders: Vec<_> = layers.iter().map(|layer| layer.order()).collect();
+        let layers = std::iter::once(&self.live).chain(freezing);
+        let orders: Vec<_> = layers.map(Layer::in_order).collect();
+        let (from, to) = (encode_key(from), encode_key(to));
         let mut sources = Vec::new();
-        for (layer, order) in layers.iter().zip(&orders) {
-            let keys = order.range(from.clone()..to.clone());
-            let keys: Box<dyn Iterator<Item = &Key>> =
-                if reverse { Box::new(keys.rev()) } else { Box::new(keys) };
-            let slot = |key: &Key| layer.get(key).cloned().map(|slot| (encode_key(key), slot));
-            sources.push(Source::new(keys.filter_map(slot).map(Ok))?);
+        for order in &orders {
+            let rows = order.range(from.clone()..to.clone());
+            let rows: Box<dyn Iterator<Item = (&[u8], &Slot)>> =
+                if reverse { Box::new(rows.rev()) } else { Box::new(rows) };
+            sources.push(Source::new(rows.map(|(key, slot)| Ok((key.to_vec(), slot.clone()))))?);
         }
-        let at_rest = self.runs.range(&encode_key(from), &encode_key(to), reverse)?;
+        let at_rest = self.runs.range(&from, &to, reverse)?;
         let at_rest = at_rest.map(|entry| {
             let (key, value) = entry?;
             Ok((key, parse(&value)?))
@@ -236,23 +237,21 @@ fn parse(value: &[u8]) -> Result<Slot, Damage> {
 /// The rows of a layer as they are put away.
 fn entries(layer: &Layer) -> Result<Vec<TableEntry>, Damage> {
     let mut encoder = Encoder::default();
-    let entry = |(key, slot): (&Key, &Slot)| {
-        Ok((encode_key(key).into_boxed_slice(), value(&mut encoder, key, slot)?))
-    };
+    let entry = |(key, slot): (&[u8], &Slot)| Ok((key.into(), value(&mut encoder, key, slot)?));
     layer.rows().map(entry).collect()
 }
 
 /// A row as it is at rest.
 pub(super) fn value(
     encoder: &mut Encoder,
-    key: &Key,
+    key: &[u8],
     slot: &Slot,
 ) -> Result<Option<Vec<u8>>, Damage> {
     Ok(match slot {
         Slot::Gone => None,
         Slot::At(sequence) => {
             let mut value = Vec::with_capacity(1 + size_of::<u64>());
-            value.push(if key.runs() { ADDED } else { AT });
+            value.push(if is_running(key) { ADDED } else { AT });
             value.extend(sequence.to_be_bytes());
             Some(value)
         }

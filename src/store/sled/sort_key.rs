@@ -23,7 +23,14 @@ pub(super) type SortKey = Arc<[u8]>;
 
 /// A key as bytes that sort as keys do.
 pub fn encode_key(key: &Key) -> Vec<u8> {
-    let mut out = Bytes(Vec::with_capacity(96));
+    let mut bytes = Vec::with_capacity(96);
+    append_key(key, &mut bytes);
+    bytes
+}
+
+/// The same behind other bytes.
+pub(super) fn append_key(key: &Key, bytes: &mut Vec<u8>) {
+    let mut out = Bytes(bytes);
     match key {
         Key::Platform(name) => out.tag(1).ids([&name.platform]),
         Key::Shop(name) => out.tag(2).ids([&name.platform, &name.shop]),
@@ -61,7 +68,12 @@ pub fn encode_key(key: &Key) -> Vec<u8> {
             out.tag(19).instant(Some(*at)).ids([&name.platform, &name.shop, &name.payout])
         }
     };
-    out.0
+}
+
+/// Whether a key as bytes is of a row in which the parts of payouts are added up:
+/// [`Key::runs`].
+pub(super) fn is_running(key: &[u8]) -> bool {
+    matches!(key.first(), Some(6 | 18))
 }
 
 /// The shortest start of `above` that is greater than `below`, for `below` <
@@ -71,20 +83,20 @@ pub(super) fn separator<'a>(below: &[u8], above: &'a [u8]) -> &'a [u8] {
     above.get(..=same).unwrap_or(above)
 }
 
-struct Bytes(Vec<u8>);
+struct Bytes<'a>(&'a mut Vec<u8>);
 
-impl Bytes {
+impl Bytes<'_> {
     fn tag(&mut self, tag: u8) -> &mut Self {
         self.0.push(tag);
         self
     }
 
     fn text(&mut self, text: &str) -> &mut Self {
-        for byte in text.bytes() {
-            self.0.push(byte);
-            if byte == 0 {
-                self.0.push(0xff);
+        for (number, part) in text.as_bytes().split(|byte| *byte == 0).enumerate() {
+            if number > 0 {
+                self.0.extend([0, 0xff]);
             }
+            self.0.extend_from_slice(part);
         }
         self.0.extend([0, 1]);
         self

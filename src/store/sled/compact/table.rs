@@ -53,20 +53,21 @@ pub(super) struct Places {
     turn: u32,
 }
 
-/// A text: where in the bytes it is, and its place.
+/// A text: where in the bytes it is, and its place. Small, so that both tables
+/// stay in the fastest memory.
 #[derive(Clone, Copy, Debug, Default)]
 struct Text {
     turn: u32,
-    start: usize,
-    length: usize,
+    start: u32,
+    length: u32,
     place: u16,
 }
 
 /// A number and its place.
 #[derive(Clone, Copy, Debug, Default)]
 struct Number {
+    number: u64,
     turn: u32,
-    number: u128,
     place: u16,
 }
 
@@ -99,16 +100,19 @@ impl Places {
             return None;
         }
         let slot = self.texts.get_mut(slot(mixed(text.as_bytes())))?;
-        if slot.turn == self.turn
-            && slot.length == text.len()
-            && written.get(slot.start..slot.start + slot.length) == Some(text.as_bytes())
-        {
-            return Some(slot.place);
+        if slot.turn == self.turn && slot.length as usize == text.len() {
+            let start = slot.start as usize;
+            if written.get(start..start + text.len()) == Some(text.as_bytes()) {
+                return Some(slot.place);
+            }
         }
         if usize::from(self.text_count) < MOST {
             let place = self.text_count;
-            *slot = Text { turn: self.turn, start, length: text.len(), place };
             self.text_count += 1;
+            // One that is further behind than can be said is written out again.
+            if let (Ok(start), Ok(length)) = (u32::try_from(start), u32::try_from(text.len())) {
+                *slot = Text { turn: self.turn, start, length, place };
+            }
         }
         None
     }
@@ -118,17 +122,26 @@ impl Places {
         if number < SMALL {
             return None;
         }
-        let slot = self.numbers.get_mut(slot(mixed(&number.to_le_bytes())))?;
-        if slot.turn == self.turn && slot.number == number {
-            return Some(slot.place);
+        let place = self.number_count;
+        // One that is larger has a place and is written out all the same.
+        if let Ok(number) = u64::try_from(number) {
+            let slot = self.numbers.get_mut(slot(number.wrapping_mul(SPREAD)))?;
+            if slot.turn == self.turn && slot.number == number {
+                return Some(slot.place);
+            }
+            if usize::from(place) < MOST {
+                *slot = Number { number, turn: self.turn, place };
+            }
         }
-        if usize::from(self.number_count) < MOST {
-            *slot = Number { turn: self.turn, number, place: self.number_count };
+        if usize::from(place) < MOST {
             self.number_count += 1;
         }
         None
     }
 }
+
+/// Spreads bits over 64: an odd number of no pattern.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Both ends and the length of a text, spread over 64 bits: names differ there.
 fn mixed(bytes: &[u8]) -> u64 {
@@ -136,7 +149,7 @@ fn mixed(bytes: &[u8]) -> u64 {
         (Some(front), Some(back)) => (u64::from_le_bytes(*front), u64::from_le_bytes(*back)),
         _ => (bytes.iter().fold(0, |all, byte| all << 8 | u64::from(*byte)), 0),
     };
-    (front ^ back.rotate_left(29) ^ bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    (front ^ back.rotate_left(29) ^ bytes.len() as u64).wrapping_mul(SPREAD)
 }
 
 /// The highest eight bits: as many slots as are remembered.

@@ -7,7 +7,7 @@ use serde::{
     ser::{self, Serializer},
 };
 
-use super::table::Places;
+use super::{SMALL, table::Places};
 
 /// Writes values, one after the other, each by itself.
 #[derive(Debug, Default)]
@@ -53,9 +53,8 @@ struct Writer<'a> {
 type Written = Result<(), Unwritable>;
 
 impl Writer<'_> {
-    fn varint(&mut self, number: u128) {
+    fn long_varint(&mut self, number: u128) {
         let mut rest = number;
-        // Nearly all numbers are short.
         while rest > 0x7f {
             self.out.push((rest & 0x7f) as u8 | 0x80);
             rest >>= 7;
@@ -63,22 +62,42 @@ impl Writer<'_> {
         self.out.push((rest & 0x7f) as u8);
     }
 
+    fn varint(&mut self, number: u64) {
+        // Nearly all numbers are short.
+        match number {
+            0..0x80 => self.out.push(number as u8),
+            0x80..0x4000 => {
+                self.out.extend_from_slice(&[number as u8 & 0x7f | 0x80, (number >> 7) as u8]);
+            }
+            _ => self.long_varint(number.into()),
+        }
+    }
+
     fn length(&mut self, length: usize) {
-        self.varint(length as u128);
+        self.varint(length as u64);
     }
 
     /// What was written before, by its place.
     fn place(&mut self, place: u16) {
-        self.varint(u128::from(place) << 1 | 1);
+        self.varint(u64::from(place) << 1 | 1);
+    }
+
+    /// A number that is in no table.
+    fn small(&mut self, number: u64) {
+        self.varint(number << 1);
     }
 
     fn number(&mut self, number: u128) -> Written {
+        if number < SMALL {
+            self.small(number as u64);
+            return Ok(());
+        }
         if number >> 127 != 0 {
             return Err(ser::Error::custom("a number is too large"));
         }
         match self.places.number(number) {
             Some(place) => self.place(place),
-            None => self.varint(number << 1),
+            None => self.long_varint(number << 1),
         }
         Ok(())
     }
@@ -88,7 +107,7 @@ impl Writer<'_> {
     }
 
     fn text(&mut self, text: &str) {
-        let length = (text.len() as u128) << 1;
+        let length = (text.len() as u64) << 1;
         // As many bytes as the length takes stand before the text.
         let start = self.out.len() + 1 + usize::from(length >> 7 != 0);
         let start = start + usize::from(length >> 14 != 0) + usize::from(length >> 21 != 0);
@@ -126,15 +145,15 @@ impl<'a, 'b> Serializer for &'b mut Writer<'a> {
     }
 
     fn serialize_i16(self, value: i16) -> Written {
-        self.folded(value.into())
+        self.serialize_i64(value.into())
     }
 
     fn serialize_i32(self, value: i32) -> Written {
-        self.folded(value.into())
+        self.serialize_i64(value.into())
     }
 
     fn serialize_i64(self, value: i64) -> Written {
-        self.folded(value.into())
+        self.number((value << 1 ^ value >> 63).cast_unsigned().into())
     }
 
     fn serialize_i128(self, value: i128) -> Written {
