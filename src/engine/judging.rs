@@ -52,11 +52,12 @@ impl Writer {
         }
         let mut judged = Judged::default();
         let mut sequence = tip.sequence;
+        let is_shared = self.store.is_shared();
         if self.owes_alert {
             sequence += 1;
             judged.commit.records.push(stepped_back(sequence, now));
         }
-        if self.store.is_shared() {
+        if is_shared {
             self.load(pending, now)?;
         }
         for pending in pending.iter() {
@@ -96,10 +97,31 @@ impl Writer {
                 changes,
                 events,
             });
+            if !is_shared {
+                self.hand_over(&mut judged.commit)?;
+            }
         }
-        judged.commit.has_running = self.store.wants_running();
-        judged.commit.rows = self.working.changed(self.store.as_ref());
+        self.complete(&mut judged.commit);
         Ok(judged)
+    }
+
+    /// Adds the rows that changed.
+    fn complete(&mut self, commit: &mut Commit) {
+        commit.has_running = self.store.wants_running();
+        commit.rows = self.working.changed(self.store.as_ref());
+    }
+
+    /// Commits a record to a store that nobody else changes, at once: what it is
+    /// made of is then still at hand, and its memory is the next one's. It becomes
+    /// durable with the batch.
+    fn hand_over(&mut self, commit: &mut Commit) -> Result<(), StoreError> {
+        self.complete(commit);
+        self.store.commit(std::mem::take(commit)).map_err(|error| match error {
+            StoreError::Conflict => StoreError::Fatal("somebody else changed its rows".to_owned()),
+            StoreError::Fatal(why) => StoreError::Fatal(why),
+        })?;
+        self.committed();
+        Ok(())
     }
 
     /// Behind what was asked, so that answers stay in the order of the

@@ -219,6 +219,13 @@ impl Writer {
         }
     }
 
+    /// What was judged stands.
+    pub(super) fn committed(&mut self) {
+        // An alert that was owed is in every commit until one stands.
+        self.owes_alert = false;
+        self.policies.keep();
+    }
+
     fn fail(&mut self, error: &StoreError) {
         fail(&self.broken, error);
     }
@@ -244,11 +251,7 @@ impl Writer {
             // Meters may be handed over though nothing was recorded.
             if !(judged.commit.records.is_empty() && judged.commit.rows.is_empty()) {
                 match self.store.commit(judged.commit) {
-                    // An alert that was owed is in every commit until one stands.
-                    Ok(()) => {
-                        self.owes_alert = false;
-                        self.policies.keep();
-                    }
+                    Ok(()) => self.committed(),
                     Err(StoreError::Conflict) => continue,
                     Err(error) => {
                         self.fail(&error);

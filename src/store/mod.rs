@@ -135,8 +135,8 @@ pub trait Store: Send {
     fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Arc<Row>>>, StoreError>;
 
     /// Takes records and makes their rows current, all or nothing. They may
-    /// become durable later, in the order of the commits: whoever tells others
-    /// of them waits for [`Store::when_durable`].
+    /// become durable later, in the order of the commits, or when that is asked
+    /// for: whoever tells others of them waits for [`Store::when_durable`].
     fn commit(&mut self, commit: Commit) -> Result<(), StoreError>;
 
     /// Calls back when all that was committed so far is durable, or the store

@@ -24,6 +24,7 @@
 //! together with the fence and the mark of the rows.
 
 use std::{
+    cell::RefCell,
     collections::VecDeque,
     path::{Path, PathBuf},
     sync::Arc,
@@ -31,6 +32,8 @@ use std::{
 };
 
 use self::{
+    compact::Encoder,
+    journal::Written,
     layer::{Slot, made_by},
     mark::Mark,
     recover::Opened,
@@ -72,6 +75,10 @@ pub use self::{
 /// cell is named by up to 16 of 1,024 bytes each, a byte 0 of which takes two.
 const MAX_KEY: usize = 64 * 1024;
 
+/// Bytes of durable records that are kept in memory, for whoever goes on with a
+/// payout that was just authorized.
+const RECENT: usize = 8 * 1024 * 1024;
+
 /// How a store is kept.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -112,8 +119,16 @@ pub struct SledStore {
     tip: Tip,
     /// Whether the rows have all meters and balances as they are now.
     is_complete: bool,
-    /// Commits that may still be on their way to the disk.
-    recent: VecDeque<Arc<Vec<Record>>>,
+    /// Records that were committed and not sent to the disk yet.
+    draft: Written,
+    encoder: Encoder,
+    /// Commits that may still be on their way to the disk, and some before them:
+    /// what was written last is asked for first.
+    recent: VecDeque<Arc<Written>>,
+    /// Bytes of those.
+    recent_bytes: usize,
+    /// The record of those that was read last.
+    read: RefCell<Option<(u64, Arc<Record>)>>,
     /// The last record of rows that are put away when it is durable.
     sealed: Option<Tip>,
 }
@@ -124,8 +139,20 @@ impl SledStore {
         let inner = recover::open(dir, &options)?;
         // What was replayed is not at rest either.
         let (since, tip) = (inner.start.replayed, inner.tip);
-        let (dir, recent) = (dir.to_owned(), VecDeque::new());
-        Ok(Self { inner, dir, options, since, tip, is_complete: true, recent, sealed: None })
+        Ok(Self {
+            inner,
+            dir: dir.to_owned(),
+            options,
+            since,
+            tip,
+            is_complete: true,
+            draft: Written::default(),
+            encoder: Encoder::default(),
+            recent: VecDeque::new(),
+            recent_bytes: 0,
+            read: RefCell::default(),
+            sealed: None,
+        })
     }
 
     /// What start-up found and did.
@@ -153,6 +180,9 @@ impl SledStore {
 
     fn take(&mut self, commit: Commit) -> Result<(), Damage> {
         let Commit { records, rows, has_running } = commit;
+        for record in &records {
+            self.draft.push(&mut self.encoder, record)?;
+        }
         for Changed { key, row, sequence, alone } in rows {
             let slot = Slot::new(&key, row, sequence, alone);
             self.inner.rows.put(&key, slot);
@@ -162,25 +192,37 @@ impl SledStore {
         }
         self.since += records.len() as u64;
         self.is_complete = has_running;
-        if !records.is_empty() {
-            let records = Arc::new(records);
-            self.recent.push_back(records.clone());
-            self.inner.pipeline.commit(records);
-        }
-        let durable = self.inner.pipeline.durable();
-        while self.recent.front().is_some_and(|records| ends_by(records, durable)) {
-            self.recent.pop_front();
-        }
-        self.inner.rows.settle()?;
-        self.put_away()?;
         if self.is_complete && self.since >= self.options.checkpoint_records {
             self.seal()?;
         }
         Ok(())
     }
 
+    /// Sends what was committed to the disk: commits that come one after the other
+    /// go there together.
+    fn send(&mut self) -> Result<(), Damage> {
+        if self.draft.is_empty() {
+            return Ok(());
+        }
+        let next = Written::with_room(self.draft.count());
+        let records = Arc::new(std::mem::replace(&mut self.draft, next));
+        self.recent_bytes += records.size();
+        self.recent.push_back(records.clone());
+        self.inner.pipeline.commit(records);
+        let durable = self.inner.pipeline.durable();
+        let is_durable = |records: &Written| records.span().is_none_or(|(_, last)| last <= durable);
+        while self.recent_bytes > RECENT
+            && let Some(oldest) = self.recent.pop_front_if(|records| is_durable(records))
+        {
+            self.recent_bytes -= oldest.size();
+        }
+        self.inner.rows.settle()?;
+        self.put_away()
+    }
+
     /// Closes the rows as they are, to be put away.
     fn seal(&mut self) -> Result<(), Damage> {
+        self.send()?;
         if self.sealed.is_some() {
             // Those of before go first.
             self.inner.pipeline.wait().map_err(|error| Damage::Defect(error.to_string()))?;
@@ -201,18 +243,31 @@ impl SledStore {
         self.inner.rows.freeze(Mark { tip, end })
     }
 
+    /// A record that was committed lately. `None`: the journal has it.
+    fn recent(&self, sequence: u64) -> Result<Option<Arc<Record>>, Damage> {
+        let mut read = self.read.borrow_mut();
+        if let Some((last, record)) = &*read
+            && *last == sequence
+        {
+            return Ok(Some(record.clone()));
+        }
+        let recent = self.recent.iter().map(|records| &**records);
+        let mut all = std::iter::once(&self.draft).chain(recent.rev());
+        let Some(found) = all.find_map(|records| records.record(sequence)) else {
+            return Ok(None);
+        };
+        let record = Arc::new(found?);
+        *read = Some((sequence, record.clone()));
+        Ok(Some(record))
+    }
+
     /// A row as a slot says.
     fn row(&self, slot: Slot, is_it: impl Fn(&Key) -> bool) -> Result<Option<Arc<Row>>, Damage> {
         match slot {
             Slot::Gone => Ok(None),
             Slot::Row(row) => Ok(Some(row)),
             Slot::At(sequence) => {
-                let recent = self.recent.iter().rev().find_map(|records| {
-                    let first = records.first()?.sequence;
-                    let number = usize::try_from(sequence.checked_sub(first)?).ok()?;
-                    records.get(number)
-                });
-                let found = match recent {
+                let found = match self.recent(sequence)? {
                     Some(record) => made_by(&record.changes, is_it),
                     None => {
                         let record = self.inner.pipeline.journal().record(sequence)?;
@@ -226,9 +281,15 @@ impl SledStore {
     }
 }
 
-/// Whether records are durable.
-fn ends_by(records: &[Record], durable: u64) -> bool {
-    records.last().is_none_or(|last| last.sequence <= durable)
+impl Drop for SledStore {
+    /// What was committed is written, unless nothing can be any more.
+    fn drop(&mut self) {
+        if !self.draft.is_empty()
+            && let Err(error) = self.guard(Self::send)
+        {
+            tracing::error!(%error, "the last commits were not written");
+        }
+    }
 }
 
 impl Store for SledStore {
@@ -258,7 +319,10 @@ impl Store for SledStore {
     }
 
     fn when_durable(&mut self, done: Done) {
-        self.inner.pipeline.tell(done);
+        match self.guard(Self::send) {
+            Ok(()) => self.inner.pipeline.tell(done),
+            Err(error) => done(Err(error)),
+        }
     }
 
     /// When rows are to be put away, which may come one commit late.
@@ -284,14 +348,19 @@ impl Store for SledStore {
 
     fn records(&mut self, after: u64, limit: usize) -> Result<Vec<Arc<Record>>, StoreError> {
         self.guard(|store| {
+            store.send()?;
             let journal = store.inner.pipeline.journal();
             let durable = journal.end().sequence;
             let mut records: Vec<Arc<Record>> =
                 journal.records(after).take(limit).collect::<Result<_, _>>()?;
             drop(journal);
-            let recent = store.recent.iter().flat_map(|records| &**records);
-            let recent = recent.filter(|record| record.sequence > durable.max(after));
-            records.extend(recent.take(limit - records.len()).cloned().map(Arc::new));
+            for sequence in durable.max(after) + 1..=store.tip.sequence {
+                if records.len() >= limit {
+                    break;
+                }
+                let record = store.recent(sequence)?;
+                records.push(record.ok_or(Damage::Gap { sequence })?);
+            }
             Ok(records)
         })
     }
@@ -299,6 +368,7 @@ impl Store for SledStore {
     /// Moves the fence to the end, and puts rows away if enough was committed
     /// since the last time.
     fn tidy(&mut self) -> Result<(), StoreError> {
+        self.guard(Self::send)?;
         self.inner.pipeline.wait()?;
         self.guard(|store| {
             store.inner.pipeline.move_fence()?;

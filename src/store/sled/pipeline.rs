@@ -19,13 +19,10 @@ use std::{
 use super::{
     damage::Damage,
     fence::Fence,
-    journal::{Draft, Journal},
+    journal::{Draft, Journal, Written},
     sync::Disk,
 };
-use crate::{
-    domain::change::Record,
-    store::{Done, StoreError},
-};
+use crate::store::{Done, StoreError};
 
 /// Most commits that wait for the disk; then the next one waits for room.
 const MOST_WAITING: usize = 64;
@@ -33,7 +30,7 @@ const MOST_WAITING: usize = 64;
 /// What the thread is given.
 enum Task {
     /// Records to be written.
-    Commit(Arc<Vec<Record>>),
+    Commit(Arc<Written>),
     /// Told when everything before is durable.
     Tell(Done),
 }
@@ -125,8 +122,8 @@ impl Pipeline {
         self.shared.break_off(why);
     }
 
-    /// Has records written, behind those of before.
-    pub(super) fn commit(&self, records: Arc<Vec<Record>>) {
+    /// Has records made durable, behind those of before.
+    pub(super) fn commit(&self, records: Arc<Written>) {
         self.give(Task::Commit(records));
     }
 
@@ -217,8 +214,8 @@ impl Shared {
         }
     }
 
-    fn write(&self, commits: &[Arc<Vec<Record>>]) -> Result<(), Damage> {
-        let draft = Draft::of(commits.iter().flat_map(|records| &**records))?;
+    fn write(&self, commits: &[Arc<Written>]) -> Result<(), Damage> {
+        let draft = Draft::of(commits);
         let place = locked(&self.journal).place(&draft)?;
         let appended = place.write(draft)?;
         place.sync(&*self.disk)?;

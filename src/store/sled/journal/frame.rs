@@ -16,18 +16,12 @@
 //! 32 bytes of SHA-256: it is the evidence against tampering, where half of
 //! them would stop no one who can choose the content of two records.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use sha2::{Digest, Sha256};
 
-use crate::{
-    domain::change::Record,
-    store::sled::{
-        codec::{Fields, encode},
-        compact::Encoder,
-        damage::Damage,
-    },
-};
+use super::written::Written;
+use crate::store::sled::{codec::Fields, damage::Damage};
 
 /// Begins a frame, and names its format.
 const MAGIC: [u8; 4] = *b"bJF1";
@@ -149,30 +143,15 @@ pub(in crate::store::sled) struct Draft {
 }
 
 impl Draft {
-    /// Of these records.
-    pub(in crate::store::sled) fn of<'a>(
-        records: impl IntoIterator<Item = &'a Record>,
-    ) -> Result<Self, Damage> {
-        let mut draft = Self { bytes: vec![0; HEADER], records: None };
-        let mut encoder = Encoder::default();
-        for record in records {
-            draft.push(&mut encoder, record)?;
-        }
-        Ok(draft)
-    }
-
-    fn push(&mut self, encoder: &mut Encoder, record: &Record) -> Result<(), Damage> {
-        let sequence = record.sequence;
-        let start = self.bytes.len();
-        self.bytes.extend([0; 4]);
-        encode(encoder, &mut self.bytes, record)?;
-        let length = u32::try_from(self.bytes.len() - start - 4).map_err(|_| too_long(sequence))?;
-        if let Some(slot) = self.bytes.get_mut(start..start + 4) {
-            slot.copy_from_slice(&length.to_be_bytes());
-        }
-        let first = self.records.map_or(sequence, |(first, _)| first);
-        self.records = Some((first, sequence));
-        Ok(())
+    /// Of records that follow one another.
+    pub(in crate::store::sled) fn of(all: &[Arc<Written>]) -> Self {
+        let size: usize = all.iter().map(|written| written.bytes().len()).sum();
+        let mut bytes = Vec::with_capacity(HEADER + size + CHECKSUM);
+        bytes.resize(HEADER, 0);
+        all.iter().for_each(|written| bytes.extend_from_slice(written.bytes()));
+        let spans = all.iter().filter_map(|written| written.span());
+        let records = spans.reduce(|(first, _), (_, last)| (first, last));
+        Self { bytes, records }
     }
 
     /// Bytes of the whole frame.
@@ -204,6 +183,7 @@ impl Draft {
     }
 }
 
-fn too_long(sequence: u64) -> Damage {
+/// That records are more than a frame can have.
+pub(super) fn too_long(sequence: u64) -> Damage {
     Damage::Defect(format!("the commit with record {sequence} is above 4 GiB"))
 }

@@ -19,6 +19,7 @@ mod opened;
 mod reader;
 mod records;
 mod segment;
+mod written;
 
 pub use self::frame::{End, Hash};
 pub(super) use self::{
@@ -26,6 +27,7 @@ pub(super) use self::{
     frame::Draft,
     live::{Live, Piece},
     records::Records,
+    written::Written,
 };
 use self::{
     opened::Frames,

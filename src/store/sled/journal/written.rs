@@ -1,0 +1,90 @@
+//! Records as the journal will have them: written out when they are committed,
+//! by whoever made them and while all of them is at hand, and kept until they are
+//! durable. Knows nothing of files.
+
+use super::frame::too_long;
+use crate::{
+    domain::change::Record,
+    store::sled::{
+        codec::{decode, encode},
+        compact::Encoder,
+        damage::Damage,
+    },
+};
+
+/// Bytes of most records.
+const RECORD: usize = 2048;
+
+/// Records in sequence, each behind its length of 4 bytes.
+#[derive(Debug, Default)]
+pub(in crate::store::sled) struct Written {
+    bytes: Vec<u8>,
+    /// The first record.
+    first: u64,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl Written {
+    /// None, with room for about so many.
+    pub(in crate::store::sled) fn with_room(records: usize) -> Self {
+        let (bytes, ends) = (Vec::with_capacity(records * RECORD), Vec::with_capacity(records));
+        Self { bytes, first: 0, ends }
+    }
+
+    /// Writes out the record that follows.
+    pub(in crate::store::sled) fn push(
+        &mut self,
+        encoder: &mut Encoder,
+        record: &Record,
+    ) -> Result<(), Damage> {
+        if self.is_empty() {
+            self.first = record.sequence;
+        }
+        let start = self.bytes.len();
+        self.bytes.extend([0; 4]);
+        encode(encoder, &mut self.bytes, record)?;
+        let end = self.bytes.len();
+        let length = u32::try_from(end - start - 4).map_err(|_| too_long(record.sequence))?;
+        if let Some(slot) = self.bytes.get_mut(start..start + 4) {
+            slot.copy_from_slice(&length.to_be_bytes());
+        }
+        self.ends.push(end);
+        Ok(())
+    }
+
+    /// Whether there are none.
+    pub(in crate::store::sled) fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Bytes of them.
+    pub(in crate::store::sled) fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// How many there are.
+    pub(in crate::store::sled) fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The first and the last one.
+    pub(in crate::store::sled) fn span(&self) -> Option<(u64, u64)> {
+        let last = self.first.checked_add(u64::try_from(self.ends.len()).ok()?)?;
+        (!self.is_empty()).then(|| (self.first, last - 1))
+    }
+
+    /// All of them, as they stand in a frame.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Reads one of them. `None`: it is not among them.
+    pub(in crate::store::sled) fn record(&self, sequence: u64) -> Option<Result<Record, Damage>> {
+        let number = usize::try_from(sequence.checked_sub(self.first)?).ok()?;
+        let end = *self.ends.get(number)?;
+        let start = number.checked_sub(1).and_then(|before| self.ends.get(before)).copied();
+        let bytes = self.bytes.get(start.unwrap_or(0) + 4..end)?;
+        Some(decode(&format!("record {sequence} on its way to the journal"), bytes))
+    }
+}
