@@ -67,7 +67,7 @@ impl<'a> Scopes<'a> {
         let order = counting.scope.iter().copied().find(|index| self.is_order(*index));
         let (cell, scope, window_start) = match order {
             Some(order) => {
-                let cell = self.cell(&[order], None);
+                let cell = self.cell(&[order], None, CellKey::of_an_order);
                 let rest = counting.scope.iter().copied().filter(|index| *index != order);
                 let mut scope = Vec::with_capacity(counting.scope.len() - 1);
                 for index in rest {
@@ -76,7 +76,7 @@ impl<'a> Scopes<'a> {
                 }
                 (cell, scope, start)
             }
-            None => (self.cell(&counting.scope, start), Vec::new(), None),
+            None => (self.cell(&counting.scope, start, CellKey::from), Vec::new(), None),
         };
         Some(MeterKey::from(Metered { cell, rule: rule.clone(), scope, window_start }))
     }
@@ -89,7 +89,12 @@ impl<'a> Scopes<'a> {
     }
 
     /// The cell over these facts: the same for all meters that share it.
-    fn cell(&mut self, indices: &[usize], window_start: Option<Instant>) -> CellKey {
+    fn cell(
+        &mut self,
+        indices: &[usize],
+        window_start: Option<Instant>,
+        key: fn(Celled) -> CellKey,
+    ) -> CellKey {
         indices.iter().for_each(|index| self.write_out(*index));
         let texts = indices.iter().map(|index| self.written(*index));
         let same = |cell: &&CellKey| {
@@ -99,7 +104,7 @@ impl<'a> Scopes<'a> {
             return cell.clone();
         }
         let (programme, scope) = (self.programme.clone(), texts.cloned().collect());
-        let cell = CellKey::from(Celled { programme, scope, window_start });
+        let cell = key(Celled { programme, scope, window_start });
         self.cells.push(cell.clone());
         cell
     }

@@ -26,6 +26,8 @@ use super::{
 pub struct CellKey {
     of: Arc<Celled>,
     hash: u64,
+    /// Whether it is known to be of one order. Tells no cells apart.
+    of_an_order: bool,
 }
 
 /// What the meters of a cell have in common.
@@ -45,11 +47,22 @@ impl From<Celled> for CellKey {
         of.scope.iter().for_each(|text| state.write(text.as_bytes()));
         // Cells over the same values differ by little else.
         of.window_start.hash(&mut state);
-        Self { hash: state.finish(), of: Arc::new(of) }
+        Self { hash: state.finish(), of: Arc::new(of), of_an_order: false }
     }
 }
 
 impl CellKey {
+    /// The cell of an order.
+    pub fn of_an_order(of: Celled) -> Self {
+        Self { of_an_order: true, ..of.into() }
+    }
+
+    /// Whether it is known to be of one order: then hardly anybody asks for it
+    /// again. One that was read does not know it.
+    pub fn is_of_an_order(&self) -> bool {
+        self.of_an_order
+    }
+
     /// Its hash in this process.
     pub(super) fn hashed(&self) -> u64 {
         self.hash

@@ -76,6 +76,12 @@ impl Key {
         )
     }
 
+    /// Whether a row is known to be the meters of one order, which change once or
+    /// twice, where those of a shop or an operator change with each payout.
+    pub fn is_of_an_order(&self) -> bool {
+        matches!(self, Self::Cell(cell) if cell.is_of_an_order())
+    }
+
     /// Whether the parts of payouts are added up in the row.
     pub fn runs(&self) -> bool {
         matches!(self, Self::Cell(_) | Self::Balance(_))

@@ -225,7 +225,8 @@ impl Working {
             let Some(sequence) = entry.changed.take() else { continue };
             let alone = entry.alone;
             // From here on the store has it.
-            if std::mem::take(&mut entry.is_new) && place.key().runs() && !store.is_shared() {
+            let is_new = std::mem::take(&mut entry.is_new);
+            if is_new && place.key().is_of_an_order() && !store.is_shared() {
                 // Hardly anybody asks again; who does finds it in the store.
                 let (key, entry) = place.remove_entry();
                 all.push(Changed { key, row: entry.row, sequence, alone });

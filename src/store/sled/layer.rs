@@ -38,7 +38,7 @@ impl Slot {
         match row {
             None => Self::Gone,
             // The record that made it is all that is kept of it.
-            Some(_) if alone || key.passes() => Self::At(sequence),
+            Some(_) if key.passes() || alone && key.is_of_an_order() => Self::At(sequence),
             Some(row) => Self::Row(row),
         }
     }

@@ -35,7 +35,7 @@ fn id(text: &str) -> Id {
 
 fn cell(order: &str) -> CellKey {
     let programme = ProgrammeName { platform: id("p"), programme: id("g") };
-    Celled { programme, scope: vec![order.into()], window_start: None }.into()
+    CellKey::of_an_order(Celled { programme, scope: vec![order.into()], window_start: None })
 }
 
 /// A payout's part of a meter of an order.
