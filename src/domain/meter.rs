@@ -335,3 +335,40 @@ impl MeterChange {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    fn at(seconds: i64) -> Instant {
+        Instant::from_parts(seconds, 0).expect("in range")
+    }
+
+    proptest! {
+        #[test]
+        fn what_expires_is_what_a_plain_map_says(steps in vec((0..6_i64, 1..4_u64, any::<bool>()), 0..40)) {
+            let (mut expiring, mut plain) = (Expiring::default(), BTreeMap::new());
+            for (second, count, adds) in steps {
+                let held: &mut Amount = plain.entry(at(second)).or_default();
+                let count = Amount::from_count(count);
+                // No more is taken away than there is.
+                let quantity = if adds { count } else { count.min(*held).negated() };
+                *held = held.plus(quantity);
+                plain.retain(|_, held| *held != Amount::ZERO);
+                expiring.add(at(second), quantity);
+                prop_assert_eq!(&expiring, &Expiring::from(plain.clone()));
+                prop_assert_eq!(expiring.is_empty(), plain.is_empty());
+            }
+            for now in (-1..7).map(at) {
+                let after: Vec<_> = plain.iter().filter(|(at, _)| **at > now).map(|(at, held)| (*at, *held)).collect();
+                let held = after.iter().fold(Amount::ZERO, |sum, (_, held)| sum.plus(*held));
+                prop_assert_eq!(expiring.after(now).collect::<Vec<_>>(), after);
+                prop_assert_eq!(expiring.held_at(now), held);
+            }
+            let (text, plain) = (serde_json::to_string(&expiring.all().collect::<Vec<_>>()), serde_json::to_string(&plain.into_iter().collect::<Vec<_>>()));
+            prop_assert_eq!(text.expect("written"), plain.expect("written"));
+        }
+    }
+}

@@ -290,7 +290,14 @@ pub(super) fn row(
 mod tests {
     use super::*;
     use crate::{
-        domain::{account::BalanceChange, amount::Amount, change::Record, name::ShopName},
+        domain::{
+            account::BalanceChange,
+            amount::Amount,
+            cell::{CellKey, Celled},
+            change::Record,
+            meter::{MeterChange, Metered, Phase, Shape},
+            name::{ProgrammeName, ShopName},
+        },
         store::{Commit, Tip},
     };
 
@@ -343,13 +350,11 @@ mod tests {
         };
         let credit = Change::Balance(credit);
         working.apply(&credit, 1);
-        let handed = working.changed(&Stored(None)).pop().expect("handed over at once").row;
-        assert!(working.rows.is_empty(), "what nobody had before is not kept");
+        assert_eq!(working.changed(&Stored(None)).len(), 1, "handed over at once");
         for sequence in 2..4 {
-            working.load(vec![key.clone()], &mut Stored(handed.clone())).expect("had");
+            working.load(vec![key.clone()], &mut Stored(None)).expect("here");
             working.apply(&credit, sequence);
-            let handed_over = working.changed(&Stored(None)).len();
-            assert_eq!(handed_over, usize::from(sequence == 2), "again only when it was let go of");
+            assert_eq!(working.changed(&Stored(None)).len(), 0, "again when the store wants all");
         }
         working.settle(&Stored(None));
         for batch in 0..6 {
@@ -375,15 +380,35 @@ mod tests {
         })
     }
 
+    /// A payout's part of a meter of its order.
+    fn hold() -> Change {
+        let id = |text| Id::parse(text).expect("an id");
+        let programme = ProgrammeName { platform: id("p"), programme: id("g") };
+        let cell = Celled { programme, scope: vec!["s/o".into()], window_start: None };
+        let cell = CellKey::of_an_order(cell);
+        let (rule, scope, window_start) = ("r".into(), Vec::new(), None);
+        Change::Meter(MeterChange {
+            key: Metered { cell, rule, scope, window_start }.into(),
+            shape: Shape::Fixed,
+            payout: id("p"),
+            at: Instant::MIN,
+            amount: Amount::ONE,
+            before: None,
+            after: Some((Phase::Held, Amount::ONE)),
+            forget_until: None,
+        })
+    }
+
     /// Applies changes of records to a row, and what is handed over then: by which
     /// record, and whether that one alone made it.
     fn handed_over(
         working: &mut Working,
+        key: Key,
         before: Option<&Arc<Row>>,
         changes: &[(u64, Change)],
     ) -> Vec<(u64, bool, Option<Arc<Row>>)> {
         let mut store = Stored(before.cloned());
-        working.load(vec![credit().key()], &mut store).expect("rows");
+        working.load(vec![key], &mut store).expect("rows");
         for (sequence, change) in changes {
             working.apply(change, *sequence);
         }
@@ -394,7 +419,7 @@ mod tests {
     #[test]
     fn a_row_is_made_by_one_record_alone_until_another_changes_it() {
         let alone = |before: Option<&Arc<Row>>, changes: &[(u64, Change)]| {
-            let handed = handed_over(&mut Working::default(), before, changes);
+            let handed = handed_over(&mut Working::default(), credit().key(), before, changes);
             let handed = handed.into_iter().map(|(sequence, alone, _)| (sequence, alone));
             handed.collect::<Vec<_>>()
         };
@@ -413,25 +438,32 @@ mod tests {
 
     #[test]
     fn a_row_that_was_handed_over_is_not_made_by_a_later_record_alone() {
-        let mut working = Working::default();
-        let first = handed_over(&mut working, None, &[(1, credit())]);
-        let [(1, true, Some(row))] = first.as_slice() else { panic!("{first:?}") };
-        let again = handed_over(&mut working, Some(row), &[(2, credit())]);
-        assert!(matches!(again.as_slice(), [(2, false, Some(_))]), "{again:?}");
-        // It is kept now, and comes when the store wants all.
-        assert_eq!(handed_over(&mut working, None, &[(3, credit())]), []);
-        let rest: Vec<(u64, bool)> = working.rest().map(|it| (it.sequence, it.alone)).collect();
-        assert_eq!(rest, [(3, false)]);
-        let again = handed_over(&mut working, None, &[(4, credit())]);
-        assert!(matches!(again.as_slice(), [(4, false, Some(_))]), "{again:?}");
+        for change in [hold(), credit()] {
+            let mut working = Working::default();
+            let first = handed_over(&mut working, change.key(), None, &[(1, change.clone())]);
+            let [(1, true, Some(row))] = first.as_slice() else { panic!("{first:?}") };
+            // The meters of an order are let go of.
+            assert_eq!(working.rows.is_empty(), change.key().is_of_an_order());
+            let mut later = |before, sequence| {
+                let changes = [(sequence, change.clone())];
+                let handed = handed_over(&mut working, change.key(), before, &changes);
+                let handed = handed.into_iter().map(|(sequence, alone, _)| (sequence, alone));
+                let rest = working.rest().map(|it| (it.sequence, it.alone));
+                handed.chain(rest).collect::<Vec<_>>()
+            };
+            // Handed over again, or kept until the store wants all.
+            assert_eq!(later(Some(row), 2), [(2, false)]);
+            assert_eq!(later(None, 3), [(3, false)]);
+        }
     }
 
     #[test]
     fn a_row_that_was_only_asked_for_is_still_made_by_one_record_alone() {
         let mut working = Working::default();
-        assert_eq!(handed_over(&mut working, None, &[]), []);
+        let key = hold().key();
+        assert_eq!(handed_over(&mut working, key.clone(), None, &[]), []);
         working.settle(&Stored(None));
-        let handed = handed_over(&mut working, None, &[(7, credit())]);
+        let handed = handed_over(&mut working, key, None, &[(7, hold())]);
         assert!(matches!(handed.as_slice(), [(7, true, Some(_))]), "{handed:?}");
     }
 }

@@ -223,7 +223,10 @@ impl Layer {
     /// # Panics
     /// If there are 2³² rows already, long after memory was full.
     pub(super) fn put(&mut self, key: &Key, slot: Slot) {
-        let hash = SEED.hash_one(key);
+        self.put_hashed(SEED.hash_one(key), key, slot);
+    }
+
+    fn put_hashed(&mut self, hash: u64, key: &Key, slot: Slot) {
         let at = self.keys.len();
         append_key(key, &mut self.keys);
         let length = u32::try_from(self.keys.len() - at).expect("keys are bounded");
@@ -262,5 +265,50 @@ impl Layer {
         let mut places: Vec<&Place> = self.places.iter().collect();
         places.sort_unstable_by(|one, other| self.key(one).cmp(self.key(other)));
         places.into_iter().map(|place| (self.key(place), &place.slot))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::name::ShopName;
+
+    fn key(shop: &str) -> Key {
+        Key::Shop(ShopName::parse(&format!("platforms/p/shops/{shop}")).expect("a name"))
+    }
+
+    /// As one that is looked for, with a hash that others have too.
+    fn sought(key: &Key) -> Sought<'_> {
+        Sought { hash: 7, ..Sought::new(key) }
+    }
+
+    #[test]
+    fn keys_with_one_hash_are_told_apart() {
+        let mut layer = Layer::default();
+        let keys = ["a", "b", "c", "d"].map(key);
+        for (sequence, key) in (1..).zip(keys.iter().take(3)) {
+            layer.put_hashed(7, key, Slot::At(sequence));
+        }
+        layer.put_hashed(7, &key("a"), Slot::At(9));
+        layer.put_hashed(7, &key("b"), Slot::Gone);
+        let found: Vec<_> = keys.iter().map(|key| layer.get(&sought(key)).cloned()).collect();
+        let expected = [Some(Slot::At(9)), Some(Slot::Gone), Some(Slot::At(3)), None];
+        assert_eq!(found, expected);
+        assert_eq!(layer.rows().len(), 3, "each once");
+    }
+
+    #[test]
+    fn a_layer_that_was_cleared_knows_nothing_and_takes_rows_again() {
+        let mut layer = Layer::with_room(4);
+        layer.put(&key("b"), Slot::At(1));
+        assert_eq!(layer.in_order().range(encode_key(&key("a"))..encode_key(&key("c"))).count(), 1);
+        layer.clear();
+        assert_eq!(layer.get(&Sought::new(&key("b"))), None);
+        layer.put(&key("c"), Slot::At(2));
+        layer.put(&key("a"), Slot::At(3));
+        let order = layer.in_order();
+        let all = order.range(encode_key(&key("a"))..encode_key(&key("d")));
+        let slots: Vec<_> = all.map(|(_, slot)| slot.clone()).collect();
+        assert_eq!(slots, [Slot::At(3), Slot::At(2)]);
     }
 }
