@@ -8,12 +8,13 @@
 //! - `journal/`, every commit in order (`journal/`);
 //! - `runs/`, rows at rest: a manifest, and files of rows in order (`runs/`).
 //!
-//! Commit: rows change in memory, and a thread of its own writes and syncs a
-//! frame of records while the next batch is judged. Replies wait for that. Rows
-//! are put to rest behind it, which is a matter of memory and restart time only:
-//! the journal alone makes all rows, and does so whenever those at rest cannot
-//! be used. Rows that one record made are not written twice: at rest there is the
-//! number of that record (`layer.rs`).
+//! Commit: rows change in memory, the record is written out as bytes, and a
+//! thread of its own writes and syncs a frame of what was committed while the
+//! next batch is judged. Replies wait for that. Rows are put to rest behind it,
+//! which is a matter of memory and restart time only: the journal alone makes
+//! all rows, and does so whenever those at rest cannot be used. Rows that one
+//! record made are not written twice: at rest there is the number of that record
+//! (`layer.rs`).
 //!
 //! What is refused at start-up and what heals is told in
 //! `recover.rs`.
