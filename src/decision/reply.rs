@@ -14,7 +14,7 @@ use crate::domain::{
     text::Text,
 };
 
-/// What a command is answered with.
+/// What a command is answered with. Small, for it is moved from hand to hand.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Reply {
     /// A decision that was recorded.
@@ -35,7 +35,7 @@ pub enum Reply {
     /// An account as it is now.
     Account {
         /// The account.
-        account: Account,
+        account: Box<Account>,
         /// Its money.
         position: Position,
     },
@@ -44,16 +44,16 @@ pub enum Reply {
     /// A movement and its account after it.
     Moved {
         /// The movement.
-        movement: Movement,
+        movement: Box<Movement>,
         /// The account.
-        account: Account,
+        account: Box<Account>,
         /// Its money after it.
         position: Position,
         /// Whether it was recorded before.
         replayed: bool,
     },
     /// The use of limits.
-    Usage(Usage),
+    Usage(Box<Usage>),
     /// Something due was done, or was not due any more.
     Done,
 }

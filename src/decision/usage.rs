@@ -43,7 +43,7 @@ impl ReadUsage {
 
     /// Reads it.
     pub fn judge(&self, loaded: &Loaded<'_>, context: &Context<'_>) -> Judgement {
-        Judgement::only(self.read(loaded, context).map(Reply::Usage))
+        Judgement::only(self.read(loaded, context).map(|usage| Reply::Usage(Box::new(usage))))
     }
 
     fn read(&self, loaded: &Loaded<'_>, context: &Context<'_>) -> Result<Usage, Refusal> {

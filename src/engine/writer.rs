@@ -228,6 +228,9 @@ impl Writer {
 
     fn fail(&mut self, error: &StoreError) {
         fail(&self.broken, error);
+        // What was committed before is written now rather than when it all ends: it
+        // is found when it is asked again.
+        self.store.when_durable(Box::new(drop));
     }
 
     /// Judges and commits commands, then answers them.

@@ -5,8 +5,9 @@
 //! revision that was activated, an order that came along) loads once more: its
 //! rows cannot be known before.
 //!
-//! `commit` is atomic and durable when it returns, or nothing happened. The
-//! same suite (`tests/store`) runs against every store.
+//! `commit` is atomic; it is durable when [`Store::when_durable`] says so, and
+//! nothing is told to anybody before. The same suite (`tests/store`) runs
+//! against every store.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -6,6 +6,7 @@
 mod conflicts;
 mod defects;
 mod loads;
+mod one_by_one;
 mod put_away;
 mod recomputed;
 mod running;

@@ -7,7 +7,7 @@ use bursar::{
     domain::{
         account::BalanceChange,
         amount::{Amount, Currency},
-        cell::Celled,
+        cell::{CellKey, Celled},
         change::{Change, Record},
         instant::Instant,
         key::Key,
@@ -85,8 +85,8 @@ pub fn meter_key(rule: &str) -> MeterKey {
         scope: vec!["s".into(), rule.into()],
         window_start: Some(at(0)),
     };
-    Metered { cell: cell.into(), rule: rule.into(), scope: vec!["o".into()], window_start: None }
-        .into()
+    let cell = CellKey::of_an_order(cell);
+    Metered { cell, rule: rule.into(), scope: vec!["o".into()], window_start: None }.into()
 }
 
 pub fn payout(payout: &str, state: State) -> Row {

@@ -350,6 +350,7 @@ fn rows_that_end_within_a_frame_refuse_a_journal_that_lost_it() {
     let mut commit = |store: &mut SledStore, name: &str| {
         let commit = writer.commit(vec![vec![Change::put(order(name, "c"))]]);
         store.commit(commit).expect("taken");
+        store.when_durable(Box::new(drop));
     };
     commit(&mut store, "b");
     std::thread::sleep(std::time::Duration::from_millis(300));

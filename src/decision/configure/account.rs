@@ -162,9 +162,9 @@ impl NewMovement {
                     .at(field, "Each credit or debit needs a reference of its own."));
             }
             return Ok(Reply::Moved {
-                movement: recorded.clone(),
+                movement: Box::new(recorded.clone()),
                 position: position(&balance, loaded, context),
-                account: account.clone(),
+                account: Box::new(account.clone()),
                 replayed: true,
             });
         }
@@ -203,9 +203,9 @@ impl NewMovement {
             out.alert(context.now, &shop, OVERDRAWN, &name);
         }
         Ok(Reply::Moved {
-            movement,
+            movement: Box::new(movement),
             position: position(&after, loaded, context),
-            account: account.clone(),
+            account: Box::new(account.clone()),
             replayed: false,
         })
     }
@@ -224,5 +224,5 @@ fn position(balance: &Balance, loaded: &Loaded<'_>, context: &Context<'_>) -> Po
 /// An account with the money that is on it now.
 pub fn reply(account: Account, loaded: &Loaded<'_>, context: &Context<'_>) -> Reply {
     let position = position(&balance(loaded, &account.name), loaded, context);
-    Reply::Account { account, position }
+    Reply::Account { account: Box::new(account), position }
 }

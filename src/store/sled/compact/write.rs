@@ -65,9 +65,10 @@ impl Writer<'_> {
     fn varint(&mut self, number: u64) {
         // Nearly all numbers are short.
         match number {
-            0..0x80 => self.out.push(number as u8),
+            0..0x80 => self.out.push((number & 0x7f) as u8),
             0x80..0x4000 => {
-                self.out.extend_from_slice(&[number as u8 & 0x7f | 0x80, (number >> 7) as u8]);
+                self.out
+                    .extend_from_slice(&[(number & 0x7f) as u8 | 0x80, (number >> 7 & 0x7f) as u8]);
             }
             _ => self.long_varint(number.into()),
         }
@@ -88,8 +89,10 @@ impl Writer<'_> {
     }
 
     fn number(&mut self, number: u128) -> Written {
-        if number < SMALL {
-            self.small(number as u64);
+        if number < SMALL
+            && let Ok(small) = u64::try_from(number)
+        {
+            self.small(small);
             return Ok(());
         }
         if number >> 127 != 0 {

@@ -41,7 +41,9 @@ impl Written {
         if self.is_empty() {
             self.first = record.sequence;
         }
-        let start = self.bytes.len();
+        let start = self.end();
+        // One that could not be written out left a part of it.
+        self.bytes.truncate(start);
         self.bytes.extend([0; 4]);
         encode(encoder, &mut self.bytes, record)?;
         let end = self.bytes.len();
@@ -51,6 +53,11 @@ impl Written {
         }
         self.ends.push(end);
         Ok(())
+    }
+
+    /// Where the last one ends.
+    fn end(&self) -> usize {
+        self.ends.last().copied().unwrap_or_default()
     }
 
     /// Whether there are none.
@@ -76,7 +83,7 @@ impl Written {
 
     /// All of them, as they stand in a frame.
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.get(..self.end()).unwrap_or_default()
     }
 
     /// Reads one of them. `None`: it is not among them.
