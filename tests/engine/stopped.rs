@@ -23,7 +23,8 @@ const ORDERS: [&str; 3] = ["o1", "o2", "o3"];
 enum Stop {
     Not,
     Cleanly,
-    Killed,
+    /// Without putting anything away. A kill is what `tests/crash` does.
+    Untidily,
 }
 
 /// Where the service's rows are.
@@ -116,7 +117,7 @@ async fn story(place: &Place, stop: Stop) -> Vec<Seen> {
         match stop {
             Stop::Not => continue,
             Stop::Cleanly => running.service.engine().stop(true).await,
-            Stop::Killed => {}
+            Stop::Untidily => {}
         }
         running.stop().await;
         running = place.start().await;
@@ -135,8 +136,8 @@ async fn the_steps_of_a_payout_find_its_orders_meters_however_the_service_stoppe
         (Stop::Not, 1),
         (Stop::Not, 1000),
         (Stop::Cleanly, 1000),
-        (Stop::Killed, 3),
-        (Stop::Killed, 1000),
+        (Stop::Untidily, 3),
+        (Stop::Untidily, 1000),
     ] {
         let options = Options { checkpoint_records, tidy_records: 0, ..Options::default() };
         let dir = TempDir::new().expect("a directory");
