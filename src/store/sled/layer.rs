@@ -1,7 +1,8 @@
 //! Rows that changed and are not at rest yet. Rows that one record made are kept
 //! as its number, because the journal has them already: those of payouts and of
-//! what belongs to one, which are written whole, and meters and balances that
-//! nobody had before and that no other record changed. Others as they are.
+//! what belongs to one, which are written whole, and the meters of an order that
+//! nobody had before and that no other record changed; after a replay, also other
+//! meters and balances of which that is true. Others as they are.
 
 use std::{
     cell::OnceCell,
