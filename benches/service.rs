@@ -2,7 +2,7 @@
 //! decision and the API's conversions, without the transport. Prints the time
 //! for each payout; a profiler or an instruction counter sees nothing else.
 //!
-//! `cargo bench --bench service [PAYOUTS [IN_FLIGHT]]`
+//! `cargo bench --bench service [PAYOUTS [IN_FLIGHT [SHOPS]]]`
 
 #![allow(
     clippy::disallowed_methods,
@@ -11,7 +11,7 @@
     reason = "a benchmark measures time, and a panic is how it fails"
 )]
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use bursar::{
     api::{auth::Authenticator, service::Api},
@@ -37,7 +37,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const SHOPS: usize = 100;
 const IN_FLIGHT: usize = 256;
 
-async fn furnish(api: &Api) {
+async fn furnish(api: &Api, shops: usize) {
     let platform = v1::CreatePlatformRequest { platform_id: "p".to_owned(), ..Default::default() };
     api.create_platform(Request::new(platform)).await.expect("a platform");
     let revision = v1::CreateRevisionRequest {
@@ -49,7 +49,7 @@ async fn furnish(api: &Api) {
     let name = revision.into_inner().name;
     let activate = v1::ActivateRevisionRequest { name, ..Default::default() };
     api.activate_revision(Request::new(activate)).await.expect("in force");
-    for number in 0..SHOPS {
+    for number in 0..shops {
         furnish_shop(api, number).await;
     }
 }
@@ -112,20 +112,25 @@ async fn furnish_shop(api: &Api, number: usize) {
 
 /// Processor time of each thread that runs, in nanoseconds: who else is on the
 /// machine stretches the time that passes, and this hardly.
-fn busy() -> Vec<(String, u64)> {
+fn busy() -> BTreeMap<String, u64> {
     let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let thread = |thread: std::fs::DirEntry| {
         let name = std::fs::read_to_string(thread.path().join("comm")).ok()?;
         let ran = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        Some((name.trim().to_owned(), ran.split_whitespace().next()?.parse().ok()?))
+        Some((name.trim().to_owned(), ran.split_whitespace().next()?.parse::<u64>().ok()?))
     };
-    threads.filter_map(thread).collect()
+    let mut all = BTreeMap::<String, u64>::new();
+    for (name, ran) in threads.filter_map(thread) {
+        *all.entry(name).or_default() += ran;
+    }
+    all
 }
 
 fn main() {
     let mut numbers = std::env::args().filter_map(|arg| arg.parse().ok());
     let payouts = numbers.next().unwrap_or(100_000);
     let in_flight = numbers.next().unwrap_or(IN_FLIGHT);
+    let shops = numbers.next().unwrap_or(SHOPS);
     let data = tempfile::TempDir::new().expect("a directory");
     let options = sled::Options::default();
     let store = SledStore::open(data.path(), options).expect("a store");
@@ -140,11 +145,12 @@ fn main() {
         })
         .expect("a service");
         let api = Api::new(service.engine().clone(), Authenticator::Local);
-        furnish(&api).await;
+        furnish(&api, shops).await;
         let now = prost_types::Timestamp::from(std::time::SystemTime::now());
+        let furnished = busy();
         let start = Instant::now();
         let answers = stream::iter(0..payouts)
-            .map(|number| api.authorize_payout(Request::new(requests::request(number, SHOPS, now))))
+            .map(|number| api.authorize_payout(Request::new(requests::request(number, shops, now))))
             .buffer_unordered(in_flight);
         let allowed = answers
             .map(|answer| answer.expect("an answer").into_inner())
@@ -164,6 +170,8 @@ fn main() {
             whole.as_secs_f64() * 1e6 / payouts as f64
         );
         for (thread, nanoseconds) in busy {
+            let nanoseconds =
+                nanoseconds.saturating_sub(furnished.get(&thread).copied().unwrap_or(0));
             println!("{thread:>16}: {:.2} us", nanoseconds as f64 / 1e3 / payouts as f64);
         }
     });

@@ -1,7 +1,7 @@
 //! The core by itself, with a shop that asks for payouts: rows in a map, and
 //! commands made from requests as they are on the wire.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use bursar::{
     api::{
@@ -13,6 +13,7 @@ use bursar::{
         Command, Context, Judgement, Loaded, Reply,
         authorize::Authorize,
         configure::{GrantField, NewAccount, NewMovement, NewOperator, SetGrant, What},
+        profile::{Profile, Whose},
     },
     domain::{
         account::{AccountKind, Direction, MovementKind},
@@ -48,17 +49,22 @@ pub struct Core {
     next: usize,
     decided: usize,
     names: Arc<std::collections::BTreeMap<u32, String>>,
+    /// As the engine keeps them.
+    profiles: HashMap<Whose, Arc<Profile>>,
 }
 
-/// A request with the rows that it named.
+/// A request with the rows that it named, and with what the engine keeps of whoever
+/// asked before.
 pub struct Ready {
     command: Command,
     rows: Rows,
+    profile: Option<Arc<Profile>>,
 }
 
 impl Ready {
     /// Judges it; nothing changes.
     pub fn judge(&self, context: &Context<'_>) -> Judgement {
+        context.profile.replace(self.profile.clone());
         self.command.judge(&Loaded::new(&self.rows), context)
     }
 }
@@ -155,7 +161,7 @@ impl Core {
         let mut world = World::new(Instant(now));
         furnish(&mut world);
         let names = identity::field_names("bursar.v1.PayoutSpec");
-        let mut core = Self { world, next: 0, decided: 0, names };
+        let mut core = Self { world, next: 0, decided: 0, names, profiles: HashMap::new() };
         for _ in 0..100 {
             let command = core.command();
             assert_eq!(answer(&core.decide(&command)), Answer::Allow);
@@ -205,8 +211,10 @@ impl Core {
     /// A request and its rows.
     pub fn ready(&mut self) -> Ready {
         let command = self.command();
-        let rows = self.world.rows_of(&command, &self.world.context(RoleSet::ALL));
-        Ready { command, rows }
+        let context = self.world.context(RoleSet::ALL);
+        let rows = self.world.rows_of(&command, &context);
+        command.judge(&Loaded::new(&rows), &context);
+        Ready { command, rows, profile: context.profile.take() }
     }
 
     /// What commands are judged with, besides rows.
@@ -220,8 +228,11 @@ impl Core {
         self.decided += 1;
         let fresh = id(&format!("d{}", self.decided));
         let context = Context { fresh, ..self.world.context(RoleSet::ALL) };
+        let whose = command.whose().expect("names of one shop");
+        context.profile.replace(self.profiles.get(&whose).cloned());
         let rows = self.world.rows_of(command, &context);
         let judgement = command.judge(&Loaded::new(&rows), &context);
+        self.profiles.extend(context.profile.take().map(|profile| (whose, profile)));
         // Else each row that changes would be copied.
         drop(rows);
         for change in &judgement.changes {

@@ -12,6 +12,7 @@ use super::{
     life,
     loaded::Loaded,
     out::{Judgement, Out},
+    profile::Profile,
     replay::{self, Seen},
     reply::Reply,
     spec::{Prepared, Spec},
@@ -44,8 +45,8 @@ pub struct Authorize {
 
 impl Authorize {
     /// The rows it needs first.
-    pub fn first(&self) -> Vec<Key> {
-        let mut keys = self.spec.first();
+    pub fn first(&self, context: &Context<'_>) -> Vec<Key> {
+        let mut keys = self.spec.first(context);
         keys.push(Key::Request(self.identity.key.clone()));
         keys
     }
@@ -65,9 +66,11 @@ impl Authorize {
     /// Judges it: a repeat is answered from the record, a new one is decided,
     /// and held unless denied.
     pub fn judge(&self, loaded: &Loaded<'_>, context: &Context<'_>) -> Judgement {
-        let seen = loaded
-            .the_shop(&self.spec.shop)
-            .and_then(|_| replay::seen(loaded, &self.identity, context.now));
+        let there = match Profile::at_hand(&self.spec, context) {
+            Some(_) => Ok(()),
+            None => loaded.the_shop(&self.spec.shop).map(drop),
+        };
+        let seen = there.and_then(|()| replay::seen(loaded, &self.identity, context.now));
         match seen {
             Err(refusal) => return Judgement::only(Err(refusal)),
             Ok(Seen::Before(answered)) => return Judgement::only(self.again(loaded, &answered)),

@@ -1,8 +1,8 @@
 //! What can be asked of the core.
 
 use super::{
-    authorize, configure, context::Context, due, life, loaded::Loaded, out::Judgement, settle,
-    spec, usage,
+    authorize, configure, context::Context, due, life, loaded::Loaded, out::Judgement,
+    profile::Whose, settle, spec, usage,
 };
 use crate::domain::key::Key;
 
@@ -31,17 +31,26 @@ pub enum Command {
 
 impl Command {
     /// The rows it needs first.
-    pub fn first(&self) -> Vec<Key> {
+    pub fn first(&self, context: &Context<'_>) -> Vec<Key> {
         match self {
-            Self::Authorize(command) => command.first(),
-            Self::Validate(command) => command.first(),
+            Self::Authorize(command) => command.first(context),
+            Self::Validate(command) => command.first(context),
             Self::Execute(command) => command.first(),
             Self::Cancel(command) => command.first(),
             Self::Settle(command) => command.first(),
             Self::Return(command) => command.first(),
             Self::Due(command) => command.first(),
             Self::Configure(command) => command.first(),
-            Self::Usage(command) => command.first(),
+            Self::Usage(command) => command.first(context),
+        }
+    }
+
+    /// Whose payouts it is about, if a profile of those is of use.
+    pub fn whose(&self) -> Option<Whose> {
+        match self {
+            Self::Authorize(command) => Whose::of(&command.spec),
+            Self::Validate(command) => Whose::of(command),
+            _ => None,
         }
     }
 

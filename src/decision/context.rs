@@ -1,6 +1,12 @@
 //! What a command is judged with, besides rows.
 
-use std::{cell::Cell, sync::Arc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::profile::Profile;
 
 use crate::domain::{
     instant::Instant,
@@ -30,6 +36,9 @@ pub struct Context<'a> {
     /// The meters of limits and measures by position, as worked out when the
     /// command asked for its rows.
     pub meters: Cell<Option<Meters>>,
+    /// What is known of whose payout it is: of an earlier payout, or worked out
+    /// for this one and then of use for later ones.
+    pub profile: RefCell<Option<Arc<Profile>>>,
 }
 
 impl std::fmt::Debug for Context<'_> {

@@ -3,12 +3,14 @@
 
 use std::{borrow::Cow, cmp::Ordering, collections::BTreeMap};
 
+use super::looked_at;
 use crate::domain::{
     amount::{Amount, Factor},
     condition::{Check, Comparison, Left, Number, Operand, Predicate, Right, Source, Test},
     decision::{Inputs, Reading},
     instant::Instant,
-    policy::{Field, Origin, Policy},
+    plan::Supplied,
+    policy::Policy,
     text::Text,
     value::Value,
 };
@@ -49,13 +51,16 @@ pub struct Situation<'a> {
     pub at: Instant,
     /// The rule's own numbers, for variants.
     pub own: Option<OwnNumbers>,
+    /// What is filled in for which fact.
+    supplied: &'a [Supplied],
 }
 
 impl<'a> Situation<'a> {
     /// As the inputs have it.
     pub fn new(policy: &'a Policy, inputs: &'a Inputs) -> Self {
         let amount = inputs.amount.unwrap_or_else(|| policy.currency.smallest());
-        Self { policy, inputs, amount, at: inputs.now, own: None }
+        let supplied = &looked_at::looks(policy).supplied;
+        Self { policy, inputs, amount, at: inputs.now, own: None, supplied }
     }
 
     /// The same with another amount.
@@ -78,10 +83,10 @@ impl<'a> Situation<'a> {
 
     /// A fact's value, if it is there.
     pub fn fact(&self, index: usize) -> Option<Cow<'a, Value>> {
-        match self.policy.facts.get(index)?.origin {
-            Origin::Field(Field::Amount) => return Some(Cow::Owned(Value::Decimal(self.amount))),
-            Origin::Field(Field::Time) => return Some(Cow::Owned(Value::Time(self.at))),
-            _ => {}
+        match self.supplied.get(index)? {
+            Supplied::Amount => return Some(Cow::Owned(Value::Decimal(self.amount))),
+            Supplied::Time => return Some(Cow::Owned(Value::Time(self.at))),
+            Supplied::Nothing => {}
         }
         let changed = self.inputs.fact_changes.iter().rev();
         let mut changed = changed.filter(|(when, fact, _)| *fact == index && *when <= self.at);
@@ -185,8 +190,7 @@ impl<'a> Situation<'a> {
 
     /// Whether a fact is the amount asked about.
     pub fn is_amount(&self, index: usize) -> bool {
-        let fact = self.policy.facts.get(index);
-        fact.is_some_and(|fact| fact.origin == Origin::Field(Field::Amount))
+        self.supplied.get(index) == Some(&Supplied::Amount)
     }
 
     fn left(&self, left: Left) -> Option<Cow<'a, Value>> {

@@ -59,7 +59,7 @@ pub struct Sources<'a> {
 #[derive(Debug)]
 pub struct Held<'a> {
     /// Its name.
-    pub name: AccountName,
+    pub name: &'a AccountName,
     /// The account. `None`: the shop has none.
     pub account: Option<&'a Account>,
     /// Its money.
@@ -87,15 +87,26 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// Gathers the facts of a policy, by position.
-pub fn gather(policy: &Policy, sources: &Sources<'_>) -> Result<Vec<Option<Value>>, Refusal> {
+/// Gathers the facts of a policy, by position; `constant` are those that do not
+/// vary, as far as they have a value, see [`constant`].
+pub fn gather(
+    policy: &Policy,
+    sources: &Sources<'_>,
+    constant: &[Option<Value>],
+) -> Result<Vec<Option<Value>>, Refusal> {
     let mut problems = Problems::default();
     check_sent(policy, sources, &mut problems);
     let looks = looked_at::looks(policy);
     let mut facts = Vec::with_capacity(policy.facts.len());
     for (index, fact) in policy.facts.iter().enumerate() {
         let looked_at = looks.needs(sources.spec.stage, index);
-        let value = value(fact, sources, looked_at, &mut problems);
+        let known = constant.get(index).and_then(Option::as_ref);
+        let value = match known {
+            Some(known) => Some(known.clone()),
+            // Nothing can be wrong with what nobody looks at.
+            None if !looked_at && !looks.varies(index) => None,
+            None => value(fact, sources, looked_at, &mut problems),
+        };
         if value.is_none() && fact.required && looked_at {
             problems.missing(fact, sources);
         }
@@ -120,14 +131,39 @@ pub fn known(policy: &Policy, sources: &Sources<'_>) -> Vec<Option<Value>> {
     policy.facts.iter().map(|fact| value(fact, sources, false, &mut ignored)).collect()
 }
 
-/// The values that something may be counted over, as [`gather`] gives them,
-/// before accounts are loaded: nothing is counted over facts of those.
-pub fn countable(policy: &Policy, sources: &Sources<'_>) -> Vec<Option<Value>> {
+/// The values that do not vary from payout to payout of one operator, of some
+/// facts; a value that cannot be used is none.
+pub fn constant(
+    policy: &Policy,
+    sources: &Sources<'_>,
+    wanted: impl Fn(&FactDeclaration) -> bool,
+) -> Vec<Option<Value>> {
     let mut ignored = Problems::default();
     let looks = looked_at::looks(policy);
     let mut value = |(index, fact): (usize, &FactDeclaration)| {
-        let counted = looks.counts_over(index) && fact.origin.account().is_none();
-        counted.then(|| value(fact, sources, false, &mut ignored)).flatten()
+        let known = !looks.varies(index) && wanted(fact);
+        known.then(|| value(fact, sources, false, &mut ignored)).flatten()
+    };
+    policy.facts.iter().enumerate().map(&mut value).collect()
+}
+
+/// The values that something may be counted over, as [`gather`] gives them,
+/// before accounts are loaded: nothing is counted over facts of those.
+pub fn countable(
+    policy: &Policy,
+    sources: &Sources<'_>,
+    constant: &[Option<Value>],
+) -> Vec<Option<Value>> {
+    let mut ignored = Problems::default();
+    let looks = looked_at::looks(policy);
+    let mut value = |(index, fact): (usize, &FactDeclaration)| {
+        if !looks.counts_over(index) || fact.origin.account().is_some() {
+            None
+        } else if looks.varies(index) {
+            value(fact, sources, false, &mut ignored)
+        } else {
+            constant.get(index).cloned().flatten()
+        }
     };
     policy.facts.iter().enumerate().map(&mut value).collect()
 }
@@ -191,10 +227,10 @@ impl Problems {
 }
 
 fn check_sent(policy: &Policy, sources: &Sources<'_>, problems: &mut Problems) {
+    let looks = looked_at::looks(policy);
     for (key, value) in sources.spec.facts.iter() {
         let field = || format!("payout.facts[{key:?}]");
-        let declared =
-            policy.facts.iter().find(|f| matches!(&f.origin, Origin::Request(k) if k == key));
+        let declared = looks.sent(key).and_then(|index| policy.facts.get(index));
         let Some(fact) = declared else {
             let known = policy.facts.iter().filter_map(|f| match &f.origin {
                 Origin::Request(key) => Some(&**key),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     evaluate::{OwnNumbers, Situation},
-    largest, reset,
+    largest, looked_at, reset,
 };
 use crate::domain::{
     amount::{Amount, Factor},
@@ -55,9 +55,23 @@ enum Ruling {
 
 /// Judges inputs.
 pub fn judge(policy: &Policy, inputs: &Inputs, wanted: Wanted) -> Verdict {
+    judge_rest(policy, inputs, wanted, &[])
+}
+
+/// The same, where of some conditions it is known that they do not fail, by
+/// position: they are not looked at, and not listed as passed.
+pub fn judge_rest(
+    policy: &Policy,
+    inputs: &Inputs,
+    wanted: Wanted,
+    known_to_hold: &[bool],
+) -> Verdict {
     let situation = Situation::new(policy, inputs);
     let mut findings = Vec::new();
-    for condition in &policy.conditions {
+    for (index, condition) in policy.conditions.iter().enumerate() {
+        if known_to_hold.get(index) == Some(&true) {
+            continue;
+        }
         let ruling = of_condition(&situation, condition);
         if let Some(outcome) = listed(ruling, &condition.rule, wanted) {
             findings.push(condition_finding(&situation, condition, outcome));
@@ -112,6 +126,18 @@ fn standing_at(instants: &BTreeSet<Instant>, relief: &mut Vec<(Instant, Amount)>
         .filter_map(|last| relief.get(last).map(|(when, _)| *when))
         .collect();
     relief.retain(|(when, _)| standing.contains(when));
+}
+
+/// Of which conditions it is known that they do not fail while configured facts
+/// are as they are in these inputs, whatever is asked and at any stage, by position.
+pub fn known_to_hold(policy: &Policy, inputs: &Inputs) -> Vec<bool> {
+    let situation = Situation::new(policy, inputs);
+    let looks = looked_at::looks(policy);
+    let holds = |Condition { rule, require }: &Condition| {
+        let stands = looks.stands(&rule.when) && looks.stands(require);
+        stands && (!situation.holds(&rule.when) || situation.holds(require))
+    };
+    policy.conditions.iter().map(holds).collect()
 }
 
 /// Answers for other amounts, without findings.

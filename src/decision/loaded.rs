@@ -5,6 +5,7 @@ use std::{fmt::Debug, sync::Arc};
 
 use crate::domain::{
     account::{Account, Balance},
+    cell::{Cell, CellKey},
     change::Rows,
     freeze::{Freezes, Target},
     key::Key,
@@ -38,6 +39,25 @@ impl Find for Rows {
 #[derive(Debug, Clone, Copy)]
 pub struct Loaded<'a> {
     rows: &'a dyn Find,
+}
+
+/// Looks a cell up once for meters of it that are asked for one after the other.
+#[derive(Debug)]
+pub struct Cells<'a, 'k> {
+    loaded: Loaded<'a>,
+    last: Option<(&'k CellKey, Option<&'a Cell>)>,
+}
+
+impl<'a, 'k> Cells<'a, 'k> {
+    /// The running use of a limit.
+    pub fn meter(&mut self, key: &'k MeterKey) -> Option<&'a Meter> {
+        let cell = match self.last {
+            Some((last, cell)) if *last == key.cell => cell,
+            _ => self.loaded.cell(&key.cell),
+        };
+        self.last = Some((&key.cell, cell));
+        cell?.meter(key)
+    }
 }
 
 /// Declares an accessor that knows which kind of row is under a key.
@@ -117,12 +137,22 @@ impl<'a> Loaded<'a> {
         }
     }
 
-    /// The running use of a limit.
-    pub fn meter(&self, key: &MeterKey) -> Option<&'a Meter> {
-        match self.row(&Key::Cell(key.cell.clone()))?.as_ref() {
-            Row::Cell(cell) => cell.meter(key),
+    /// The meters of a cell.
+    pub fn cell(&self, key: &CellKey) -> Option<&'a Cell> {
+        match self.row(&Key::Cell(key.clone()))?.as_ref() {
+            Row::Cell(cell) => Some(cell),
             other => unreachable!("another kind of row under {:?}", other.key()),
         }
+    }
+
+    /// The running use of a limit.
+    pub fn meter(&self, key: &MeterKey) -> Option<&'a Meter> {
+        self.cell(&key.cell)?.meter(key)
+    }
+
+    /// For the running use of several limits, one after the other.
+    pub fn cells<'k>(&self) -> Cells<'a, 'k> {
+        Cells { loaded: *self, last: None }
     }
 
     /// A platform that has to be there.

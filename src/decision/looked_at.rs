@@ -4,8 +4,9 @@ use crate::domain::{
     condition::{Check, Left, Operand, Predicate, Right, Source, Test},
     limit::{Rule, Stage},
     name::Id,
-    plan::Looks,
-    policy::Policy,
+    plan::{Looks, Supplied},
+    policy::{Field, Origin, Policy},
+    text::Text,
 };
 
 /// Visits the facts a condition looks at.
@@ -44,6 +45,9 @@ pub fn looks(policy: &Policy) -> &Looks {
         Looks {
             needed: stages.map(|stage| needed(policy, stage)),
             counted,
+            varying: policy.facts.iter().map(|fact| varies(&fact.origin)).collect(),
+            supplied: policy.facts.iter().map(|fact| supplied(&fact.origin)).collect(),
+            sent: sent(policy),
             accounts: accounts(policy),
         }
     })
@@ -61,10 +65,109 @@ impl Looks {
         needed.get(index).copied().unwrap_or(false)
     }
 
+    /// Whether a fact differs from payout to payout of one operator, or changes
+    /// without anything being configured.
+    pub fn varies(&self, index: usize) -> bool {
+        self.varying.get(index).copied().unwrap_or(true)
+    }
+
+    /// Whether a condition is about configured facts alone, so that it stands as
+    /// long as they do.
+    pub fn stands(&self, predicate: &Predicate) -> bool {
+        match predicate {
+            Predicate::All(parts) | Predicate::Any(parts) | Predicate::Nothing(parts) => {
+                parts.iter().all(|part| self.stands(part))
+            }
+            Predicate::Test(Test { left, check, .. }) => {
+                let left = matches!(left, Left::Fact(index) if !self.varies(*index));
+                left && match check {
+                    Check::OneOfFact(_, index) => !self.varies(*index),
+                    Check::Compare(_, Right::Operand(operand)) => match operand.of {
+                        Source::Fact(index) => !self.varies(index),
+                        Source::Literal(_) => true,
+                        Source::Measure(_) | Source::Number(_) => false,
+                    },
+                    Check::Present
+                    | Check::Absent
+                    | Check::Compare(_, Right::Literal(_))
+                    | Check::OneOf(..)
+                    | Check::Contains(_) => true,
+                    // Days pass.
+                    Check::WithinMonths(_) | Check::WithinDays(_) => false,
+                }
+            }
+        }
+    }
+
+    /// The fact of a request with this key.
+    pub fn sent(&self, key: &str) -> Option<usize> {
+        let place = self.sent.binary_search_by(|(other, _)| other.as_str().cmp(key)).ok()?;
+        self.sent.get(place).map(|(_, index)| *index)
+    }
+
     /// Whether something is counted over a fact.
     pub fn counts_over(&self, index: usize) -> bool {
         self.counted.get(index).copied().unwrap_or(false)
     }
+}
+
+/// Whether a fact is of the payout or of running use, and not configured.
+fn varies(origin: &Origin) -> bool {
+    match origin {
+        Origin::Request(_) | Origin::Order(_) => true,
+        Origin::Shop(_) | Origin::Operator(_) | Origin::Platform(_) | Origin::Account(..) => false,
+        Origin::Field(field) => match field {
+            Field::Amount
+            | Field::Payee
+            | Field::Purpose
+            | Field::Time
+            | Field::OrderId
+            | Field::OrderExists
+            | Field::OrderPaid
+            | Field::OrderPlaceTime
+            | Field::AccountBalance(_)
+            | Field::AccountHeld(_)
+            | Field::AccountAvailable(_) => true,
+            Field::ShopId
+            | Field::ShopFrozen
+            | Field::ShopProceedsFrozen
+            | Field::OperatorId
+            | Field::OperatorKind
+            | Field::OperatorFrozen
+            | Field::GrantExists
+            | Field::GrantEnabled
+            | Field::GrantPerPayout
+            | Field::GrantDaily
+            | Field::GrantMonthly
+            | Field::GrantDailyCount
+            | Field::GrantTier
+            | Field::AccountExists(_)
+            | Field::AccountKind(_)
+            | Field::AccountFrozen(_) => false,
+        },
+    }
+}
+
+fn supplied(origin: &Origin) -> Supplied {
+    match origin {
+        Origin::Field(Field::Amount) => Supplied::Amount,
+        Origin::Field(Field::Time) => Supplied::Time,
+        _ => Supplied::Nothing,
+    }
+}
+
+/// Facts of a request, by their key; of two with one key the first.
+fn sent(policy: &Policy) -> Vec<(Text, usize)> {
+    let facts = policy.facts.iter().enumerate();
+    let mut sent: Vec<(Text, usize)> = facts
+        .filter_map(|(index, fact)| match &fact.origin {
+            Origin::Request(key) => Some((key.clone(), index)),
+            _ => None,
+        })
+        .collect();
+    sent.sort();
+    sent.dedup_by(|(later, _), (first, _)| later == first);
+    sent
 }
 
 /// Accounts a policy draws from or looks at.

@@ -20,6 +20,7 @@ pub mod life;
 pub mod loaded;
 pub mod looked_at;
 pub mod out;
+pub mod profile;
 pub mod reading;
 pub mod replay;
 pub mod reply;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use smol_str::format_smolstr;
+use smol_str::{SmolStrBuilder, format_smolstr};
 
 use super::{facts::Held, loaded::Loaded};
 use crate::domain::{
@@ -130,11 +130,17 @@ fn scope_text(fact: Option<&FactDeclaration>, value: Option<&Value>, shop: &str)
     let Some(value) = value else { return "".into() };
     match (fact.map(|f| &f.origin), value) {
         (Some(Origin::Field(Field::OrderId | Field::OperatorId)), Value::Text(text)) => {
-            format_smolstr!("{shop}/{text}")
+            joined([shop, "/", text])
         }
-        (_, Value::Text(text)) => format_smolstr!("={text}"),
+        (_, Value::Text(text)) => joined(["=", text]),
         (_, value) => format_smolstr!("={value}"),
     }
+}
+
+fn joined<const N: usize>(parts: [&str; N]) -> Text {
+    let mut text = SmolStrBuilder::new();
+    parts.iter().for_each(|part| text.push_str(part));
+    text.finish()
 }
 
 /// The rows that meters are in, each once.

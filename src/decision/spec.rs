@@ -11,19 +11,18 @@ use super::{
     loaded::Loaded,
     looked_at,
     out::Judgement,
-    reading::{self, Scopes},
+    profile::Profile,
+    reading,
     reply::{Check, Reply},
 };
 use crate::domain::{
     amount::{Amount, Currency},
     decision::{Funds, Inputs, Verdict},
     freeze::Target,
-    instant::Instant,
     key::Key,
     limit::{Counting, Stage},
     meter::MeterKey,
-    name::{Id, OperatorName, OrderName, ProgrammeName, RevisionName, ShopName},
-    operator::Operator,
+    name::{OperatorName, OrderName, ProgrammeName, RevisionName, ShopName},
     order::Order,
     policy::Policy,
     refusal::{Reason, Refusal},
@@ -73,9 +72,13 @@ pub(super) struct Prepared {
 }
 
 impl Spec {
-    /// The rows it needs first.
-    pub fn first(&self) -> Vec<Key> {
+    /// The rows it needs first: what is configured only if no profile is at hand.
+    pub fn first(&self, context: &Context<'_>) -> Vec<Key> {
         let mut keys = Vec::with_capacity(9);
+        if Profile::at_hand(self, context).is_some() {
+            keys.extend(self.order.iter().map(|order| Key::Order(order.clone())));
+            return keys;
+        }
         keys.extend([
             Key::Platform(self.shop.platform()),
             Key::Shop(self.shop.clone()),
@@ -93,109 +96,36 @@ impl Spec {
 
     /// The rows it needs further: accounts, and the meters of its limits.
     pub fn second(&self, loaded: &Loaded<'_>, context: &Context<'_>) -> Vec<Key> {
-        let Some((_, policy)) = self.governing(loaded, context) else { return Vec::new() };
-        let accounts = &looked_at::looks(&policy).accounts;
+        let Ok(profile) = Profile::of(self, loaded, context) else { return Vec::new() };
+        let policy = &profile.policy;
+        let accounts = &looked_at::looks(policy).accounts;
         let mut keys = Vec::with_capacity(3 * accounts.len() + 6);
         for account in accounts {
             let name = self.shop.account(account.clone());
-            keys.push(Key::Account(name.clone()));
-            keys.push(Key::Balance(name.clone()));
-            keys.push(Key::Freezes(Target::Account(name)));
+            if !profile.is_complete() {
+                keys.push(Key::Account(name.clone()));
+                keys.push(Key::Freezes(Target::Account(name.clone())));
+            }
+            keys.push(Key::Balance(name));
         }
-        let facts = self.scope_facts(&policy, loaded, context);
-        let meters = self.meters(&policy, &facts, context.now);
+        // The same values that the decision will be judged with, so that the meters
+        // it needs are the meters that are loaded.
+        let sources = profile.sources_of_scopes(self, loaded, context);
+        let facts = facts::countable(policy, &sources, &profile.facts);
+        let meters = profile.meters(self, &facts, context.now);
         keys.extend(reading::cells(meters.iter().flatten()));
         context.meters.set(Some(meters));
         keys
     }
 
-    fn governing(
-        &self,
-        loaded: &Loaded<'_>,
-        context: &Context<'_>,
-    ) -> Option<(RevisionName, Arc<Policy>)> {
-        let revision = loaded.programme(&self.programme)?.active(context.now)?;
-        let policy = context.policy(&revision);
-        Some((revision, policy))
-    }
-
-    /// The values that scopes are made of: the same that the decision will be
-    /// judged with, so that the meters it needs are the meters that are loaded.
-    fn scope_facts(
-        &self,
-        policy: &Policy,
-        loaded: &Loaded<'_>,
-        context: &Context<'_>,
-    ) -> Vec<Option<Value>> {
-        let operator = self.operator.as_ref().and_then(|name| loaded.operator(name));
-        let sources = self.sources(policy, loaded, context, operator, Vec::new());
-        facts::countable(policy, &sources)
-    }
-
-    /// Where its facts are looked up.
-    pub fn sources<'a>(
-        &'a self,
-        policy: &Policy,
-        loaded: &Loaded<'a>,
-        context: &Context<'_>,
-        operator: Option<&'a Operator>,
-        accounts: Vec<Held<'a>>,
-    ) -> Sources<'a> {
-        let grant = operator.map(|o| o.name.grant(&self.programme.programme));
-        let frozen = |target: Target| loaded.freezes(&target);
-        Sources {
-            spec: self,
-            loaded: *loaded,
-            platform: loaded.platform(&self.shop.platform()),
-            shop: loaded.shop(&self.shop),
-            accounts,
-            shop_freezes: frozen(Target::Shop(self.shop.clone())),
-            operator_freezes: self.operator.clone().and_then(|o| frozen(Target::Operator(o))),
-            order: self.the_order(loaded),
-            operator,
-            grant: grant.and_then(|name| loaded.grant(&name)),
-            roles: context.roles,
-            currency: policy.currency,
-            now: context.now,
-        }
-    }
-
     /// The order that counts: of the registered and the inline one the newer.
-    fn the_order<'a>(&'a self, loaded: &Loaded<'a>) -> Option<&'a Order> {
+    pub(super) fn the_order<'a>(&'a self, loaded: &Loaded<'a>) -> Option<&'a Order> {
         let registered = self.order.as_ref().and_then(|name| loaded.order(name));
         match (registered, self.inline_order.as_deref()) {
             (Some(registered), Some(inline)) if !registered.yields_to(inline) => Some(registered),
             (_, Some(inline)) => Some(inline),
             (registered, None) => registered,
         }
-    }
-
-    /// The accounts that a policy draws from or looks at, with their money.
-    pub fn accounts<'a>(&self, policy: &Policy, loaded: &Loaded<'a>) -> Vec<Held<'a>> {
-        let held = |account: &Id| {
-            let name = self.shop.account(account.clone());
-            Held {
-                account: loaded.account(&name),
-                balance: loaded.balance(&name),
-                freezes: loaded.freezes(&Target::Account(name.clone())),
-                name,
-            }
-        };
-        looked_at::looks(policy).accounts.iter().map(held).collect()
-    }
-
-    /// Meters of the limits and then the measures, by position.
-    fn meters(
-        &self,
-        policy: &Policy,
-        facts: &[Option<Value>],
-        now: Instant,
-    ) -> Vec<Option<MeterKey>> {
-        let shop = self.shop.shop.as_str();
-        let mut scopes = Scopes::new(&self.programme, policy, facts, shop, now);
-        let limits = policy.limits.iter().map(|l| (&l.rule.id, &l.counting));
-        let measures = policy.measures.iter().map(|m| (&m.id, &m.counting));
-        limits.chain(measures).map(|(id, counting)| scopes.meter(id, counting)).collect()
     }
 
     /// Everything that can refuse the call, in this order; after that it is
@@ -205,21 +135,17 @@ impl Spec {
         loaded: &Loaded<'_>,
         context: &Context<'_>,
     ) -> Result<Prepared, Refusal> {
-        loaded.the_shop(&self.shop)?;
-        let operator = self.operator.as_ref().map(|name| loaded.the_operator(name)).transpose()?;
-        let programme = the_programme(loaded, &self.programme)?;
-        let (revision, policy) =
-            self.governing(loaded, context).ok_or_else(|| not_active(programme))?;
+        let profile = Profile::of(self, loaded, context)?;
+        let policy = profile.policy.clone();
         self.check_amount(&policy)?;
         let newer = self.check_order(loaded)?;
-        let accounts = self.accounts(&policy, loaded);
-        check_accounts(&policy, &accounts)?;
-        let sources = self.sources(&policy, loaded, context, operator, accounts);
-        let facts = facts::gather(&policy, &sources)?;
+        let profile = profile.complete(self, loaded, context);
+        let sources = profile.sources(self, loaded, context);
+        check_accounts(&policy, &sources.accounts)?;
+        let facts = facts::gather(&policy, &sources, &profile.facts)?;
         // The same facts give the same meters.
         let known = context.meters.take();
-        let meters = known.unwrap_or_else(|| self.meters(&policy, &facts, context.now));
-        let next_revision = programme.next_activation(context.now);
+        let meters = known.unwrap_or_else(|| profile.meters(self, &facts, context.now));
         let mut inputs = Inputs {
             now: sources.now,
             stage: self.stage,
@@ -229,10 +155,11 @@ impl Spec {
             limits: Vec::new(),
             measures: Vec::new(),
             funds: Vec::new(),
-            next_revision,
+            next_revision: profile.next_revision,
         };
-        let verdict = read_and_judge(&policy, &sources, &meters, &mut inputs);
+        let verdict = read_and_judge(&profile, &sources, &meters, &mut inputs);
         let order = newer.then(|| self.inline_order.as_deref().cloned()).flatten();
+        let revision = profile.revision.clone();
         Ok(Prepared { policy, revision, inputs, verdict, meters, order })
     }
 
@@ -295,14 +222,15 @@ fn check_accounts(policy: &Policy, accounts: &[Held<'_>]) -> Result<(), Refusal>
 /// Reads meters and accounts, and judges. The future is read only for what
 /// fails now: its reasons state when they end.
 fn read_and_judge(
-    policy: &Policy,
+    profile: &Profile,
     sources: &Sources<'_>,
     meters: &[Option<MeterKey>],
     inputs: &mut Inputs,
 ) -> Verdict {
+    let Profile { policy, known_to_hold, .. } = profile;
     let wanted = Wanted { passes: false, largest: Largest::Never };
     read(policy, sources, meters, inputs, |_| false);
-    let verdict = judge::judge(policy, inputs, wanted);
+    let verdict = judge::judge_rest(policy, inputs, wanted, known_to_hold);
     if verdict.findings.is_empty() {
         return verdict;
     }
@@ -311,7 +239,8 @@ fn read_and_judge(
         Some(rule) => verdict.findings.iter().any(|f| f.rule == *rule),
         None => true,
     });
-    judge::judge(policy, inputs, Wanted { largest: Largest::UnlessAllowed, ..wanted })
+    let wanted = Wanted { largest: Largest::UnlessAllowed, ..wanted };
+    judge::judge_rest(policy, inputs, wanted, known_to_hold)
 }
 
 /// Reads meters and accounts; of which rules also the future, and with no
@@ -326,8 +255,9 @@ fn read(
     let now = sources.now;
     let asked = inputs.amount.unwrap_or_else(|| policy.currency.smallest());
     let mut meters = meters.iter();
+    let mut cells = sources.loaded.cells();
     let mut read = |counting: &Counting, most: usize, future: bool| {
-        let meter = sources.loaded.meter(meters.next()?.as_ref()?);
+        let meter = cells.meter(meters.next()?.as_ref()?);
         Some(reading::read(meter, counting, most, policy, now, future.then_some(asked)))
     };
     let limits = policy.limits.iter();

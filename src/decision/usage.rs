@@ -8,9 +8,10 @@ use super::{
     loaded::Loaded,
     looked_at,
     out::Judgement,
+    profile::Profile,
     reading::{self, Scopes},
     reply::{LimitUsage, Reply, Usage},
-    spec::{Spec, not_active, the_programme},
+    spec::Spec,
 };
 use crate::domain::{
     amount::Factor,
@@ -32,8 +33,8 @@ pub struct ReadUsage {
 
 impl ReadUsage {
     /// The rows it needs first.
-    pub fn first(&self) -> Vec<Key> {
-        self.spec.first()
+    pub fn first(&self, context: &Context<'_>) -> Vec<Key> {
+        self.spec.first(context)
     }
 
     /// The rows it needs further.
@@ -48,13 +49,10 @@ impl ReadUsage {
 
     fn read(&self, loaded: &Loaded<'_>, context: &Context<'_>) -> Result<Usage, Refusal> {
         let spec = &self.spec;
-        loaded.the_shop(&spec.shop)?;
-        let operator = spec.operator.as_ref().map(|name| loaded.the_operator(name)).transpose()?;
-        let programme = the_programme(loaded, &spec.programme)?;
-        let revision = programme.active(context.now).ok_or_else(|| not_active(programme))?;
-        let policy = context.policy(&revision);
-        let accounts = spec.accounts(&policy, loaded);
-        let sources = spec.sources(&policy, loaded, context, operator, accounts);
+        let profile = Profile::of(spec, loaded, context)?.complete(spec, loaded, context);
+        let policy = profile.policy.clone();
+        let revision = profile.revision.clone();
+        let sources = profile.sources(spec, loaded, context);
         let facts = facts::known(&policy, &sources);
         let inputs = Inputs {
             now: context.now,

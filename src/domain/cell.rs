@@ -153,7 +153,7 @@ impl Cell {
         let mut meter = Meter::new(change.shape);
         meter.apply(change);
         if !meter.is_empty() {
-            let place = self.meters.partition_point(|(key, _)| *key < change.key);
+            let place = self.place(&change.key);
             self.meters.insert(place, (change.key.clone(), meter));
         }
     }
@@ -161,9 +161,15 @@ impl Cell {
     /// Puts a meter in it.
     #[must_use]
     pub fn with(mut self, key: MeterKey, meter: Meter) -> Self {
-        let place = self.meters.partition_point(|(other, _)| *other < key);
+        let place = self.place(&key);
         self.meters.insert(place, (key, meter));
         self
+    }
+
+    /// Where a meter belongs that is not there: all have the cell in common, so
+    /// that nothing has to be compared but the rest.
+    fn place(&self, key: &MeterKey) -> usize {
+        self.meters.partition_point(|(other, _)| other.within() < key.within())
     }
 }
 

@@ -51,6 +51,15 @@ impl Change {
         matches!(self, Self::Meter(_) | Self::Balance(_))
     }
 
+    /// Whether it adds to the row that another one adds to, as far as that can be
+    /// told at once.
+    pub fn is_in_row_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Meter(change), Self::Meter(other)) => change.key.cell == other.key.cell,
+            _ => false,
+        }
+    }
+
     /// The row it changes.
     pub fn key(&self) -> Key {
         match self {

@@ -54,6 +54,13 @@ impl From<Metered> for MeterKey {
     }
 }
 
+impl MeterKey {
+    /// What tells it apart from others in its cell.
+    pub(super) fn within(&self) -> (&Text, &[Text], Option<Instant>) {
+        (&self.of.rule, &self.of.scope, self.of.window_start)
+    }
+}
+
 impl Serialize for MeterKey {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.of.serialize(serializer)

@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::{instant::Instant, name::Id, policy::Policy, window::Window};
+use super::{instant::Instant, name::Id, policy::Policy, text::Text, window::Window};
 
 /// How many spans of the calendar are remembered; a policy has fewer.
 const MOST_KEPT: usize = 64;
@@ -28,8 +28,26 @@ pub struct Looks {
     pub needed: [Vec<bool>; 3],
     /// Facts that something is counted over.
     pub counted: Vec<bool>,
+    /// Facts whose values differ from payout to payout of one operator, or change
+    /// without anything being configured.
+    pub varying: Vec<bool>,
+    /// What evaluating fills in for a fact.
+    pub supplied: Vec<Supplied>,
+    /// Facts of a request, by their key, in order.
+    pub sent: Vec<(Text, usize)>,
     /// Accounts that are drawn from or looked at, each once.
     pub accounts: Vec<Id>,
+}
+
+/// What evaluating fills in, because it differs by what is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Supplied {
+    /// Nothing: the fact has a value of its own.
+    Nothing,
+    /// The amount asked about.
+    Amount,
+    /// The instant asked about.
+    Time,
 }
 
 /// A span of the calendar.

@@ -3,7 +3,7 @@
 //! durable yet, nor kept if the commit does not come about.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -66,25 +66,34 @@ impl Writer {
                 continue;
             }
             let fresh = ids::fresh(now, sequence + 1);
-            self.working.load(pending.command.first(), self.store.as_mut())?;
             let context = context(&self.policies, &self.options, pending, now, fresh);
+            let whose = if is_shared { None } else { pending.command.whose() };
+            let profile = whose.as_ref().and_then(|whose| self.profiles.get(whose, now));
+            let is_known = profile.is_some();
+            context.profile.replace(profile);
+            self.working.load(pending.command.first(&context), self.store.as_mut())?;
             // A command before it in the batch may have changed what it needs.
             let further =
                 guarded(pending, || pending.command.second(&self.working.view(), &context));
             self.working.load(further.unwrap_or_default(), self.store.as_mut())?;
             let judgement =
                 guarded(pending, || pending.command.judge(&self.working.view(), &context));
+            let profile = context.profile.take();
             let Judgement { changes, events, answer } =
                 judgement.unwrap_or_else(|refusal| Judgement::only(Err(refusal)));
             let policy =
                 answer.as_ref().ok().and_then(|reply| self.policies.policy(governed(reply)?));
             judged.answers.push(answer.map(|reply| Answer { reply, now, policy }));
+            if let (Some(whose), Some(profile), false) = (whose, profile, is_known) {
+                self.profiles.keep(whose, profile);
+            }
             if changes.is_empty() && events.is_empty() {
                 continue;
             }
             sequence += 1;
+            self.working.apply(&changes, sequence, !is_shared);
             for change in &changes {
-                self.working.apply(change, sequence);
+                self.profiles.see(change);
                 if let Change::Put(row) = change {
                     self.policies.learn(row).map_err(StoreError::Fatal)?;
                 }
@@ -141,7 +150,11 @@ impl Writer {
     /// Everything that the commands need, as far as it can be told beforehand:
     /// in two trips, where a trip is one to somewhere else.
     fn load(&mut self, pending: &[Pending], now: Instant) -> Result<(), StoreError> {
-        let first: Vec<Key> = pending.iter().flat_map(|p| p.command.first()).collect();
+        let mut first: Vec<Key> = Vec::new();
+        for pending in pending {
+            let context = context(&self.policies, &self.options, pending, now, Id::before_all());
+            first.extend(pending.command.first(&context));
+        }
         self.working.load(first, self.store.as_mut())?;
         let mut second: Vec<Key> = Vec::new();
         for pending in pending {
@@ -169,6 +182,7 @@ fn context<'a>(
         fresh,
         remember: options.remember,
         meters: Cell::default(),
+        profile: RefCell::default(),
     }
 }
 

@@ -6,6 +6,7 @@ mod compiled;
 mod handle;
 mod ids;
 mod judging;
+mod profiles;
 mod timekeeper;
 mod working;
 mod writer;

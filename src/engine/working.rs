@@ -40,6 +40,9 @@ pub struct Working {
     passing: Held,
     /// Of `rows`, what the store gets with the next commit.
     changed: Vec<Key>,
+    /// Rows of payouts and of what belongs to one that a record wrote whole and
+    /// that the store gets with it: nobody asks for them here any more.
+    written: Vec<Changed>,
     /// Of `rows`, meters and balances that changed again: the store gets them
     /// when it wants all.
     running: Vec<Key>,
@@ -75,6 +78,7 @@ impl Default for Working {
             old: Held::default(),
             passing: Held::default(),
             changed: Vec::new(),
+            written: Vec::new(),
             running: Vec::new(),
             turn: 0,
             earliest_due: Instant::MIN,
@@ -124,29 +128,58 @@ impl Working {
         Loaded::new(self)
     }
 
-    /// Applies a change that a record makes.
-    pub fn apply(&mut self, change: &Change, sequence: u64) {
+    /// Applies the changes that a record makes; `at_once`: the store gets them
+    /// before another command is judged.
+    pub fn apply(&mut self, changes: &[Change], sequence: u64, at_once: bool) {
+        // A payout changes several meters of a row.
+        for together in changes.chunk_by(Change::is_in_row_of) {
+            self.apply_to_one(together, sequence, at_once);
+        }
+    }
+
+    /// Applies changes of one row.
+    fn apply_to_one(&mut self, changes: &[Change], sequence: u64, at_once: bool) {
+        let [change, ..] = changes else { return };
         let key = change.key();
         if let Change::Put(after) = change
             && let Row::Payout(_) = after.as_ref()
         {
             // May be put unseen.
-            let before = self.find(&key).cloned().flatten();
+            let written = self.written.iter().rev().find(|written| written.key == key);
+            let before = match written {
+                Some(written) => written.row.clone(),
+                None => self.find(&key).cloned().flatten(),
+            };
             for (key, row) in following(before.as_deref(), Some(after)) {
                 if let Key::Due(at, _) = &key
                     && row.is_some()
                 {
                     self.earliest_due = self.earliest_due.min(*at);
                 }
-                self.keep(key, sequence, false, |_| row.map(Arc::new));
+                let row = row.map(Arc::new);
+                self.write(key, row, sequence, at_once);
             }
+        }
+        if key.passes() {
+            return self.write(key, change.apply(None), sequence, at_once);
         }
         let adds = change.adds();
         assert!(
             !adds || self.rows.contains_key(&key),
             "changed a row that was not loaded: {key:?}"
         );
-        self.keep(key, sequence, adds, |before| change.apply(before));
+        self.keep(key, sequence, adds, |before| {
+            changes.iter().fold(before, |row, change| change.apply(row))
+        });
+    }
+
+    /// Keeps a row of a payout or of what belongs to one, which is written whole.
+    fn write(&mut self, key: Key, row: Option<Arc<Row>>, sequence: u64, at_once: bool) {
+        if at_once {
+            self.written.push(Changed { key, row, sequence, alone: false });
+        } else {
+            self.keep(key, sequence, false, |_| row);
+        }
     }
 
     fn keep(
@@ -218,7 +251,8 @@ impl Working {
         let passing = self.passing.drain().filter_map(|(key, Entry { row, changed, .. })| {
             Some(Changed { key, row, sequence: changed?, alone: false })
         });
-        let mut all: Vec<Changed> = passing.collect();
+        let mut all = std::mem::take(&mut self.written);
+        all.extend(passing);
         for key in self.changed.drain(..) {
             let Occupied(mut place) = self.rows.entry(key) else { continue };
             let entry = place.get_mut();
@@ -349,11 +383,11 @@ mod tests {
             after: None,
         };
         let credit = Change::Balance(credit);
-        working.apply(&credit, 1);
+        working.apply(std::slice::from_ref(&credit), 1, true);
         assert_eq!(working.changed(&Stored(None)).len(), 1, "handed over at once");
         for sequence in 2..4 {
             working.load(vec![key.clone()], &mut Stored(None)).expect("here");
-            working.apply(&credit, sequence);
+            working.apply(std::slice::from_ref(&credit), sequence, true);
             assert_eq!(working.changed(&Stored(None)).len(), 0, "again when the store wants all");
         }
         working.settle(&Stored(None));
@@ -410,7 +444,7 @@ mod tests {
         let mut store = Stored(before.cloned());
         working.load(vec![key], &mut store).expect("rows");
         for (sequence, change) in changes {
-            working.apply(change, *sequence);
+            working.apply(std::slice::from_ref(change), *sequence, true);
         }
         let changed = working.changed(&store).into_iter();
         changed.map(|Changed { sequence, alone, row, .. }| (sequence, alone, row)).collect()

@@ -14,6 +14,7 @@ use super::{
     clock::Clock,
     compiled::{Compiled, Compiler},
     handle::{Answer, Handle, Job, Reader, View, unavailable},
+    profiles::Profiles,
     timekeeper::{Notice, Timekeeper},
     working::Working,
 };
@@ -56,6 +57,7 @@ pub(super) struct Writer {
     pub(super) policies: Compiled,
     pub(super) time: Timekeeper,
     pub(super) working: Working,
+    pub(super) profiles: Profiles,
     pub(super) options: Options,
     /// Whether a step back of the clock was seen and is not recorded yet.
     pub(super) owes_alert: bool,
@@ -90,6 +92,7 @@ pub fn start(
         policies: Compiled::new(compiler),
         time: Timekeeper::new(clock),
         working: Working::default(),
+        profiles: Profiles::default(),
         options,
         owes_alert: false,
         broken,

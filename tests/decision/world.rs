@@ -1,13 +1,15 @@
 //! Rows in a map and the pure core over them, without engine, store or clock.
-//! A command sees exactly the rows that it names; asking for another panics.
+//! A command sees exactly the rows that it names; asking for another panics. One
+//! whose profile is known of an earlier payout is judged with and without it.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{cell::RefCell, collections::HashMap, sync::Arc, time::Duration};
 
 use bursar::{
     api::policy::compile,
     decision::{
         Command, Context, Judgement, Loaded,
         configure::{Activate, Configure, NewRevision, What},
+        profile::{Profile, Whose},
     },
     domain::{
         change::{Change, Rows},
@@ -43,6 +45,8 @@ pub struct World {
     pub backwards: bool,
     policies: Compiled,
     decided: u32,
+    /// Of who asked since something was configured last.
+    profiles: RefCell<HashMap<Whose, Arc<Profile>>>,
 }
 
 pub fn id(text: &str) -> Id {
@@ -58,6 +62,7 @@ impl World {
             backwards: false,
             policies: Compiled::default(),
             decided: 0,
+            profiles: RefCell::default(),
         }
     }
 
@@ -71,8 +76,10 @@ impl World {
                 self.rows.insert(key, row);
             }
         }
-        if matches!(command, Command::Authorize(_)) {
-            self.decided += 1;
+        match command {
+            Command::Authorize(_) => self.decided += 1,
+            Command::Configure(_) => self.profiles.borrow_mut().clear(),
+            _ => {}
         }
         if !judgement.changes.is_empty() {
             self.records.push(judgement.changes.clone());
@@ -93,13 +100,34 @@ impl World {
                 change.key()
             );
         }
+        if let Some(whose) = command.whose() {
+            self.assert_the_same_with_a_profile(command, &whose, roles, &judgement);
+            let profile = context.profile.take().filter(|profile| profile.is_complete());
+            self.profiles.borrow_mut().extend(profile.map(|profile| (whose, profile)));
+        }
         judgement
+    }
+
+    fn assert_the_same_with_a_profile(
+        &self,
+        command: &Command,
+        whose: &Whose,
+        roles: RoleSet,
+        without: &Judgement,
+    ) {
+        let Some(profile) = self.profiles.borrow().get(whose).cloned() else { return };
+        let context = self.context(roles);
+        context.profile.replace(Some(profile));
+        let rows = self.rows_of(command, &context);
+        let with = command.judge(&Loaded::new(&rows), &context);
+        assert_eq!(&with, without, "a profile changes no answer");
     }
 
     /// What a command is judged with, besides rows.
     pub fn context(&self, roles: RoleSet) -> Context<'_> {
         Context {
             meters: std::cell::Cell::default(),
+            profile: RefCell::default(),
             now: self.now,
             author: Author { caller: "test".into(), actor: None },
             roles,
@@ -111,7 +139,7 @@ impl World {
 
     /// The rows that a command names.
     pub fn rows_of(&self, command: &Command, context: &Context<'_>) -> Rows {
-        let rows = self.load(command.first(), Rows::default());
+        let rows = self.load(command.first(context), Rows::default());
         let second = command.second(&Loaded::new(&rows), context);
         self.load(second, rows)
     }

@@ -92,14 +92,24 @@ impl Bytes<'_> {
     }
 
     fn text(&mut self, text: &str) -> &mut Self {
-        for (number, part) in text.as_bytes().split(|byte| *byte == 0).enumerate() {
+        let bytes = text.as_bytes();
+        if bytes.contains(&0) {
+            self.with_zeros(bytes);
+        } else {
+            self.0.extend_from_slice(bytes);
+        }
+        self.0.extend_from_slice(&[0, 1]);
+        self
+    }
+
+    #[cold]
+    fn with_zeros(&mut self, bytes: &[u8]) {
+        for (number, part) in bytes.split(|byte| *byte == 0).enumerate() {
             if number > 0 {
-                self.0.extend([0, 0xff]);
+                self.0.extend_from_slice(&[0, 0xff]);
             }
             self.0.extend_from_slice(part);
         }
-        self.0.extend([0, 1]);
-        self
     }
 
     fn ids<const N: usize>(&mut self, ids: [&Id; N]) -> &mut Self {

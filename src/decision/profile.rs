@@ -1,0 +1,368 @@
+//! What is the same for all payouts of an operator under a programme, until
+//! something of it is configured anew or a day, a freeze or a revision ends:
+//! worked out once, and then at hand for the next payout. It is a function of
+//! configured rows and of nothing else, so that having it changes no answer.
+
+use std::sync::Arc;
+
+use super::{
+    context::{Context, Meters},
+    facts::{self, Held, Sources},
+    judge,
+    loaded::Loaded,
+    looked_at,
+    reading::Scopes,
+    spec::{Spec, not_active, the_programme},
+};
+use crate::domain::{
+    account::Account,
+    decision::Inputs,
+    freeze::{Freezes, Target},
+    instant::Instant,
+    key::Key,
+    limit::Counting,
+    name::{AccountName, Id, RevisionName},
+    operator::{Grant, Operator},
+    plan::Looks,
+    policy::Policy,
+    refusal::Refusal,
+    row::Row,
+    shop::{Platform, Shop},
+    text::Text,
+    value::Value,
+};
+
+/// Whose payouts: of an operator of a shop, under a programme of its platform.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Whose {
+    /// The platform.
+    pub platform: Id,
+    /// The shop.
+    pub shop: Id,
+    /// The operator. `None`: nobody is named.
+    pub operator: Option<Id>,
+    /// The programme.
+    pub programme: Id,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    whose: Option<Whose>,
+    /// Holds from here (inclusive) to there (exclusive).
+    valid: (Instant, Instant),
+    /// The revision in force.
+    pub(super) revision: RevisionName,
+    /// Its policy.
+    pub(super) policy: Arc<Policy>,
+    /// When the next revision comes into force.
+    pub(super) next_revision: Option<Instant>,
+    platform: Option<Arc<Row>>,
+    shop: Option<Arc<Row>>,
+    operator: Option<Arc<Row>>,
+    grant: Option<Arc<Row>>,
+    shop_freezes: Option<Arc<Row>>,
+    operator_freezes: Option<Arc<Row>>,
+    /// Accounts that the policy draws from or looks at, once they were loaded.
+    accounts: Option<Vec<AccountRows>>,
+    /// Values of facts that do not vary from payout to payout, by position.
+    pub(super) facts: Vec<Option<Value>>,
+    /// Meters over such facts, of limits and then measures, by position.
+    meters: Meters,
+    /// Conditions that do not fail for any of the payouts, by position.
+    pub(super) known_to_hold: Vec<bool>,
+}
+
+/// An account as it is configured.
+#[derive(Clone, Debug)]
+struct AccountRows {
+    name: AccountName,
+    account: Option<Arc<Row>>,
+    freezes: Option<Arc<Row>>,
+}
+
+/// Declares what a row under a key is looked at as.
+macro_rules! as_row {
+    ($($name:ident: $variant:ident -> $row:ty),+ $(,)?) => {$(
+        fn $name(row: Option<&Arc<Row>>) -> Option<&$row> {
+            match row?.as_ref() {
+                Row::$variant(row) => Some(row),
+                other => unreachable!("another kind of row under {:?}", other.key()),
+            }
+        }
+    )+};
+}
+
+as_row! {
+    platform: Platform -> Platform,
+    shop: Shop -> Shop,
+    operator: Operator -> Operator,
+    grant: Grant -> Grant,
+    account: Account -> Account,
+    freezes: Freezes -> Freezes,
+}
+
+impl Whose {
+    /// Whose payout is asked about. `None`: names of several places, for which
+    /// nothing is remembered.
+    pub fn of(spec: &Spec) -> Option<Self> {
+        let shop = &spec.shop;
+        let of_shop = |it: &crate::domain::name::OperatorName| {
+            it.platform == shop.platform && it.shop == shop.shop
+        };
+        let fits =
+            spec.programme.platform == shop.platform && spec.operator.as_ref().is_none_or(of_shop);
+        fits.then(|| Self {
+            platform: shop.platform.clone(),
+            shop: shop.shop.clone(),
+            operator: spec.operator.as_ref().map(|it| it.operator.clone()),
+            programme: spec.programme.programme.clone(),
+        })
+    }
+
+    fn is_of(&self, spec: &Spec) -> bool {
+        self.shop == spec.shop.shop
+            && self.operator.as_ref() == spec.operator.as_ref().map(|it| &it.operator)
+            && self.programme == spec.programme.programme
+            && self.platform == spec.shop.platform
+    }
+}
+
+impl Profile {
+    /// The one at hand, or else a new one. Refused if there is no such shop,
+    /// operator or programme, or no revision is in force. Accounts are in it once
+    /// they were loaded, see [`Profile::complete`].
+    pub(super) fn of(
+        spec: &Spec,
+        loaded: &Loaded<'_>,
+        context: &Context<'_>,
+    ) -> Result<Arc<Self>, Refusal> {
+        if let Some(profile) = Self::at_hand(spec, context) {
+            return Ok(profile);
+        }
+        let profile = Arc::new(Self::new(spec, loaded, context)?);
+        *context.profile.borrow_mut() = Some(profile.clone());
+        Ok(profile)
+    }
+
+    /// The one that is at hand.
+    pub(super) fn at_hand(spec: &Spec, context: &Context<'_>) -> Option<Arc<Self>> {
+        let profile = context.profile.borrow();
+        let profile = profile.as_ref().filter(|profile| profile.holds_at(context.now))?;
+        profile.whose.as_ref().filter(|whose| whose.is_of(spec))?;
+        Some(profile.clone())
+    }
+
+    /// Whether it holds at an instant.
+    pub fn holds_at(&self, now: Instant) -> bool {
+        self.valid.0 <= now && now < self.valid.1
+    }
+
+    /// Whether all of it is there, so that it can be used for other payouts.
+    pub fn is_complete(&self) -> bool {
+        self.accounts.is_some()
+    }
+
+    /// Whose payouts it is about.
+    pub fn whose(&self) -> Option<&Whose> {
+        self.whose.as_ref()
+    }
+
+    fn new(spec: &Spec, loaded: &Loaded<'_>, context: &Context<'_>) -> Result<Self, Refusal> {
+        let name = &spec.shop;
+        loaded.the_shop(name)?;
+        if let Some(operator) = &spec.operator {
+            loaded.the_operator(operator)?;
+        }
+        let programme = the_programme(loaded, &spec.programme)?;
+        let revision = programme.active(context.now).ok_or_else(|| not_active(programme))?;
+        let policy = context.policy(&revision);
+        let next_revision = programme.next_activation(context.now);
+        let row = |key: Key| loaded.row(&key).cloned();
+        let operator = spec.operator.as_ref();
+        let mut profile = Self {
+            whose: Whose::of(spec),
+            valid: (context.now, next_revision.unwrap_or(Instant::MAX)),
+            revision,
+            policy: policy.clone(),
+            next_revision,
+            platform: row(Key::Platform(name.platform())),
+            shop: row(Key::Shop(name.clone())),
+            operator: operator.and_then(|it| row(Key::Operator(it.clone()))),
+            grant: operator.and_then(|it| row(Key::Grant(it.grant(&spec.programme.programme)))),
+            shop_freezes: row(Key::Freezes(Target::Shop(name.clone()))),
+            operator_freezes: operator
+                .and_then(|it| row(Key::Freezes(Target::Operator(it.clone())))),
+            accounts: None,
+            facts: Vec::new(),
+            meters: Vec::new(),
+            known_to_hold: Vec::new(),
+        };
+        let on = [&profile.shop_freezes, &profile.operator_freezes];
+        let ends = on.map(|row| first_end(freezes(row.as_ref()), context.now));
+        ends.into_iter().flatten().for_each(|end| profile.ends_by(end));
+        let looks = looked_at::looks(&policy);
+        let sources = profile.sources_of_scopes(spec, loaded, context);
+        let constant = facts::constant(&policy, &sources, |fact| fact.origin.account().is_none());
+        profile.facts = constant;
+        profile.meters = profile.constant_meters(spec, looks, context.now);
+        Ok(profile)
+    }
+
+    fn ends_by(&mut self, end: Instant) {
+        self.valid.1 = self.valid.1.min(end);
+    }
+
+    /// Meters over facts that do not vary.
+    fn constant_meters(&mut self, spec: &Spec, looks: &Looks, now: Instant) -> Meters {
+        let policy = self.policy.clone();
+        let mut until = self.valid.1;
+        let mut scopes =
+            Scopes::new(&spec.programme, &policy, &self.facts, spec.shop.shop.as_str(), now);
+        let meter = |(id, counting): (&Text, &Counting)| {
+            if varies(looks, counting) {
+                return None;
+            }
+            if counting.window.has_calendar() {
+                // Beyond the calendar nothing is remembered.
+                let end = policy.bounds(&counting.window, now).map_or(now, |(_, end)| end);
+                until = until.min(end);
+            }
+            scopes.meter(id, counting)
+        };
+        let meters = countings(&policy).map(meter).collect();
+        self.valid.1 = until;
+        meters
+    }
+
+    /// Adds the accounts, which are loaded by now.
+    pub(super) fn complete(
+        self: Arc<Self>,
+        spec: &Spec,
+        loaded: &Loaded<'_>,
+        context: &Context<'_>,
+    ) -> Arc<Self> {
+        if self.is_complete() {
+            return self;
+        }
+        // Nobody else keeps one that is not complete.
+        drop(context.profile.take());
+        let mut profile = Arc::unwrap_or_clone(self);
+        let policy = profile.policy.clone();
+        let row = |key: Key| loaded.row(&key).cloned();
+        let rows = |id: &Id| {
+            let name = spec.shop.account(id.clone());
+            AccountRows {
+                account: row(Key::Account(name.clone())),
+                freezes: row(Key::Freezes(Target::Account(name.clone()))),
+                name,
+            }
+        };
+        let accounts: Vec<AccountRows> =
+            looked_at::looks(&policy).accounts.iter().map(rows).collect();
+        for account in &accounts {
+            if let Some(end) = first_end(freezes(account.freezes.as_ref()), context.now) {
+                profile.ends_by(end);
+            }
+        }
+        profile.accounts = Some(accounts);
+        let sources = profile.sources(spec, loaded, context);
+        let of_accounts =
+            facts::constant(&policy, &sources, |fact| fact.origin.account().is_some());
+        for (fact, value) in profile.facts.iter_mut().zip(of_accounts) {
+            if value.is_some() {
+                *fact = value;
+            }
+        }
+        profile.known_to_hold = profile.conditions(spec, context.now);
+        let profile = Arc::new(profile);
+        *context.profile.borrow_mut() = Some(profile.clone());
+        profile
+    }
+
+    fn conditions(&self, spec: &Spec, now: Instant) -> Vec<bool> {
+        let inputs = Inputs {
+            now,
+            stage: spec.stage,
+            amount: None,
+            facts: self.facts.clone(),
+            fact_changes: Vec::new(),
+            limits: Vec::new(),
+            measures: Vec::new(),
+            funds: Vec::new(),
+            next_revision: None,
+        };
+        judge::known_to_hold(&self.policy, &inputs)
+    }
+
+    /// Where a payout's facts are looked up.
+    pub(super) fn sources<'a>(
+        &'a self,
+        spec: &'a Spec,
+        loaded: &Loaded<'a>,
+        context: &Context<'_>,
+    ) -> Sources<'a> {
+        let sources = self.sources_of_scopes(spec, loaded, context);
+        let held = |rows: &'a AccountRows| Held {
+            name: &rows.name,
+            account: account(rows.account.as_ref()),
+            balance: loaded.balance(&rows.name),
+            freezes: freezes(rows.freezes.as_ref()),
+        };
+        Sources { accounts: self.accounts.iter().flatten().map(held).collect(), ..sources }
+    }
+
+    /// The same before accounts are loaded: nothing is counted over those.
+    pub(super) fn sources_of_scopes<'a>(
+        &'a self,
+        spec: &'a Spec,
+        loaded: &Loaded<'a>,
+        context: &Context<'_>,
+    ) -> Sources<'a> {
+        Sources {
+            spec,
+            loaded: *loaded,
+            platform: platform(self.platform.as_ref()),
+            shop: shop(self.shop.as_ref()),
+            accounts: Vec::new(),
+            shop_freezes: freezes(self.shop_freezes.as_ref()),
+            operator_freezes: freezes(self.operator_freezes.as_ref()),
+            order: spec.the_order(loaded),
+            operator: operator(self.operator.as_ref()),
+            grant: grant(self.grant.as_ref()),
+            roles: context.roles,
+            currency: self.policy.currency,
+            now: context.now,
+        }
+    }
+
+    /// Meters of the limits and then the measures, by position, for a payout with
+    /// these facts.
+    pub(super) fn meters(&self, spec: &Spec, facts: &[Option<Value>], now: Instant) -> Meters {
+        let policy = &self.policy;
+        let looks = looked_at::looks(policy);
+        let shop = spec.shop.shop.as_str();
+        let mut scopes = Scopes::new(&spec.programme, policy, facts, shop, now);
+        let meter = |((id, counting), constant): ((&Text, &Counting), &Option<_>)| {
+            if varies(looks, counting) { scopes.meter(id, counting) } else { constant.clone() }
+        };
+        let mut meters = Vec::with_capacity(self.meters.len());
+        meters.extend(countings(policy).zip(&self.meters).map(meter));
+        meters
+    }
+}
+
+/// Ids of limits and then of measures, with what they count.
+fn countings(policy: &Policy) -> impl Iterator<Item = (&Text, &Counting)> {
+    let limits = policy.limits.iter().map(|l| (&l.rule.id, &l.counting));
+    limits.chain(policy.measures.iter().map(|m| (&m.id, &m.counting)))
+}
+
+/// Whether payouts of one operator may count in different meters at one time.
+fn varies(looks: &Looks, counting: &Counting) -> bool {
+    counting.scope.iter().any(|index| looks.varies(*index))
+}
+
+fn first_end(freezes: Option<&Freezes>, now: Instant) -> Option<Instant> {
+    freezes?.ends(now).min()
+}
