@@ -156,16 +156,20 @@ pub fn countable(
 ) -> Vec<Option<Value>> {
     let mut ignored = Problems::default();
     let looks = looked_at::looks(policy);
-    let mut value = |(index, fact): (usize, &FactDeclaration)| {
-        if !looks.counts_over(index) || fact.origin.account().is_some() {
+    let mut values = vec![None; policy.facts.len()];
+    for &index in &looks.counted {
+        let (Some(fact), Some(slot)) = (policy.facts.get(index), values.get_mut(index)) else {
+            continue;
+        };
+        *slot = if fact.origin.account().is_some() {
             None
         } else if looks.varies(index) {
             value(fact, sources, false, &mut ignored)
         } else {
             constant.get(index).cloned().flatten()
-        }
-    };
-    policy.facts.iter().enumerate().map(&mut value).collect()
+        };
+    }
+    values
 }
 
 /// Problems by reason; the gravest kind is answered, with all of its fields.

@@ -1,5 +1,7 @@
 //! Which facts rules look at.
 
+use std::collections::BTreeSet;
+
 use crate::domain::{
     condition::{Check, Left, Operand, Predicate, Right, Source, Test},
     limit::{Rule, Stage},
@@ -34,17 +36,13 @@ pub fn each_fact(predicate: &Predicate, visit: &mut impl FnMut(usize)) {
 pub fn looks(policy: &Policy) -> &Looks {
     policy.looks(|policy| {
         let stages = [Stage::Initiate, Stage::FillIn, Stage::Confirm];
-        let mut counted = vec![false; policy.facts.len()];
         let limits = policy.limits.iter().map(|limit| &limit.counting);
         let measures = policy.measures.iter().map(|measure| &measure.counting);
-        for index in limits.chain(measures).flat_map(|counting| &counting.scope) {
-            if let Some(slot) = counted.get_mut(*index) {
-                *slot = true;
-            }
-        }
+        let counted = limits.chain(measures).flat_map(|counting| &counting.scope);
+        let counted: BTreeSet<usize> = counted.copied().collect();
         Looks {
             needed: stages.map(|stage| needed(policy, stage)),
-            counted,
+            counted: counted.into_iter().collect(),
             varying: policy.facts.iter().map(|fact| varies(&fact.origin)).collect(),
             supplied: policy.facts.iter().map(|fact| supplied(&fact.origin)).collect(),
             sent: sent(policy),
@@ -103,11 +101,6 @@ impl Looks {
     pub fn sent(&self, key: &str) -> Option<usize> {
         let place = self.sent.binary_search_by(|(other, _)| other.as_str().cmp(key)).ok()?;
         self.sent.get(place).map(|(_, index)| *index)
-    }
-
-    /// Whether something is counted over a fact.
-    pub fn counts_over(&self, index: usize) -> bool {
-        self.counted.get(index).copied().unwrap_or(false)
     }
 }
 

@@ -12,8 +12,24 @@ const TOO_LARGE: i64 = 1_000_000_000_000_000;
 
 /// An exact decimal with at most nine decimals, below 10¹⁵ when it comes from
 /// outside. Counts are amounts without decimals.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Amount(Decimal);
+
+impl Ord for Amount {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Those of one scale, as nearly all are, compare as whole numbers.
+        if self.0.scale() == other.0.scale() {
+            return self.0.mantissa().cmp(&other.0.mantissa());
+        }
+        self.0.cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Amount {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Amount {
     /// Nothing.
@@ -96,7 +112,7 @@ impl Amount {
 
     /// More than nothing.
     pub fn is_positive(self) -> bool {
-        self.0 > Decimal::ZERO
+        self.0.is_sign_positive() && !self.0.is_zero()
     }
 
     /// Compares `self × left` with `other × right` exactly: never divides,
@@ -288,6 +304,22 @@ mod tests {
             let more = largest.plus(Amount::smallest(decimals));
             assert_eq!(Amount::parse(&more.text(0)), None);
         }
+    }
+
+    #[test]
+    fn amounts_compare_by_what_they_are_worth_whatever_their_scale() {
+        let texts = ["-2", "-1.5", "-1.05", "-0.1", "0", "0.01", "0.1", "1", "1.05", "1.5", "10"];
+        let amounts = texts.map(amount);
+        for (number, left) in amounts.iter().enumerate() {
+            for (other, right) in amounts.iter().enumerate() {
+                assert_eq!(left.cmp(right), number.cmp(&other), "{left:?} {right:?}");
+                // The same worth with other decimals.
+                let long = right.plus(Amount::smallest(9)).minus(Amount::smallest(9));
+                assert_eq!(left.cmp(&long), number.cmp(&other), "{left:?} {long:?}");
+            }
+            assert_eq!(left.is_positive(), number > 4, "{left:?}");
+        }
+        assert!(!amount("0").negated().is_positive());
     }
 
     #[test]

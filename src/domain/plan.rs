@@ -26,8 +26,8 @@ impl Clone for Plan {
 pub struct Looks {
     /// By stage (initiate, fill in, confirm): the facts that its rules look at.
     pub needed: [Vec<bool>; 3],
-    /// Facts that something is counted over.
-    pub counted: Vec<bool>,
+    /// Facts that something is counted over, in order.
+    pub counted: Vec<usize>,
     /// Facts whose values differ from payout to payout of one operator, or change
     /// without anything being configured.
     pub varying: Vec<bool>,
