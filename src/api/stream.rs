@@ -175,9 +175,9 @@ impl Conversation {
         context.waker().wake_by_ref();
     }
 
-    fn take_up(&mut self, mut request: v1::AuthorizePayoutRequest) {
+    fn take_up(&mut self, request: v1::AuthorizePayoutRequest) {
         let bytes = request.encoded_len();
-        let so_far = SoFar::of(self.api.take_up(&mut request, &self.caller));
+        let so_far = SoFar::of(self.api.take_up(&request, &self.caller));
         self.bytes += bytes;
         let (full, request_id) = (wants_all(request.view), request.request_id);
         self.in_hand.push_back(InHand { request_id, full, bytes, so_far });
