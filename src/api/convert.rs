@@ -8,6 +8,7 @@ use prost_types::Timestamp;
 
 use super::problems::Problems;
 use crate::{
+    contract::is_printable,
     domain::{
         amount::{Amount, Currency},
         instant::Instant,
@@ -221,7 +222,7 @@ fn by_name<T>(
 /// A name that a fact may have.
 fn is_fact_name(name: &str) -> bool {
     // Nearly all are; of others the characters are looked at one by one.
-    let is_plain = name.bytes().all(|byte| byte > 0x1f && byte < 0x7f);
+    let is_plain = name.is_ascii() && is_printable(name);
     let fits = match is_plain {
         true => name.len() <= MAX_FACT_NAME,
         false => name.chars().count() <= MAX_FACT_NAME && !name.chars().any(char::is_control),

@@ -49,11 +49,8 @@ impl Said {
         self.text(currency_code).numbers(AMOUNT, *units, *nanos)
     }
 
-    fn time(self, time: Option<&prost_types::Timestamp>) -> Self {
-        match time {
-            Some(time) => self.numbers(TIME, time.seconds, time.nanos),
-            None => self.number(ABSENT, 0),
-        }
+    fn time(self, time: &prost_types::Timestamp) -> Self {
+        self.numbers(TIME, time.seconds, time.nanos)
     }
 
     fn amount(self, amount: Amount) -> Self {
@@ -81,7 +78,7 @@ impl Said {
 }
 
 // What follows: stored with requests, so never given a new meaning.
-const ABSENT: u8 = 0;
+const FIELD: u8 = 0;
 const TEXT: u8 = 1;
 const BOOL: u8 = 2;
 const AMOUNT: u8 = 3;
@@ -128,18 +125,24 @@ pub fn of_payout(payout: &v1::PayoutSpec, spec: &Spec) -> Fingerprint {
     Fingerprint(fields)
 }
 
-/// An order that came along. Its name only repeats the payout's.
+/// An order that came along. Its name only repeats the payout's. Fields that are
+/// not there add nothing, so that one of a later contract changes no hash.
 fn of_order(order: &v1::Order, spec: &Spec) -> Said {
     let v1::Order { name: _, paid_amount, place_time, facts: _, source_time, update_time } = order;
-    let said = match paid_amount {
-        Some(paid) => Said::NOTHING.money(paid),
-        None => Said::NOTHING.number(ABSENT, 0),
-    };
-    let said = said.time(place_time.as_ref()).time(source_time.as_ref()).time(update_time.as_ref());
-    match spec.inline_order.as_ref() {
-        Some(order) => facts(said, order.facts.iter().map(|(name, fact)| (name, &fact.value))),
-        None => said,
+    let mut said = Said::NOTHING;
+    if let Some(paid) = paid_amount {
+        said = said.number(FIELD, 2).money(paid);
     }
+    for (field, time) in [(3, place_time), (5, source_time), (6, update_time)] {
+        if let Some(time) = time {
+            said = said.number(FIELD, field).time(time);
+        }
+    }
+    if let Some(order) = spec.inline_order.as_ref().filter(|order| !order.facts.is_empty()) {
+        let sent = order.facts.iter().map(|(name, fact)| (name, &fact.value));
+        said = facts(said.number(FIELD, 4), sent);
+    }
+    said
 }
 
 #[cfg(test)]

@@ -194,7 +194,9 @@ impl PayoutService for Api {
         let problems = Problems::of(&request);
         let answer = self.authorize(&request, problems, &caller).await?;
         let style = Style { language, full: wants_all(request.view) };
-        Ok(Response::new(batch::receipt_of(&answer, style)?))
+        let receipt = batch::receipt_of(&answer, style);
+        self.engine.take_back(answer);
+        Ok(Response::new(receipt?))
     }
 
     async fn batch_authorize_payouts(
@@ -222,6 +224,7 @@ impl PayoutService for Api {
             })
             .collect();
         let results = batch::results(&items, language);
+        items.into_iter().flat_map(|item| item.outcome).for_each(|a| self.engine.take_back(a));
         Ok(Response::new(v1::BatchAuthorizePayoutsResponse { results }))
     }
 

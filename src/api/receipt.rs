@@ -1,8 +1,6 @@
 //! Decisions as receipts: numbers as decimal strings, texts in the caller's
 //! language, rendered when they are read.
 
-use std::fmt::Write as _;
-
 use crate::{
     api::{
         convert::{to_money, to_time},
@@ -19,7 +17,7 @@ use crate::{
         finding::{Category, Finding, Numbers, Outcome, Severity, Unit},
         instant::Instant,
         limit::{Rule, Stage, Texts},
-        name::{OperatorName, OrderName, RevisionName},
+        name::{OperatorName, OrderName},
         payout::{Payout, State},
         policy::Policy,
         value::Value,
@@ -56,24 +54,13 @@ pub fn of_decision(
     receipt.request_id = decision.request_id.as_str().to_owned();
     receipt.replayed = replayed;
     receipt.state = payout.map_or(v1::PayoutState::Unspecified, |p| state(p.state_at(now))).into();
-    receipt.revision = revision(&decision.revision);
+    receipt.revision = decision.revision.text();
     receipt.expire_time = decision.expire_time.map(to_time);
     receipt.caller = decision.author.caller.as_str().to_owned();
     receipt.actor = decision.operator.as_ref().map(OperatorName::text).unwrap_or_default();
     receipt.order = decision.order.as_ref().map(OrderName::text).unwrap_or_default();
     receipt.decision_version = decision.decision_version;
     receipt
-}
-
-/// A revision's name, written at once: its number would else be a text first.
-fn revision(name: &RevisionName) -> String {
-    const NUMBER: usize = 16;
-    let programme = &name.programme;
-    let ids = programme.platform.as_str().len() + programme.programme.as_str().len();
-    let mut text = String::with_capacity(RevisionName::PATTERN.len() + ids + NUMBER);
-    // A text takes whatever is written.
-    let _ = write!(text, "{name}");
-    text
 }
 
 /// The receipt of a check, which is not recorded.

@@ -215,7 +215,11 @@ impl Stream for Conversation {
             };
             this.bytes -= bytes;
             let item = Item { request_id, full, outcome };
-            return Poll::Ready(Some(Ok(batch::answer(&item, this.language))));
+            let answer = batch::answer(&item, this.language);
+            if let Ok(outcome) = item.outcome {
+                this.api.engine.take_back(outcome);
+            }
+            return Poll::Ready(Some(Ok(answer)));
         }
         match this.end.replace(Ok(())) {
             Some(Ok(())) => Poll::Ready(None),

@@ -53,7 +53,7 @@ pub(super) static PRINTABLE: Shape = Shape::new(
 );
 
 /// Whether no byte is a control character: eight are looked at at a time.
-fn is_printable(text: &str) -> bool {
+pub fn is_printable(text: &str) -> bool {
     const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
     const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
     const SPACES: u64 = u64::from_ne_bytes([0x20; 8]);

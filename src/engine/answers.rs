@@ -1,7 +1,8 @@
 //! Answers on their way from the thread that made them durable to those that
 //! wait. All of a batch go over at once, and whoever attends to them tells each:
 //! waking another thread's runtime costs a call of the system each time, and
-//! woken one by one every answer would become a packet of its own.
+//! woken one by one every answer would become a packet of its own. What was
+//! written down of them goes back the same way: it is put down on that thread.
 
 use std::{
     convert::Infallible,
@@ -22,9 +23,19 @@ pub(super) type Asker = oneshot::Sender<Result<Answer, Refusal>>;
 /// Who asked, and what is answered.
 type Told = (Asker, Result<Answer, Refusal>);
 
+/// Most answers that wait to be put down elsewhere.
+const MOST_SPENT: usize = 1024;
+
 /// Where answers are handed over. All clones are one.
 #[derive(Clone, Default)]
-pub(super) struct Answers(Arc<Mutex<Shelf>>);
+pub(super) struct Answers(Arc<Desk>);
+
+#[derive(Default)]
+struct Desk {
+    shelf: Mutex<Shelf>,
+    /// Answers that nobody needs any more.
+    spent: Mutex<Vec<Answer>>,
+}
 
 #[derive(Default)]
 struct Shelf {
@@ -37,24 +48,35 @@ struct Shelf {
 }
 
 impl Answers {
-    /// Nothing that could panic is done while it is locked.
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        open(&self.0.shelf)
+    }
+
+    /// Takes back an answer that was written down. A decision and its payout are
+    /// many small pieces of memory, and they are put down where nobody waits for it.
+    pub(super) fn take_back(&self, answer: Answer) {
+        let mut spent = open(&self.0.spent);
+        if spent.len() < MOST_SPENT {
+            spent.push(answer);
+        }
     }
 
     /// Hands over what is answered to a batch.
     pub(super) fn hand(&self, answers: Vec<Told>) {
         let mut shelf = self.shelf();
-        if !shelf.is_attended {
+        if shelf.is_attended {
+            shelf.handed.push(answers);
+            let waker = shelf.waker.take();
             drop(shelf);
-            return tell(answers);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        } else {
+            drop(shelf);
+            tell(answers);
         }
-        shelf.handed.push(answers);
-        let waker = shelf.waker.take();
-        drop(shelf);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        let spent = mem::take(&mut *open(&self.0.spent));
+        drop(spent);
     }
 
     /// Attends to what is handed over. One is enough: others find nothing to do.
@@ -64,6 +86,11 @@ impl Answers {
         drop(shelf);
         Attendant { answers: self.clone(), on_duty }
     }
+}
+
+/// Nothing that could panic is done while it is locked.
+fn open<T>(locked: &Mutex<T>) -> MutexGuard<'_, T> {
+    locked.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn tell(answers: Vec<Told>) {

@@ -292,6 +292,12 @@ impl Handle {
         self.answers.attend()
     }
 
+    /// Takes back an answer that is not needed any more, to be put down on a
+    /// thread that nobody waits for.
+    pub fn take_back(&self, answer: Answer) {
+        self.answers.take_back(answer);
+    }
+
     /// Whether the store failed.
     pub fn has_failed(&self) -> bool {
         *self.fails.borrow()
