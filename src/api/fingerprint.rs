@@ -232,7 +232,7 @@ mod tests {
 
     /// Of the payout above. A change of it makes stored requests look different
     /// from their repeats.
-    const STORED: u64 = 0;
+    const STORED: u64 = 8_968_503_832_445_088_193;
 
     #[test]
     fn a_difference_is_found_in_its_field() {
