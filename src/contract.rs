@@ -14,6 +14,7 @@ mod texts_tests;
 use std::fmt;
 
 pub use path::FieldPath;
+pub use shape::is_printable;
 
 /// Reasons of violations, for `BadRequest.FieldViolation.reason`.
 pub mod reason {

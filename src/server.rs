@@ -146,6 +146,8 @@ impl Service {
                 sweeper.tick();
             }
         });
+        // Here, where the callers wait.
+        let answering = tokio::spawn(self.api.engine.tell_answers());
         let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
         let failed = AtomicBool::new(false);
         let signal = async {
@@ -183,6 +185,7 @@ impl Service {
             }
         };
         sweep.abort();
+        answering.abort();
         // Also if it failed while the callers were drained.
         if failed.load(Ordering::Relaxed) || self.api.engine.has_failed() {
             return Err(FAILED.to_owned());

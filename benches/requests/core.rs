@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 use bursar::{
     api::{
         convert_payout::{self, Asked},
-        identity,
+        fingerprint, identity,
         problems::Problems,
     },
     decision::{
@@ -175,7 +175,7 @@ impl Core {
             self.next += 1;
         }
         let now = prost_types::Timestamp { seconds: NOW, nanos: 0 };
-        let mut request = requests::request(self.next, 1, now);
+        let request = requests::request(self.next, 1, now);
         self.next += 1;
         let caller = Caller { roles: RoleSet::ALL, ..Caller::bursar() };
         let mut problems = Problems::of(&request);
@@ -194,10 +194,7 @@ impl Core {
             operation: "AuthorizePayout".into(),
             id: request.request_id.as_str().into(),
         };
-        let content = request.payout.as_mut().map(|payout| {
-            convert_payout::normalise(payout);
-            identity::fingerprint(payout)
-        });
+        let content = request.payout.as_ref().map(|payout| fingerprint::of_payout(payout, &spec));
         let content = content.unwrap_or_default();
         let identity = RequestIdentity { key, content, field_names: self.names.clone() };
         Authorize { spec, identity }

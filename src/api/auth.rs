@@ -6,7 +6,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use tonic::metadata::MetadataMap;
+use tonic::{
+    codegen::http::{HeaderMap, HeaderName, header::AUTHORIZATION},
+    metadata::MetadataMap,
+};
 
 use crate::domain::{
     name::{Id, OperatorName, PlatformName, ShopName},
@@ -71,7 +74,7 @@ impl Authenticator {
         match self {
             Self::Local => local(metadata),
             Self::Tokens(callers) => {
-                let token = text(metadata, "authorization").and_then(bearer);
+                let token = text(metadata, &AUTHORIZATION).and_then(bearer);
                 let caller = token.and_then(|t| callers.get(&<[u8; 32]>::from(Sha256::digest(t))));
                 caller.cloned().ok_or_else(|| {
                     Refusal::new(
@@ -88,8 +91,15 @@ impl Authenticator {
     }
 }
 
-fn text<'a>(metadata: &'a MetadataMap, key: &str) -> Option<&'a str> {
-    metadata.get(key).and_then(|value| value.to_str().ok())
+/// Who calls, of those that are trusted.
+const CALLER: HeaderName = HeaderName::from_static("bursar-caller");
+/// In which roles.
+const ROLES: HeaderName = HeaderName::from_static("bursar-roles");
+
+/// A header as text, by a name that was read when this was built.
+pub fn text<'a>(metadata: &'a MetadataMap, key: &HeaderName) -> Option<&'a str> {
+    let headers: &HeaderMap = metadata.as_ref();
+    headers.get(key).and_then(|value| value.to_str().ok())
 }
 
 /// The token of `Bearer TOKEN`. Names of schemes are written in any case.
@@ -99,8 +109,8 @@ fn bearer(header: &str) -> Option<&str> {
 }
 
 fn local(metadata: &MetadataMap) -> Result<Caller, Refusal> {
-    let name = text(metadata, "bursar-caller").unwrap_or("local");
-    let roles = match text(metadata, "bursar-roles") {
+    let name = text(metadata, &CALLER).unwrap_or("local");
+    let roles = match text(metadata, &ROLES) {
         None => RoleSet::ALL,
         Some(roles) => {
             let parsed: Option<RoleSet> =

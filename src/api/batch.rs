@@ -76,7 +76,8 @@ pub fn results(items: &[Item], language: Language) -> Vec<v1::AuthorizePayoutRes
 /// The answer to one request that came by itself, of no more than that size.
 pub fn answer(item: &Item, language: Language) -> v1::AuthorizePayoutResult {
     let mut answer = result(item, item.whole(), language);
-    if matches!(answer.result, Some(Outcome::Receipt(_))) {
+    // Without findings nothing in it is long.
+    if matches!(&answer.result, Some(Outcome::Receipt(r)) if !r.findings.is_empty()) {
         abridge(&mut answer, item, MOST_BYTES, language);
     }
     answer
@@ -109,8 +110,11 @@ fn result(item: &Item, detail: Detail, language: Language) -> v1::AuthorizePayou
         Ok(receipt)
     });
     v1::AuthorizePayoutResult {
-        // One that is too long to be an id is as long as its sender likes.
-        request_id: item.request_id.chars().take(LONGEST_ID).collect(),
+        request_id: match item.request_id.len() {
+            0..=LONGEST_ID => item.request_id.clone(),
+            // One that is too long to be an id is as long as its sender likes.
+            _ => item.request_id.chars().take(LONGEST_ID).collect(),
+        },
         result: Some(match receipt {
             Ok(receipt) => Outcome::Receipt(receipt),
             Err(refusal) => Outcome::Error(rpc_status(&refusal.into())),

@@ -1,6 +1,6 @@
 //! Wire ⇄ domain for what all services share: names, money, times, facts.
-//! From the wire it fails with the field's path; inside, values cannot be
-//! invalid.
+//! From the wire it fails with the field's path, which is written out only then;
+//! inside, values cannot be invalid.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -8,9 +8,11 @@ use prost_types::Timestamp;
 
 use super::problems::Problems;
 use crate::{
+    contract::is_printable,
     domain::{
         amount::{Amount, Currency},
         instant::Instant,
+        name::Id,
         refusal::Reason,
         text::Text,
         value::{Fact, Facts, Value},
@@ -45,8 +47,19 @@ pub fn optional_name<T>(
     if text.is_empty() { None } else { name(text, field, pattern, parse, problems) }
 }
 
+/// The last id of a name in a collection below another name, which was found to
+/// be one: nothing of what both begin with is read again.
+pub fn id_below(text: &str, parent: &str, collection: &str) -> Option<Id> {
+    let below = text.strip_prefix(parent)?.strip_prefix('/')?;
+    Id::parse(below.strip_prefix(collection)?.strip_prefix('/')?)
+}
+
 /// Money that has to be in a known currency and in range.
-pub fn money(money: &Money, field: &str, problems: &mut Problems) -> Option<(Amount, Currency)> {
+pub fn money(
+    money: &Money,
+    field: impl fmt::Display,
+    problems: &mut Problems,
+) -> Option<(Amount, Currency)> {
     let Some(currency) = Currency::parse(&money.currency_code) else {
         problems.add(
             Reason::FieldInvalid,
@@ -76,13 +89,17 @@ pub fn to_money(amount: Amount, currency: Currency) -> Money {
 }
 
 /// A decimal that may be absent.
-pub fn decimal(text: Option<&String>, field: &str, problems: &mut Problems) -> Option<Amount> {
+pub fn decimal(
+    text: Option<&String>,
+    field: impl fmt::Display,
+    problems: &mut Problems,
+) -> Option<Amount> {
     let text = text?;
     let amount = Amount::parse(text);
     if amount.is_none() {
         problems.add(
             Reason::FieldInvalid,
-            field,
+            field.to_string(),
             "Must be a decimal such as \"500.00\", below 1,000,000,000,000,000.",
         );
     }
@@ -91,10 +108,15 @@ pub fn decimal(text: Option<&String>, field: &str, problems: &mut Problems) -> O
 
 /// A time that has to be one that can be reckoned with. `None`: it is not, and
 /// a problem says so.
-pub fn instant(timestamp: &Timestamp, field: &str, problems: &mut Problems) -> Option<Instant> {
+pub fn instant(
+    timestamp: &Timestamp,
+    field: impl fmt::Display,
+    problems: &mut Problems,
+) -> Option<Instant> {
     let instant = Instant::from_parts(timestamp.seconds, timestamp.nanos);
     if instant.is_none() {
         // The contract's check has the same bounds; this is in case it had not.
+        let field = field.to_string();
         problems.add(Reason::FieldInvalid, field, "Must be at most 9999-12-30T22:00:00Z.");
     }
     instant
@@ -104,7 +126,7 @@ pub fn instant(timestamp: &Timestamp, field: &str, problems: &mut Problems) -> O
 /// `None`, so that it can never be taken for an absent one.
 pub fn optional_instant(
     timestamp: Option<&Timestamp>,
-    field: &str,
+    field: impl fmt::Display,
     problems: &mut Problems,
 ) -> Option<Option<Instant>> {
     match timestamp {
@@ -119,10 +141,10 @@ pub fn to_time(instant: Instant) -> Timestamp {
     Timestamp { seconds, nanos }
 }
 
-/// One value of a fact. Its path is written out only where it is needed.
+/// One value of a fact.
 fn value(
     value: &v1::FactValue,
-    field: fmt::Arguments<'_>,
+    field: impl fmt::Display,
     problems: &mut Problems,
 ) -> Option<Value> {
     use v1::fact_value::Kind;
@@ -130,11 +152,11 @@ fn value(
         Kind::StringValue(text) => Some(Value::text(text)),
         Kind::BoolValue(flag) => Some(Value::Bool(*flag)),
         Kind::DecimalValue(text) => {
-            let amount = decimal(Some(text), &format!("{field}.decimal_value"), problems)?;
+            let amount = decimal(Some(text), format_args!("{field}.decimal_value"), problems)?;
             Some(Value::Decimal(amount))
         }
         Kind::TimeValue(timestamp) => {
-            instant(timestamp, &format!("{field}.time_value"), problems).map(Value::Time)
+            instant(timestamp, format_args!("{field}.time_value"), problems).map(Value::Time)
         }
         Kind::ListValue(list) => {
             let mut values: Vec<Text> =
@@ -167,7 +189,7 @@ const MAX_FACT_NAME: usize = 128;
 /// Values of facts by name.
 pub fn values(
     facts: &BTreeMap<String, v1::FactValue>,
-    field: &str,
+    field: impl fmt::Display,
     problems: &mut Problems,
 ) -> BTreeMap<Text, Value> {
     by_name(facts, field, problems, |value| value)
@@ -176,16 +198,14 @@ pub fn values(
 /// What is made of each value, by the fact's name.
 fn by_name<T>(
     facts: &BTreeMap<String, v1::FactValue>,
-    field: &str,
+    field: impl fmt::Display,
     problems: &mut Problems,
     made: impl Fn(Value) -> T,
 ) -> BTreeMap<Text, T> {
-    let mut values = BTreeMap::new();
+    // In order already: a map is built of them at once, without a search for each.
+    let mut values = Vec::with_capacity(facts.len());
     for (key, sent) in facts {
-        let plain = !key.is_empty()
-            && key.chars().count() <= MAX_FACT_NAME
-            && !key.chars().any(char::is_control);
-        if !plain {
+        if !is_fact_name(key) {
             let shown: String = key.chars().take(20).collect();
             problems.add(
                 Reason::FieldInvalid,
@@ -193,16 +213,27 @@ fn by_name<T>(
                 "A fact's name is 1 to 128 characters without control characters.",
             );
         } else if let Some(value) = value(sent, format_args!("{field}[{key:?}]"), problems) {
-            values.insert(Text::from(key.as_str()), made(value));
+            values.push((Text::from(key.as_str()), made(value)));
         }
     }
-    values
+    values.into_iter().collect()
+}
+
+/// A name that a fact may have.
+fn is_fact_name(name: &str) -> bool {
+    // Nearly all are; of others the characters are looked at one by one.
+    let is_plain = name.is_ascii() && is_printable(name);
+    let fits = match is_plain {
+        true => name.len() <= MAX_FACT_NAME,
+        false => name.chars().count() <= MAX_FACT_NAME && !name.chars().any(char::is_control),
+    };
+    fits && !name.is_empty()
 }
 
 /// Registered facts, as asserted by a caller in these roles.
 pub fn facts(
     facts: &BTreeMap<String, v1::FactValue>,
-    field: &str,
+    field: impl fmt::Display,
     roles: RoleSet,
     problems: &mut Problems,
 ) -> Facts {
@@ -217,6 +248,7 @@ pub fn to_facts(facts: &Facts) -> BTreeMap<String, v1::FactValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::name::{OrderName, ShopName};
 
     #[test]
     fn a_time_out_of_range_is_a_problem_and_never_an_absent_one() {
@@ -233,6 +265,37 @@ mod tests {
             let mut problems = Problems::default();
             let instant = optional_instant(sent.as_ref(), "start_time", &mut problems);
             assert_eq!((instant, problems.is_empty()), (expected, fine), "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_below_another_is_read_as_it_is_by_itself() {
+        let shop = ShopName::parse("platforms/p/shops/s").expect("a name");
+        for text in [
+            "platforms/p/shops/s/orders/o-1",
+            "platforms/p/shops/s2/orders/o",
+            "platforms/p/shops/s/orders/",
+            "platforms/p/shops/s/orders/a/b",
+            "platforms/p/shops/s/orders/-a",
+            "platforms/p/shops/s/operators/o",
+            "platforms/p/shops/s/ordersx/o",
+            "platforms/p/shops/s//orders/o",
+            "platforms/p/shops/s",
+            "",
+        ] {
+            let alone = OrderName::parse(text).filter(|order| order.shop() == shop);
+            let below = id_below(text, "platforms/p/shops/s", "orders").map(|id| shop.order(id));
+            assert_eq!(below, alone, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_fact_is_short_and_without_control_characters() {
+        for good in ["a", "app id", "店铺", &"名".repeat(128), &"a".repeat(128)] {
+            assert!(is_fact_name(good), "{good}");
+        }
+        for bad in ["", "a\n", "\u{7f}", "名\u{85}", &"名".repeat(129), &"a".repeat(129)] {
+            assert!(!is_fact_name(bad), "{bad:?}");
         }
     }
 

@@ -147,8 +147,9 @@ fn is_set(path: &str, sent: &v1::Grant) -> bool {
 
 /// A field of a grant as it was sent. `None`: there is no such field.
 fn grant_field(path: &str, sent: &v1::Grant, problems: &mut Problems) -> Option<GrantField> {
-    let mut amount =
-        |text: &Option<String>| convert::decimal(text.as_ref(), &format!("grant.{path}"), problems);
+    let mut amount = |text: &Option<String>| {
+        convert::decimal(text.as_ref(), format_args!("grant.{path}"), problems)
+    };
     Some(match path {
         "enabled" => GrantField::Enabled(sent.enabled()),
         "per_payout_amount" => GrantField::PerPayoutAmount(amount(&sent.per_payout_amount)),

@@ -1,5 +1,7 @@
 //! Orders, from and to the wire.
 
+use std::fmt;
+
 use prost_types::Timestamp;
 
 use super::{
@@ -21,16 +23,18 @@ use crate::{
 pub fn order(
     order: &v1::Order,
     name: Option<&OrderName>,
-    field: &str,
+    field: impl fmt::Display,
     roles: RoleSet,
     caller: &str,
     problems: &mut Problems,
 ) -> Option<Order> {
-    let paid_field = format!("{field}.paid_amount");
-    let paid =
-        order.paid_amount.as_ref().and_then(|money| convert::money(money, &paid_field, problems));
+    let paid = order
+        .paid_amount
+        .as_ref()
+        .and_then(|money| convert::money(money, format_args!("{field}.paid_amount"), problems));
     if paid.is_some_and(|(amount, _)| amount.is_negative()) {
-        problems.add(Reason::AmountInvalid, paid_field.as_str(), "Must not be negative.");
+        let field = format!("{field}.paid_amount");
+        problems.add(Reason::AmountInvalid, field, "Must not be negative.");
     }
     if let Some((amount, currency)) = paid
         && amount.decimals() > currency.decimals()
@@ -40,11 +44,11 @@ pub fn order(
             currency.code(),
             currency.decimals()
         );
-        problems.add(Reason::AmountInvalid, paid_field, most);
+        problems.add(Reason::AmountInvalid, format!("{field}.paid_amount"), most);
     }
-    let facts = convert::facts(&order.facts, &format!("{field}.facts"), roles, problems).into();
+    let facts = convert::facts(&order.facts, format_args!("{field}.facts"), roles, problems).into();
     let mut instant = |timestamp: Option<&Timestamp>, part: &str| {
-        convert::optional_instant(timestamp, &format!("{field}.{part}"), problems)
+        convert::optional_instant(timestamp, format_args!("{field}.{part}"), problems)
     };
     let place_time = instant(order.place_time.as_ref(), "place_time");
     let source_time = instant(order.source_time.as_ref(), "source_time");

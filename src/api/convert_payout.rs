@@ -48,13 +48,7 @@ pub fn spec(
 ) -> Option<Result<Spec, Refusal>> {
     let shop = convert::name(asked.parent, "parent", ShopName::PATTERN, ShopName::parse, problems);
     let payout = asked.payout?;
-    let programme = convert::name(
-        &payout.programme,
-        "payout.programme",
-        ProgrammeName::PATTERN,
-        ProgrammeName::parse,
-        problems,
-    );
+    let programme = programme(&payout.programme, shop.as_ref(), problems);
     let amount = match &payout.amount {
         Some(money) => convert::money(money, "payout.amount", problems),
         None => {
@@ -68,20 +62,9 @@ pub fn spec(
             None
         }
     };
-    let operator = convert::optional_name(
-        &payout.operator,
-        "payout.operator",
-        OperatorName::PATTERN,
-        OperatorName::parse,
-        problems,
-    );
-    let order = convert::optional_name(
-        &payout.order,
-        "payout.order",
-        OrderName::PATTERN,
-        OrderName::parse,
-        problems,
-    );
+    let own = shop.as_ref().map(|shop| (shop, asked.parent));
+    let operator = operator(&payout.operator, own, problems);
+    let order = order(&payout.order, own, problems);
     let inline_order = payout.inline_order.as_ref().and_then(|inline| {
         if payout.order.is_empty() {
             problems.add(
@@ -118,6 +101,48 @@ pub fn spec(
     }))
 }
 
+/// The shop that a payout is asked for at, and its name as it came.
+type Own<'a> = Option<(&'a ShopName, &'a str)>;
+
+fn programme(
+    text: &str,
+    shop: Option<&ShopName>,
+    problems: &mut Problems,
+) -> Option<ProgrammeName> {
+    let parse = |text: &str| {
+        let Some(platform) = shop.map(|shop| &shop.platform) else {
+            return ProgrammeName::parse(text);
+        };
+        let below = text.strip_prefix("platforms/");
+        let programme = below.and_then(|b| convert::id_below(b, platform.as_str(), "programmes"));
+        match programme {
+            Some(programme) => Some(ProgrammeName { platform: platform.clone(), programme }),
+            None => ProgrammeName::parse(text),
+        }
+    };
+    convert::name(text, "payout.programme", ProgrammeName::PATTERN, parse, problems)
+}
+
+fn operator(text: &str, own: Own<'_>, problems: &mut Problems) -> Option<OperatorName> {
+    let parse = |text: &str| {
+        let id = own.and_then(|(shop, name)| {
+            convert::id_below(text, name, "operators").map(|id| shop.operator(id))
+        });
+        id.or_else(|| OperatorName::parse(text))
+    };
+    convert::optional_name(text, "payout.operator", OperatorName::PATTERN, parse, problems)
+}
+
+fn order(text: &str, own: Own<'_>, problems: &mut Problems) -> Option<OrderName> {
+    let parse = |text: &str| {
+        let id = own.and_then(|(shop, name)| {
+            convert::id_below(text, name, "orders").map(|id| shop.order(id))
+        });
+        id.or_else(|| OrderName::parse(text))
+    };
+    convert::optional_name(text, "payout.order", OrderName::PATTERN, parse, problems)
+}
+
 fn belongs(
     shop: &ShopName,
     programme: &ProgrammeName,
@@ -131,14 +156,16 @@ fn belongs(
         )
         .at("payout.programme", "Name a programme of the shop's own platform."));
     }
-    if let Some(operator) = operator.filter(|o| o.shop() != *shop) {
+    if let Some(operator) =
+        operator.filter(|o| (&o.platform, &o.shop) != (&shop.platform, &shop.shop))
+    {
         return Err(Refusal::new(
             Reason::OperatorNotFound,
             format!("{shop} has no operator {operator}."),
         )
         .at("payout.operator", "Name an operator of the shop itself."));
     }
-    if let Some(order) = order.filter(|o| o.shop() != *shop) {
+    if let Some(order) = order.filter(|o| (&o.platform, &o.shop) != (&shop.platform, &shop.shop)) {
         return Err(Refusal::new(Reason::OrderNotFound, format!("{shop} has no order {order}."))
             .at("payout.order", "Name an order of the shop itself."));
     }
@@ -253,27 +280,6 @@ pub fn stage(stage: i32) -> Stage {
         Ok(v1::Stage::Initiate) => Stage::Initiate,
         Ok(v1::Stage::FillIn) => Stage::FillIn,
         _ => Stage::Confirm,
-    }
-}
-
-/// Brings a request's content to one spelling: without what only identifies it or
-/// shapes its answer, with equal amounts written alike.
-pub fn normalise(payout: &mut v1::PayoutSpec) {
-    let normalise = |value: &mut v1::FactValue| {
-        if let Some(v1::fact_value::Kind::DecimalValue(text)) = &mut value.kind
-            && let Some(amount) = crate::domain::amount::Amount::parse(text)
-        {
-            *text = amount.to_string();
-        }
-        if let Some(v1::fact_value::Kind::ListValue(list)) = &mut value.kind {
-            list.values.sort_unstable();
-            list.values.dedup();
-        }
-    };
-    payout.facts.values_mut().for_each(normalise);
-    if let Some(order) = &mut payout.inline_order {
-        order.facts.values_mut().for_each(normalise);
-        order.name = String::new();
     }
 }
 

@@ -44,7 +44,7 @@ pub fn edit(
     roles: RoleSet,
     problems: &mut Problems,
 ) -> Edit {
-    let facts = convert::facts(sent.facts, &format!("{}.facts", sent.field), roles, problems);
+    let facts = convert::facts(sent.facts, format_args!("{}.facts", sent.field), roles, problems);
     let mut edit = Edit { etag: sent.etag.to_owned(), display_name: None, facts: FactEdit::Keep };
     let paths = paths(mask);
     if paths.is_empty() {

@@ -17,6 +17,7 @@ pub mod convert_usage;
 pub mod cursor;
 pub mod deadline;
 pub mod event_service;
+pub mod fingerprint;
 pub mod freeze_reads;
 pub mod identity;
 pub mod lookup;

@@ -13,7 +13,7 @@ use super::{
     batch::{self, Item},
     convert,
     convert_payout::{self, Asked, text, to_payout},
-    identity, payout_reads,
+    fingerprint, identity, payout_reads,
     problems::Problems,
     receipt::{self, Style},
     service::{Api, Language, unexpected},
@@ -59,7 +59,7 @@ impl Api {
     /// caller may ask it.
     fn authorization(
         &self,
-        request: &mut v1::AuthorizePayoutRequest,
+        request: &v1::AuthorizePayoutRequest,
         mut problems: Problems,
         caller: &Caller,
     ) -> Result<Authorization, Refusal> {
@@ -79,10 +79,7 @@ impl Api {
             Err(_) => require_named_shop(caller, &request.parent)?,
         }
         let spec = spec?;
-        let content = request.payout.as_mut().map(|payout| {
-            convert_payout::normalise(payout);
-            identity::fingerprint(payout)
-        });
+        let content = request.payout.as_ref().map(|payout| fingerprint::of_payout(payout, &spec));
         let identity = RequestIdentity {
             key: RequestKey {
                 platform: PlatformName { platform: spec.shop.platform.clone() },
@@ -101,7 +98,7 @@ impl Api {
 
     async fn authorize(
         &self,
-        request: &mut v1::AuthorizePayoutRequest,
+        request: &v1::AuthorizePayoutRequest,
         problems: Problems,
         caller: &Caller,
     ) -> Result<Answer, Refusal> {
@@ -114,11 +111,11 @@ impl Api {
     /// single one would be refused.
     pub(super) fn take_up(
         &self,
-        request: &mut v1::AuthorizePayoutRequest,
+        request: &v1::AuthorizePayoutRequest,
         caller: &Caller,
     ) -> Result<Queued, Refusal> {
         let Authorization { command, author, roles, by } =
-            self.authorization(request, Problems::of(&*request), caller)?;
+            self.authorization(request, Problems::of(request), caller)?;
         Ok(self.engine.queue(command, author, roles, by))
     }
 
@@ -193,11 +190,13 @@ impl PayoutService for Api {
     ) -> Result<Response<v1::Receipt>, Status> {
         let caller = self.caller(request.metadata())?;
         let language = Language::of(request.metadata());
-        let mut request = request.into_inner();
+        let request = request.into_inner();
         let problems = Problems::of(&request);
-        let answer = self.authorize(&mut request, problems, &caller).await?;
+        let answer = self.authorize(&request, problems, &caller).await?;
         let style = Style { language, full: wants_all(request.view) };
-        Ok(Response::new(batch::receipt_of(&answer, style)?))
+        let receipt = batch::receipt_of(&answer, style);
+        self.engine.take_back(answer);
+        Ok(Response::new(receipt?))
     }
 
     async fn batch_authorize_payouts(
@@ -213,11 +212,8 @@ impl PayoutService for Api {
         }
         // Each as if it had come alone, paths included. Polled in order, so
         // queued and decided in order.
-        let items = batch.requests.iter_mut();
-        let items = items.map(|item| {
-            let problems = Problems::of(&*item);
-            self.authorize(item, problems, &caller)
-        });
+        let items = batch.requests.iter();
+        let items = items.map(|item| self.authorize(item, Problems::of(item), &caller));
         let outcomes = join_all(items).await;
         let items = batch.requests.into_iter().zip(outcomes);
         let items: Vec<Item> = items
@@ -228,6 +224,7 @@ impl PayoutService for Api {
             })
             .collect();
         let results = batch::results(&items, language);
+        items.into_iter().flat_map(|item| item.outcome).for_each(|a| self.engine.take_back(a));
         Ok(Response::new(v1::BatchAuthorizePayoutsResponse { results }))
     }
 

@@ -51,12 +51,12 @@ pub fn of_decision(
     let mut receipt = receipt(inputs, verdict, policy, style);
     receipt.name = decision.name.text();
     receipt.payout = decision.payout_name().map(|name| name.text()).unwrap_or_default();
-    receipt.request_id = decision.request_id.to_string();
+    receipt.request_id = decision.request_id.as_str().to_owned();
     receipt.replayed = replayed;
     receipt.state = payout.map_or(v1::PayoutState::Unspecified, |p| state(p.state_at(now))).into();
     receipt.revision = decision.revision.text();
     receipt.expire_time = decision.expire_time.map(to_time);
-    receipt.caller = decision.author.caller.to_string();
+    receipt.caller = decision.author.caller.as_str().to_owned();
     receipt.actor = decision.operator.as_ref().map(OperatorName::text).unwrap_or_default();
     receipt.order = decision.order.as_ref().map(OrderName::text).unwrap_or_default();
     receipt.decision_version = decision.decision_version;
@@ -114,12 +114,12 @@ fn finding(
     style: Style,
 ) -> v1::Finding {
     let mut out = v1::Finding {
-        rule: found.rule.to_string(),
-        variant: found.variant.as_ref().map(ToString::to_string).unwrap_or_default(),
+        rule: found.rule.as_str().to_owned(),
+        variant: found.variant.as_ref().map(|id| id.as_str().to_owned()).unwrap_or_default(),
         outcome: outcome(found.outcome).into(),
         window_full: found.window_full,
         reset_time: found.reset_time.map(to_time),
-        time_zone: policy.zone_name.to_string(),
+        time_zone: policy.zone_name.as_str().to_owned(),
         window_start_time: found.window.map(|(start, _)| to_time(start)),
         window_end_time: found.window.map(|(_, end)| to_time(end)),
         scope: found.scope.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use prost::Message;
-use tonic::metadata::MetadataMap;
+use tonic::{codegen::http::header::ACCEPT_LANGUAGE, metadata::MetadataMap};
 
 use super::{
     auth::{self, Authenticator},
@@ -60,15 +60,14 @@ impl Language {
     /// From `accept-language`: the first of Chinese and English that it names;
     /// English if neither.
     pub fn of(metadata: &MetadataMap) -> Self {
-        let header = metadata.get("accept-language").and_then(|v| v.to_str().ok()).unwrap_or("");
-        let tags = header
-            .split(',')
-            .map(|part| part.split(';').next().unwrap_or("").trim().to_ascii_lowercase());
-        for tag in tags {
-            if tag == "zh" || tag.starts_with("zh-") {
+        let Some(header) = auth::text(metadata, &ACCEPT_LANGUAGE) else { return Self::English };
+        for part in header.split(',') {
+            let tag = part.split(';').next().unwrap_or("").trim();
+            let language = tag.split('-').next().unwrap_or("");
+            if language.eq_ignore_ascii_case("zh") {
                 return Self::Chinese;
             }
-            if tag == "en" || tag.starts_with("en-") {
+            if language.eq_ignore_ascii_case("en") {
                 return Self::English;
             }
         }

@@ -175,9 +175,9 @@ impl Conversation {
         context.waker().wake_by_ref();
     }
 
-    fn take_up(&mut self, mut request: v1::AuthorizePayoutRequest) {
+    fn take_up(&mut self, request: v1::AuthorizePayoutRequest) {
         let bytes = request.encoded_len();
-        let so_far = SoFar::of(self.api.take_up(&mut request, &self.caller));
+        let so_far = SoFar::of(self.api.take_up(&request, &self.caller));
         self.bytes += bytes;
         let (full, request_id) = (wants_all(request.view), request.request_id);
         self.in_hand.push_back(InHand { request_id, full, bytes, so_far });
@@ -215,7 +215,11 @@ impl Stream for Conversation {
             };
             this.bytes -= bytes;
             let item = Item { request_id, full, outcome };
-            return Poll::Ready(Some(Ok(batch::answer(&item, this.language))));
+            let answer = batch::answer(&item, this.language);
+            if let Ok(outcome) = item.outcome {
+                this.api.engine.take_back(outcome);
+            }
+            return Poll::Ready(Some(Ok(answer)));
         }
         match this.end.replace(Ok(())) {
             Some(Ok(())) => Poll::Ready(None),

@@ -49,8 +49,27 @@ impl Shape {
 pub(super) static PRINTABLE: Shape = Shape::new(
     "^[^\\x00-\\x1f\\x7f]*$",
     "must not contain control characters such as line breaks",
-    |text| text.bytes().all(|byte| byte > 0x1f && byte != 0x7f),
+    is_printable,
 );
+
+/// Whether no byte is a control character: eight are looked at at a time.
+pub fn is_printable(text: &str) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
+    const SPACES: u64 = u64::from_ne_bytes([0x20; 8]);
+    const DELETES: u64 = u64::from_ne_bytes([0x7f; 8]);
+    let (eights, rest) = text.as_bytes().as_chunks::<8>();
+    let is_plain = eights.iter().all(|eight| {
+        let bytes = u64::from_ne_bytes(*eight);
+        // A byte below the one taken from it borrows, which sets its top bit; one
+        // that had it set before is no control character.
+        let low = bytes.wrapping_sub(SPACES) & !bytes;
+        let deletes = bytes ^ DELETES;
+        let delete = deletes.wrapping_sub(ONES) & !deletes;
+        (low | delete) & TOPS == 0
+    });
+    is_plain && rest.iter().all(|byte| *byte > 0x1f && *byte != 0x7f)
+}
 
 /// The id of a resource.
 pub(super) static ID: Shape = Shape::new(

@@ -11,9 +11,10 @@ use std::{
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::{
+    answers::{Answers, Asker},
     clock::Clock,
     compiled::{Compiled, Compiler},
-    handle::{Answer, Handle, Job, Reader, View, unavailable},
+    handle::{Handle, Job, Reader, View, unavailable},
     profiles::Profiles,
     timekeeper::{Notice, Timekeeper},
     working::Working,
@@ -63,6 +64,7 @@ pub(super) struct Writer {
     pub(super) owes_alert: bool,
     /// Set when the store failed: nothing is answered from then on.
     broken: watch::Sender<bool>,
+    answers: Answers,
 }
 
 /// A command waiting for its batch.
@@ -70,7 +72,7 @@ pub(super) struct Pending {
     pub(super) command: Command,
     pub(super) author: Author,
     pub(super) roles: RoleSet,
-    pub(super) answer: Option<oneshot::Sender<Result<Answer, Refusal>>>,
+    pub(super) answer: Option<Asker>,
 }
 
 /// Starts the writer on a store.
@@ -87,6 +89,7 @@ pub fn start(
     // The other half is for those that are refused when there is no room.
     let places = Arc::new(Semaphore::new((options.queue / 2).max(1)));
     let read = clock.clone();
+    let answers = Answers::default();
     let mut writer = Writer {
         store,
         policies: Compiled::new(compiler),
@@ -96,6 +99,7 @@ pub fn start(
         options,
         owes_alert: false,
         broken,
+        answers: answers.clone(),
     };
     writer.recover()?;
     let (jobs, queue) = mpsc::channel(options.queue);
@@ -103,7 +107,7 @@ pub fn start(
         .name("writer".to_owned())
         .spawn(move || writer.run(queue))
         .map_err(|error| format!("the writer's thread could not be started: {error}"))?;
-    Ok((Handle { jobs, places, clock: read, fails }, thread))
+    Ok((Handle { jobs, places, clock: read, answers, fails }, thread))
 }
 
 fn every_revision() -> Scan {
@@ -267,15 +271,12 @@ impl Writer {
             }
             self.working.settle(self.store.as_ref());
             let broken = self.broken.clone();
-            let answers = judged.answers;
+            let (answers, hand) = (judged.answers, self.answers.clone());
             self.store.when_durable(Box::new(move |outcome| match outcome {
                 Ok(()) => {
-                    for (pending, answer) in pending.iter_mut().zip(answers) {
-                        if let Some(sender) = pending.answer.take() {
-                            // Nobody may be waiting any more; the record stands.
-                            let _ = sender.send(answer);
-                        }
-                    }
+                    let askers = pending.iter_mut().map(|pending| pending.answer.take());
+                    let told = askers.zip(answers).filter_map(|(to, what)| Some((to?, what)));
+                    hand.hand(told.collect());
                 }
                 Err(error) => {
                     fail(&broken, &error);
