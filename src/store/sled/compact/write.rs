@@ -228,7 +228,7 @@ impl<'a> Writer<'a> {
         };
         // Both are within ten thousand years, and 1 more than 0.
         let far = codes::fold(seconds - base);
-        self.varint((far << 2 | kind as u64) + 1 << 1);
+        self.varint(((far << 2 | kind as u64) + 1) << 1);
         if let Nanos::Other = kind {
             self.varint(u64::from(nanos.unsigned_abs()));
         }
