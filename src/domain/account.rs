@@ -1,7 +1,5 @@
 //! Accounts: what is configured, and the money on them.
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     amount::{Amount, Currency},
     instant::Instant,
@@ -13,7 +11,7 @@ use super::{
 };
 
 /// What an account holds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AccountKind {
     /// Proceeds of orders.
     Settlement,
@@ -32,7 +30,7 @@ impl AccountKind {
 }
 
 /// An account as configured.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Account {
     /// Its name.
     pub name: AccountName,
@@ -47,7 +45,7 @@ pub struct Account {
 }
 
 /// The money on an account.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Balance {
     /// The account.
     pub account: AccountName,
@@ -60,7 +58,7 @@ pub struct Balance {
 }
 
 /// The numbers of an account at an instant.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Position {
     /// Credits minus debits.
     pub balance: Amount,
@@ -115,7 +113,7 @@ impl Balance {
 }
 
 /// How the money on an account changes.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BalanceChange {
     /// The account.
     pub account: AccountName,
@@ -130,7 +128,7 @@ pub struct BalanceChange {
 }
 
 /// Which way money moved.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Direction {
     /// To the account.
     Credit,
@@ -139,7 +137,7 @@ pub enum Direction {
 }
 
 /// Why money moved; the contract's `Movement.Kind` without the unspecified.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MovementKind {
     /// Proceeds of orders.
     Proceeds,
@@ -158,7 +156,7 @@ pub enum MovementKind {
 }
 
 /// Money that came or left other than by Bursar's payouts.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Movement {
     /// The account.
     pub account: AccountName,

@@ -4,8 +4,6 @@
 use std::{cmp::Ordering, fmt};
 
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
-
 /// Amounts at or above this are refused, so that sums and products of any
 /// that are accepted stay exact: 10¹⁵ units.
 const TOO_LARGE: i64 = 1_000_000_000_000_000;
@@ -74,6 +72,16 @@ impl Amount {
         Some((i64::try_from(whole).ok()?, i32::try_from(nanos.trunc()).ok()?))
     }
 
+    /// Its digits with its sign, and how many of them are decimals.
+    pub fn digits(self) -> (i128, u32) {
+        (self.0.mantissa(), self.0.scale())
+    }
+
+    /// The reverse of [`Amount::digits`]. `None` beyond what can be kept.
+    pub fn from_digits(digits: i128, decimals: u32) -> Option<Self> {
+        Decimal::try_from_i128_with_scale(digits, decimals).ok().map(Self)
+    }
+
     /// How many decimals it needs.
     pub fn decimals(self) -> u32 {
         self.0.normalize().scale()
@@ -85,6 +93,11 @@ impl Amount {
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self(self.0.checked_add(other.0).expect("a sum of bounded amounts fits"))
+    }
+
+    /// The sum of what may not be bounded. `None`: it does not fit.
+    pub fn checked_plus(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).map(Self)
     }
 
     /// The difference.
@@ -239,41 +252,6 @@ impl Currency {
     /// The smallest payable amount.
     pub fn smallest(self) -> Amount {
         Amount::smallest(self.decimals())
-    }
-}
-
-impl Serialize for Currency {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.code().serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Currency {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let code = String::deserialize(deserializer)?;
-        Self::parse(&code).ok_or_else(|| serde::de::Error::custom("unknown currency"))
-    }
-}
-
-/// For people a decimal, in storage its digits and how many are decimals.
-impl Serialize for Amount {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            return serializer.collect_str(&self.0);
-        }
-        (self.0.mantissa(), self.0.scale()).serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Amount {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let decimal = if deserializer.is_human_readable() {
-            Decimal::from_str_exact(&String::deserialize(deserializer)?)
-        } else {
-            let (digits, decimals) = <(i128, u32)>::deserialize(deserializer)?;
-            Decimal::try_from_i128_with_scale(digits, decimals)
-        };
-        decimal.map(Self).map_err(serde::de::Error::custom)
     }
 }
 

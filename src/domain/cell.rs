@@ -11,18 +11,15 @@ use std::{
     sync::Arc,
 };
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     instant::Instant,
-    meter::{Meter, MeterChange, MeterKey, Metered, SEED},
+    meter::{Meter, MeterChange, MeterKey, SEED},
     name::ProgrammeName,
     text::Text,
 };
 
 /// Which cell. Shared by the meters in it, and hashed once.
-#[derive(Clone, Deserialize)]
-#[serde(from = "Celled")]
+#[derive(Clone)]
 pub struct CellKey {
     of: Arc<Celled>,
     hash: u64,
@@ -31,7 +28,7 @@ pub struct CellKey {
 }
 
 /// What the meters of a cell have in common.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Celled {
     /// The programme whose policy has the limits.
     pub programme: ProgrammeName,
@@ -66,12 +63,6 @@ impl CellKey {
     /// Its hash in this process.
     pub(super) fn hashed(&self) -> u64 {
         self.hash
-    }
-}
-
-impl Serialize for CellKey {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.of.serialize(serializer)
     }
 }
 
@@ -116,8 +107,7 @@ impl fmt::Debug for CellKey {
 }
 
 /// A cell's meters, in the order of their keys.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(from = "Kept")]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cell {
     key: CellKey,
     meters: Vec<(MeterKey, Meter)>,
@@ -127,6 +117,16 @@ impl Cell {
     /// An empty one.
     pub fn new(key: CellKey) -> Self {
         Self { key, meters: Vec::new() }
+    }
+
+    /// One that was kept with its meters, in the order of their keys.
+    pub fn kept(key: CellKey, meters: Vec<(MeterKey, Meter)>) -> Self {
+        Self { key, meters }
+    }
+
+    /// Its meters, in the order of their keys.
+    pub fn meters(&self) -> &[(MeterKey, Meter)] {
+        &self.meters
     }
 
     /// Which one.
@@ -170,46 +170,5 @@ impl Cell {
     /// that nothing has to be compared but the rest.
     fn place(&self, key: &MeterKey) -> usize {
         self.meters.partition_point(|(other, _)| other.within() < key.within())
-    }
-}
-
-/// A cell as it is stored: its meters are named by what they do not have in
-/// common.
-#[derive(Deserialize)]
-struct Kept {
-    key: CellKey,
-    meters: Vec<KeptMeter>,
-}
-
-/// Rule, scope, start of the window, use.
-type KeptMeter = (Text, Vec<Text>, Option<Instant>, Meter);
-
-impl From<Kept> for Cell {
-    fn from(Kept { key, meters }: Kept) -> Self {
-        let meter = |(rule, scope, window_start, meter)| {
-            let key = Metered { cell: key.clone(), rule, scope, window_start };
-            (MeterKey::from(key), meter)
-        };
-        let meters = meters.into_iter().map(meter).collect();
-        Self { key, meters }
-    }
-}
-
-impl Serialize for Cell {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Kept<'a> {
-            key: &'a CellKey,
-            meters: Meters<'a>,
-        }
-        struct Meters<'a>(&'a [(MeterKey, Meter)]);
-        impl Serialize for Meters<'_> {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_seq(
-                    self.0.iter().map(|(key, m)| (&key.rule, &key.scope, &key.window_start, m)),
-                )
-            }
-        }
-        Kept { key: &self.key, meters: Meters(&self.meters) }.serialize(serializer)
     }
 }

@@ -3,8 +3,6 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     account::{Balance, BalanceChange},
     cell::Cell,
@@ -18,7 +16,7 @@ use super::{
 };
 
 /// One change of state.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Change {
     /// A row as it is from now on.
     Put(Arc<Row>),
@@ -117,7 +115,7 @@ pub fn following(
 }
 
 /// Everything one operation did. The unit of the journal.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record {
     /// Its place in the journal, from 1 without gaps.
     pub sequence: u64,

@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     account::Position,
     amount::Amount,
@@ -21,7 +19,7 @@ use super::{
 pub const DECISION_VERSION: i32 = 1;
 
 /// Allow, review or deny.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Answer {
     /// Allowed.
     Allow,
@@ -32,7 +30,7 @@ pub enum Answer {
 }
 
 /// What a limit or measure stood at.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Reading {
     /// Confirmed use.
     pub used: Amount,
@@ -52,7 +50,7 @@ pub struct Reading {
 }
 
 /// What an account stood at.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Funds {
     /// Whether the account is there and in the policy's currency.
     pub exists: bool,
@@ -63,7 +61,7 @@ pub struct Funds {
 }
 
 /// Everything a decision is a function of, besides the policy.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Inputs {
     /// The decision's time.
     pub now: Instant,
@@ -85,12 +83,11 @@ pub struct Inputs {
     pub funds: Vec<Funds>,
     /// When the next revision that is scheduled comes into force: what it says
     /// then is not known by this one. Records of before it was kept have none.
-    #[serde(default)]
     pub next_revision: Option<Instant>,
 }
 
 /// What was decided.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Verdict {
     /// Allow, review or deny.
     pub answer: Answer,
@@ -103,7 +100,7 @@ pub struct Verdict {
 }
 
 /// A decision, as recorded.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Decision {
     /// Its name.
     pub name: DecisionName,

@@ -1,8 +1,6 @@
 //! What a record tells readers: events. They carry ids; what they are about is
 //! in the same record or in its row.
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     finding::Severity,
     instant::Instant,
@@ -12,7 +10,7 @@ use super::{
 };
 
 /// One thing that happened.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Event {
     /// When it took effect.
     pub effect_time: Instant,
@@ -23,7 +21,7 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum EventKind {
     /// A resource was made or changed.
     Configured(Text),

@@ -3,12 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::{amount::Amount, instant::Instant, text::Text};
 
 /// What one rule said.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Outcome {
     /// It holds.
     Pass,
@@ -21,7 +19,7 @@ pub enum Outcome {
 }
 
 /// What kind of reason it is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Category {
     /// Not stated.
     #[default]
@@ -43,7 +41,7 @@ pub enum Category {
 }
 
 /// How serious it is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Severity {
     /// Not stated.
     #[default]
@@ -59,7 +57,7 @@ pub enum Severity {
 }
 
 /// What a number counts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unit {
     /// The policy's currency.
     Money,
@@ -68,7 +66,7 @@ pub enum Unit {
 }
 
 /// The numbers of a limit or a draw.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Numbers {
     /// The bound; of a draw the balance.
     pub limit: Amount,
@@ -100,7 +98,7 @@ impl Numbers {
 }
 
 /// One reason.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
     /// Id of the rule.
     pub rule: Text,

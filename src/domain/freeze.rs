@@ -1,7 +1,5 @@
 //! Freezes, and what stands on a target now.
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     amount::{Amount, Currency},
     instant::Instant,
@@ -10,7 +8,7 @@ use super::{
 };
 
 /// What a freeze is on.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Target {
     /// A shop.
     Shop(ShopName),
@@ -42,7 +40,7 @@ impl std::fmt::Display for Target {
 }
 
 /// What it stops.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scope {
     /// Everything of the target.
     All,
@@ -53,7 +51,7 @@ pub enum Scope {
 }
 
 /// A freeze, lifted or not.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Freeze {
     /// Its name.
     pub name: FreezeName,
@@ -78,7 +76,7 @@ pub struct Freeze {
 }
 
 /// A freeze that was not lifted, as its target keeps it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Standing {
     /// Which freeze.
     pub freeze: FreezeName,
@@ -89,7 +87,7 @@ pub struct Standing {
 }
 
 /// The freezes on one target that were not lifted.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Freezes {
     /// What they are on.
     pub target: Target,

@@ -2,8 +2,6 @@
 
 use std::hash::{Hash, Hasher};
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     cell::CellKey,
     freeze::Target,
@@ -17,7 +15,7 @@ use super::{
 };
 
 /// Which row. The order of keys is the order of listings.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Key {
     /// A platform.
     Platform(PlatformName),

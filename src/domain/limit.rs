@@ -83,7 +83,7 @@ pub struct Variant {
 }
 
 /// A point on the merchant's way at which a decision is asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Stage {
     /// No amount is known yet.
@@ -152,7 +152,7 @@ pub enum Counts {
 }
 
 /// What a return after success gives back.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnReturn {
     /// Nothing.
     Keep,

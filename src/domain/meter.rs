@@ -11,15 +11,12 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use foldhash::fast::RandomState;
-use serde::{Deserialize, Serialize};
-
 use super::{amount::Amount, cell::CellKey, instant::Instant, name::Id, text::Text};
+use foldhash::fast::RandomState;
 
 /// Which meter. It stands in a payout, in its changes and under rows, so it is
 /// shared, and hashed once.
-#[derive(Clone, Deserialize)]
-#[serde(from = "Metered")]
+#[derive(Clone)]
 pub struct MeterKey {
     of: Arc<Metered>,
     hash: u64,
@@ -29,7 +26,7 @@ pub struct MeterKey {
 pub(super) static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 /// What a meter counts, and over which values.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Metered {
     /// The row it is in, which says a part of what it counts over.
     pub cell: CellKey,
@@ -58,12 +55,6 @@ impl MeterKey {
     /// What tells it apart from others in its cell.
     pub(super) fn within(&self) -> (&Text, &[Text], Option<Instant>) {
         (&self.of.rule, &self.of.scope, self.of.window_start)
-    }
-}
-
-impl Serialize for MeterKey {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.of.serialize(serializer)
     }
 }
 
@@ -108,7 +99,7 @@ impl fmt::Debug for MeterKey {
 }
 
 /// How a payout counts in a meter or an account at present.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Phase {
     /// Held until this instant, then nothing.
     Expiring(Instant),
@@ -119,7 +110,7 @@ pub enum Phase {
 }
 
 /// Confirmed and held quantities.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Tally {
     /// Confirmed.
     pub used: Amount,
@@ -130,8 +121,7 @@ pub struct Tally {
 }
 
 /// What is held until an instant each.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(from = "BTreeMap<Instant, Amount>")]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Expiring {
     /// What expires first: all there is in the meters of most orders, which then
     /// need no memory for a map.
@@ -142,21 +132,16 @@ pub struct Expiring {
     total: Amount,
 }
 
-impl From<BTreeMap<Instant, Amount>> for Expiring {
-    fn from(mut later: BTreeMap<Instant, Amount>) -> Self {
-        let total = later.values().fold(Amount::ZERO, |sum, amount| sum.plus(*amount));
-        Self { first: later.pop_first(), later, total }
-    }
-}
-
-impl Serialize for Expiring {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.all())
-    }
-}
-
 impl Expiring {
-    fn all(&self) -> impl Iterator<Item = (Instant, Amount)> {
+    /// What was kept. `None`: together it is more than there can be.
+    pub fn kept(mut later: BTreeMap<Instant, Amount>) -> Option<Self> {
+        let mut amounts = later.values();
+        let total = amounts.try_fold(Amount::ZERO, |sum, amount| sum.checked_plus(*amount))?;
+        Some(Self { first: later.pop_first(), later, total })
+    }
+
+    /// What expires when, the first first.
+    pub fn all(&self) -> impl Iterator<Item = (Instant, Amount)> {
         let later = self.later.iter().map(|(at, amount)| (*at, *amount));
         self.first.into_iter().chain(later)
     }
@@ -228,7 +213,7 @@ impl Tally {
 }
 
 /// A payout's part of a rolling meter.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Entry {
     /// When it was authorized.
     pub at: Instant,
@@ -241,7 +226,7 @@ pub struct Entry {
 }
 
 /// The running use, in the shape its window and scope need.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Meter {
     /// A window with a fixed start, or without one.
     Fixed(Tally),
@@ -252,7 +237,7 @@ pub enum Meter {
 }
 
 /// Which shape a meter has.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shape {
     /// See [`Meter::Fixed`].
     Fixed,
@@ -312,7 +297,7 @@ impl Meter {
 }
 
 /// How a payout's part of a meter changes.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MeterChange {
     /// Which meter.
     pub key: MeterKey,
@@ -365,7 +350,7 @@ mod tests {
                 *held = held.plus(quantity);
                 plain.retain(|_, held| *held != Amount::ZERO);
                 expiring.add(at(second), quantity);
-                prop_assert_eq!(&expiring, &Expiring::from(plain.clone()));
+                prop_assert_eq!(Some(expiring.clone()), Expiring::kept(plain.clone()));
                 prop_assert_eq!(expiring.is_empty(), plain.is_empty());
             }
             for now in (-1..7).map(at) {
@@ -374,8 +359,7 @@ mod tests {
                 prop_assert_eq!(expiring.after(now).collect::<Vec<_>>(), after);
                 prop_assert_eq!(expiring.held_at(now), held);
             }
-            let (text, plain) = (serde_json::to_string(&expiring.all().collect::<Vec<_>>()), serde_json::to_string(&plain.into_iter().collect::<Vec<_>>()));
-            prop_assert_eq!(text.expect("written"), plain.expect("written"));
+            prop_assert_eq!(expiring.all().collect::<Vec<_>>(), plain.into_iter().collect::<Vec<_>>());
         }
     }
 }

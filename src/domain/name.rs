@@ -3,8 +3,6 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use super::text::Text;
 
 /// Most characters of an id.
@@ -13,7 +11,7 @@ pub const MAX_ID: usize = 128;
 /// One segment of a resource name: a letter or digit, then up to 127 of
 /// letters, digits and `._~@+-`. No colon: it begins a method's verb where
 /// names stand in a URL.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(Text);
 
 impl Id {
@@ -25,6 +23,11 @@ impl Id {
             && first.is_ascii_alphanumeric()
             && bytes.all(|b| b.is_ascii_alphanumeric() || b"._~@+-".contains(&b));
         well_formed.then(|| Self(text.into()))
+    }
+
+    /// Takes an id that was one when it was kept.
+    pub fn kept(text: Text) -> Self {
+        Self(text)
     }
 
     /// Comes before every id: the lower bound of a listing. Not an id itself.
@@ -88,7 +91,7 @@ fn ids<const N: usize>(text: &str, collections: [&str; N]) -> Option<[Id; N]> {
 macro_rules! resource_name {
     ($(#[$doc:meta])* $name:ident { $($field:ident in $collection:literal),+ }) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         pub struct $name {
             $(#[doc = concat!("Id within `", $collection, "`.")] pub $field: Id,)+
         }
@@ -183,7 +186,7 @@ resource_name! {
 }
 
 /// `platforms/*/programmes/*/revisions/{n}`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RevisionName {
     /// The programme it belongs to.
     pub programme: ProgrammeName,

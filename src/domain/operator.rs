@@ -1,7 +1,5 @@
 //! Operators and their grants.
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     amount::Amount,
     name::{GrantName, OperatorName},
@@ -11,7 +9,7 @@ use super::{
 };
 
 /// Main account or sub-account.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OperatorKind {
     /// The shop's main account.
     Main,
@@ -30,7 +28,7 @@ impl OperatorKind {
 }
 
 /// Who acts for a shop.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Operator {
     /// Its name.
     pub name: OperatorName,
@@ -45,7 +43,7 @@ pub struct Operator {
 }
 
 /// How far a grant reaches.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Reach {
     /// The operator's own shop.
     #[default]
@@ -57,7 +55,7 @@ pub enum Reach {
 }
 
 /// What a sub-account may under one programme.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Grant {
     /// Its name.
     pub name: GrantName,

@@ -1,7 +1,5 @@
 //! Orders, versioned by their source's clock.
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     amount::{Amount, Currency},
     instant::Instant,
@@ -12,7 +10,7 @@ use super::{
 };
 
 /// The newest version of an order.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Order {
     /// Its name.
     pub name: OrderName,

@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     amount::{Amount, Currency},
     instant::Instant,
@@ -16,7 +14,7 @@ use super::{
 };
 
 /// Where a payout is in its life.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum State {
     /// Waits for approval.
     PendingApproval,
@@ -63,7 +61,7 @@ impl State {
 }
 
 /// What was unusual about how its money moved.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Flag {
     /// Succeeded without being executed.
     Unexecuted,
@@ -82,7 +80,7 @@ pub enum Flag {
 }
 
 /// What the channel said.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SettlementResult {
     /// The payee has the money.
     Succeeded,
@@ -91,7 +89,7 @@ pub enum SettlementResult {
 }
 
 /// A report of the channel.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settlement {
     /// What it said.
     pub result: SettlementResult,
@@ -108,7 +106,7 @@ pub struct Settlement {
 }
 
 /// Money that came back.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Return {
     /// How much.
     pub amount: Amount,
@@ -121,7 +119,7 @@ pub struct Return {
 }
 
 /// Which payouts a meter counts, as a payout carries it for life.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CountsWhile {
     /// While live.
     Live,
@@ -132,7 +130,7 @@ pub enum CountsWhile {
 }
 
 /// A payout's part of a meter.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Holding {
     /// Which meter.
     pub key: MeterKey,
@@ -151,7 +149,7 @@ pub struct Holding {
 }
 
 /// A payout's part of an account.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Drawn {
     /// Which account.
     pub account: AccountName,
@@ -162,7 +160,7 @@ pub struct Drawn {
 }
 
 /// A decision that was allowed, with its life.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Payout {
     /// Its name. Its decision has the same id.
     pub name: PayoutName,
@@ -225,7 +223,6 @@ pub struct Payout {
     /// Timers that fired in the present state.
     pub fired: Vec<Text>,
     /// When something is due for it next, by itself.
-    #[serde(default)]
     pub due: Option<Instant>,
 }
 

@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     instant::Instant,
     name::{Id, PlatformName},
@@ -22,7 +20,7 @@ pub struct RequestIdentity {
 }
 
 /// Which request: (platform, parent, operation, request id).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RequestKey {
     /// The platform.
     pub platform: PlatformName,
@@ -35,7 +33,7 @@ pub struct RequestKey {
 }
 
 /// A hash per field of a request's content, by field number.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Fingerprint(pub Vec<(u32, u64)>);
 
 impl Fingerprint {
@@ -49,7 +47,7 @@ impl Fingerprint {
 }
 
 /// What a request was answered with.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Answered {
     /// A decision, by its id.
     Decision(Id),
@@ -60,7 +58,7 @@ pub enum Answered {
 }
 
 /// A request that was answered.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Request {
     /// Which request.
     pub key: RequestKey,

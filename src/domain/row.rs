@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     account::{Account, Balance, Movement},
     cell::Cell,
@@ -21,7 +19,7 @@ use super::{
 };
 
 /// One row.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Row {
     /// A platform.
     Platform(Platform),
@@ -94,7 +92,7 @@ impl Row {
 }
 
 /// A programme: which revision is in force when.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Programme {
     /// Its name.
     pub name: ProgrammeName,
@@ -119,7 +117,7 @@ impl Programme {
 }
 
 /// A revision: a policy as it was given.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Revision {
     /// Its name.
     pub name: RevisionName,

@@ -1,7 +1,5 @@
 //! Platforms and shops.
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     instant::Instant,
     name::{Id, PlatformName, ShopName},
@@ -10,7 +8,7 @@ use super::{
 };
 
 /// When a configured resource came to be and how often it changed.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stamp {
     /// When it was made.
     pub create_time: Instant,
@@ -52,7 +50,7 @@ impl Stamp {
 }
 
 /// A marketplace.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Platform {
     /// Its name.
     pub name: PlatformName,
@@ -65,7 +63,7 @@ pub struct Platform {
 }
 
 /// A merchant's shop.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Shop {
     /// Its name.
     pub name: ShopName,

@@ -2,13 +2,12 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Serialize};
 use smol_str::format_smolstr;
 
 use super::{amount::Amount, instant::Instant, text::Text, who::RoleSet};
 
 /// One value.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Value {
     /// Text.
     Text(Text),
@@ -61,7 +60,7 @@ impl fmt::Display for Value {
 }
 
 /// The type of a value.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ValueType {
     /// Text.
     Text,
@@ -79,7 +78,7 @@ pub enum ValueType {
 pub type Facts = BTreeMap<Text, Fact>;
 
 /// A registered fact.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fact {
     /// What was said.
     pub value: Value,

@@ -1,7 +1,5 @@
 //! Who is connected, in which roles, and for whom it speaks.
 
-use serde::{Deserialize, Serialize};
-
 use super::text::Text;
 
 use super::name::{Id, OperatorName, ShopName};
@@ -42,7 +40,7 @@ impl Role {
 }
 
 /// Several roles.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct RoleSet(u8);
 
 impl RoleSet {
@@ -50,6 +48,16 @@ impl RoleSet {
     pub const NONE: Self = Self(0);
     /// Every role.
     pub const ALL: Self = Self(63);
+
+    /// The roles as bits.
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// The reverse of [`RoleSet::bits`].
+    pub fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
 
     /// With this role too.
     #[must_use]
@@ -127,7 +135,7 @@ impl Caller {
 }
 
 /// Who did something, as every record keeps it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Author {
     /// Who was connected.
     pub caller: Text,

@@ -26,7 +26,7 @@ use bursar::{
         who::RoleSet,
     },
     proto::v1::{self, PayoutState},
-    store::sled::compact::{Encoder, from_bytes},
+    store::sled::compact::{append, from_bytes},
 };
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use rust_decimal::Decimal;
@@ -296,7 +296,7 @@ impl Play {
         let policy = self.world.policy(&decision.revision);
         expect("a record recomputes", recompute(decision, &policy) == decision.verdict)?;
         let mut bytes = Vec::new();
-        Encoder::default().write(&mut bytes, decision).map_err(|e| e.to_string())?;
+        append(&mut bytes, decision);
         let back: Decision =
             from_bytes(&bytes).map_err(|e| format!("the record does not read back: {e}"))?;
         expect("a record reads back as it was", back == *decision)?;

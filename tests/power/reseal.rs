@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 
 use bursar::{
     domain::change::Record,
-    store::sled::compact::{Encoder, from_bytes},
+    store::sled::compact::{append, from_bytes},
 };
 use sha2::{Digest, Sha256};
 
@@ -107,7 +107,7 @@ impl Journal {
         let bytes = self.records().nth(at).expect("it was there");
         let record = changed(bytes).expect("it could be changed");
         *bytes = vec![ENCODING];
-        Encoder::default().write(bytes, &record).expect("encoded");
+        append(bytes, &record);
     }
 
     /// Flips one bit of what records say.

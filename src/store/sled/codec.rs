@@ -1,27 +1,22 @@
 //! Records and rows as bytes: the number of their form, then `compact/`'s form of them.
 
-use serde::{Serialize, de::DeserializeOwned};
-
 use super::{
-    compact::{Encoder, from_bytes},
+    compact::{Compact, append, from_bytes},
     damage::Damage,
 };
 
-/// The form of records and rows. 1 was MessagePack; 2 had a row for each meter.
-pub(super) const FORM: u8 = 3;
+/// The form of records and rows. 1 was MessagePack; 2 had a row for each meter; 3
+/// had the fields of each struct counted.
+pub(super) const FORM: u8 = 4;
 
 /// Appends a value's bytes.
-pub(super) fn encode(
-    encoder: &mut Encoder,
-    out: &mut Vec<u8>,
-    value: &impl Serialize,
-) -> Result<(), Damage> {
+pub(super) fn encode(out: &mut Vec<u8>, value: &impl Compact) {
     out.push(FORM);
-    encoder.write(out, value).map_err(|e| Damage::Defect(format!("encoding: {e}")))
+    append(out, value);
 }
 
 /// A value from its bytes; `what` names it in an error.
-pub(super) fn decode<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, Damage> {
+pub(super) fn decode<T: Compact>(what: &str, bytes: &[u8]) -> Result<T, Damage> {
     let unreadable = |why: String| Damage::Unreadable { what: what.to_owned(), why };
     match bytes.split_first() {
         Some((&FORM, rest)) => from_bytes(rest).map_err(|e| unreadable(e.to_string())),
@@ -68,35 +63,5 @@ impl<'a> Fields<'a> {
     pub(super) fn counted(&mut self) -> Option<&'a [u8]> {
         let count = usize::try_from(self.short()?).ok()?;
         self.bytes(count)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{decision::Inputs, instant::Instant, limit::Stage};
-
-    #[test]
-    fn inputs_that_were_recorded_before_there_was_a_next_revision_are_read() {
-        let inputs = Inputs {
-            now: Instant::MIN,
-            stage: Stage::Confirm,
-            amount: None,
-            facts: Vec::new(),
-            fact_changes: Vec::new(),
-            limits: Vec::new(),
-            measures: Vec::new(),
-            funds: Vec::new(),
-            next_revision: None,
-        };
-        let mut bytes = Vec::new();
-        Encoder::default().write(&mut bytes, &inputs).expect("bytes");
-        // Nine fields whose last is nothing, and eight without it.
-        assert_eq!((bytes.first(), bytes.last()), (Some(&9), Some(&0)));
-        bytes.pop();
-        if let Some(count) = bytes.first_mut() {
-            *count = 8;
-        }
-        assert_eq!(from_bytes::<Inputs>(&bytes).expect("inputs"), inputs);
     }
 }

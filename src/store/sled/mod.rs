@@ -33,7 +33,6 @@ use std::{
 };
 
 use self::{
-    compact::Encoder,
     journal::Written,
     layer::{Slot, made_by},
     mark::Mark,
@@ -122,7 +121,6 @@ pub struct SledStore {
     is_complete: bool,
     /// Records that were committed and not sent to the disk yet.
     draft: Written,
-    encoder: Encoder,
     /// Commits that may still be on their way to the disk, and some before them:
     /// what was written last is asked for first.
     recent: VecDeque<Arc<Written>>,
@@ -148,7 +146,6 @@ impl SledStore {
             tip,
             is_complete: true,
             draft: Written::default(),
-            encoder: Encoder::default(),
             recent: VecDeque::new(),
             recent_bytes: 0,
             read: RefCell::default(),
@@ -182,7 +179,7 @@ impl SledStore {
     fn take(&mut self, commit: Commit) -> Result<(), Damage> {
         let Commit { records, rows, has_running } = commit;
         for record in &records {
-            self.draft.push(&mut self.encoder, record)?;
+            self.draft.push(record)?;
         }
         for Changed { key, row, sequence, alone } in rows {
             let slot = Slot::new(&key, row, sequence, alone);

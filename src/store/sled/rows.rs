@@ -10,7 +10,6 @@ use std::{
 
 use super::{
     codec::{Fields, decode, encode},
-    compact::Encoder,
     damage::Damage,
     layer::{Layer, Slot, Sought},
     mark::Mark,
@@ -236,18 +235,12 @@ fn parse(value: &[u8]) -> Result<Slot, Damage> {
 
 /// The rows of a layer as they are put away.
 fn entries(layer: &Layer) -> Result<Vec<TableEntry>, Damage> {
-    let mut encoder = Encoder::default();
-    let entry = |(key, slot): (&[u8], &Slot)| Ok((key.into(), value(&mut encoder, key, slot)?));
-    layer.rows().map(entry).collect()
+    Ok(layer.rows().map(|(key, slot)| (key.into(), value(key, slot))).collect())
 }
 
 /// A row as it is at rest.
-pub(super) fn value(
-    encoder: &mut Encoder,
-    key: &[u8],
-    slot: &Slot,
-) -> Result<Option<Vec<u8>>, Damage> {
-    Ok(match slot {
+pub(super) fn value(key: &[u8], slot: &Slot) -> Option<Vec<u8>> {
+    match slot {
         Slot::Gone => None,
         Slot::At(sequence) => {
             let mut value = Vec::with_capacity(1 + size_of::<u64>());
@@ -257,8 +250,8 @@ pub(super) fn value(
         }
         Slot::Row(row) => {
             let mut value = vec![ROW];
-            encode(encoder, &mut value, row)?;
+            encode(&mut value, row);
             Some(value)
         }
-    })
+    }
 }

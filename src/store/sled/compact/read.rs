@@ -1,75 +1,111 @@
-//! Reads a value. Bytes come from a disk, so anything may be in them.
+//! Reads a value. Bytes come from a disk, so anything may be in them: no number
+//! among them makes it take more memory than there are bytes to fill it.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
+use smol_str::format_smolstr;
 
-use super::table::Seen;
+use super::{
+    CELLS, Compact, INSTANTS, KEYS, MOST, SHORT,
+    codes::{self, Nanos},
+};
+use crate::domain::{
+    amount::Amount,
+    cell::CellKey,
+    instant::Instant,
+    meter::{MeterKey, Phase},
+    name::{Id, MAX_ID, ProgrammeName},
+    payout::Payout,
+    text::Text,
+};
 
 /// A value from all of these bytes.
 ///
 /// # Errors
 /// If they are no such value, or more than one.
-pub fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Unreadable> {
-    let mut reader = Reader { rest: bytes, seen: Seen::default() };
-    let value = T::deserialize(&mut reader)?;
-    if reader.rest.is_empty() { Ok(value) } else { Err(unreadable("something stands behind it")) }
+pub fn from_bytes<T: Compact>(bytes: &[u8]) -> Result<T, Unreadable> {
+    let mut reader = Reader {
+        rest: bytes,
+        texts: Vec::new(),
+        instants: Vec::new(),
+        base: (0, 0),
+        cells: Vec::new(),
+        keys: Vec::new(),
+        shop: None,
+        part: Amount::ZERO,
+        until: None,
+        counted: None,
+        sent: None,
+        programme: None,
+        payout: None,
+    };
+    let value = T::read(&mut reader)?;
+    if reader.rest.is_empty() { Ok(value) } else { Err(Unreadable("something stands behind it")) }
 }
 
 /// Why bytes are no value.
-#[derive(Debug)]
-pub struct Unreadable(String);
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unreadable(pub(super) &'static str);
 
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.0)
     }
 }
 
 impl std::error::Error for Unreadable {}
 
-impl de::Error for Unreadable {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(message.to_string())
-    }
+/// What a read gives.
+pub(super) type Read<T> = Result<T, Unreadable>;
+
+const CUT_OFF: Unreadable = Unreadable("it is cut off");
+const NO_PLACE: Unreadable = Unreadable("what it refers to was not written before");
+const NOT_UTF8: Unreadable = Unreadable("a text is not UTF-8");
+const TOO_LARGE: Unreadable = Unreadable("a number is too large");
+
+/// Reads what is in a value.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    rest: &'a [u8],
+    /// Shared with what is read, so that a place costs no memory.
+    texts: Vec<Text>,
+    instants: Vec<Instant>,
+    base: (i64, i32),
+    cells: Vec<CellKey>,
+    keys: Vec<MeterKey>,
+    shop: Option<(Id, Id)>,
+    part: Amount,
+    until: Option<Instant>,
+    counted: Option<(Id, Instant, Amount)>,
+    pub(super) sent: Option<codes::Sent>,
+    pub(super) programme: Option<ProgrammeName>,
+    pub(super) payout: Option<Arc<Payout>>,
 }
 
-fn unreadable(why: &str) -> Unreadable {
-    Unreadable(why.to_owned())
-}
-
-struct Reader<'de> {
-    rest: &'de [u8],
-    seen: Seen<'de>,
-}
-
-impl<'de> Reader<'de> {
-    fn byte(&mut self) -> Result<u8, Unreadable> {
-        let (byte, rest) = self.rest.split_first().ok_or_else(|| unreadable("it is cut off"))?;
+impl<'a> Reader<'a> {
+    pub(super) fn byte(&mut self) -> Read<u8> {
+        let (byte, rest) = self.rest.split_first().ok_or(CUT_OFF)?;
         self.rest = rest;
         Ok(*byte)
     }
 
-    fn flag(&mut self) -> Result<bool, Unreadable> {
-        match self.byte()? {
-            0 => Ok(false),
-            1 => Ok(true),
-            other => Err(Unreadable(format!("{other} is neither yes nor no"))),
-        }
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Unreadable> {
-        let (array, rest) =
-            self.rest.split_first_chunk().ok_or_else(|| unreadable("it is cut off"))?;
+    pub(super) fn array<const N: usize>(&mut self) -> Read<[u8; N]> {
+        let (array, rest) = self.rest.split_first_chunk().ok_or(CUT_OFF)?;
         self.rest = rest;
         Ok(*array)
     }
 
-    fn varint(&mut self) -> Result<u128, Unreadable> {
+    pub(super) fn bytes(&mut self, length: usize) -> Read<&'a [u8]> {
+        let (bytes, rest) = self.rest.split_at_checked(length).ok_or(CUT_OFF)?;
+        self.rest = rest;
+        Ok(bytes)
+    }
+
+    pub(super) fn varint(&mut self) -> Read<u64> {
         let mut number = 0;
-        for shift in (0..u128::BITS).step_by(7) {
+        for shift in (0..u64::BITS).step_by(7) {
             let byte = self.byte()?;
-            let bits = u128::from(byte & 0x7f);
+            let bits = u64::from(byte & 0x7f);
             if bits << shift >> shift != bits {
                 break;
             }
@@ -78,322 +114,205 @@ impl<'de> Reader<'de> {
                 return Ok(number);
             }
         }
-        Err(unreadable("a number is too long"))
+        Err(TOO_LARGE)
     }
 
-    fn length(&mut self) -> Result<usize, Unreadable> {
-        usize::try_from(self.varint()?).map_err(|_| unreadable("a length is too large"))
+    /// How many follow, each of which takes a byte or more.
+    pub(super) fn length(&mut self) -> Read<usize> {
+        let length = usize::try_from(self.varint()?).map_err(|_| TOO_LARGE)?;
+        if length > self.rest.len() { Err(CUT_OFF) } else { Ok(length) }
     }
 
-    fn bytes(&mut self, length: usize) -> Result<&'de [u8], Unreadable> {
-        let (bytes, rest) =
-            self.rest.split_at_checked(length).ok_or_else(|| unreadable("it is cut off"))?;
-        self.rest = rest;
-        Ok(bytes)
-    }
-
-    /// Either what stands here, as half of this, or what stood at a place.
-    fn head(&mut self) -> Result<Result<u128, usize>, Unreadable> {
+    pub(super) fn text(&mut self) -> Read<Text> {
         let head = self.varint()?;
-        if head & 1 == 0 {
-            return Ok(Ok(head >> 1));
-        }
-        usize::try_from(head >> 1).map(Err).map_err(|_| no_such_place())
+        self.headed(head)
     }
 
-    fn number(&mut self) -> Result<u128, Unreadable> {
-        match self.head()? {
-            Ok(number) => {
-                self.seen.saw_number(number);
-                Ok(number)
+    /// A text with a flag in its head.
+    pub(super) fn flagged(&mut self) -> Read<(Text, bool)> {
+        let head = self.varint()?;
+        Ok((self.headed(head >> 1)?, head & 1 == 1))
+    }
+
+    /// A text that is hardly written again.
+    pub(super) fn plain(&mut self) -> Read<&'a str> {
+        let length = self.length()?;
+        std::str::from_utf8(self.bytes(length)?).map_err(|_| NOT_UTF8)
+    }
+
+    fn headed(&mut self, head: u64) -> Read<Text> {
+        let number = usize::try_from(head >> 1).map_err(|_| TOO_LARGE)?;
+        if head & 1 == 1 {
+            if let Some(place) = number.checked_sub(1) {
+                return self.texts.get(place).cloned().ok_or(NO_PLACE);
             }
-            Err(place) => self.seen.number(place).ok_or_else(no_such_place),
-        }
-    }
-
-    fn folded(&mut self) -> Result<i128, Unreadable> {
-        let folded = self.number()?;
-        Ok((folded >> 1).cast_signed() ^ -(folded & 1).cast_signed())
-    }
-
-    fn text(&mut self) -> Result<&'de str, Unreadable> {
-        match self.head()? {
-            Ok(length) => {
-                let length =
-                    usize::try_from(length).map_err(|_| unreadable("a length is too large"))?;
-                let text = std::str::from_utf8(self.bytes(length)?)
-                    .map_err(|_| unreadable("a text is not UTF-8"))?;
-                self.seen.saw_text(text);
-                Ok(text)
+            let rest = self.plain()?;
+            let (platform, shop) = self.shop.as_ref().ok_or(NO_PLACE)?;
+            if platform.as_str().len() > MAX_ID || shop.as_str().len() > MAX_ID {
+                return Err(Unreadable("a shop has no such name"));
             }
-            Err(place) => self.seen.text(place).ok_or_else(no_such_place),
+            let text = format_smolstr!("platforms/{platform}/shops/{shop}{rest}");
+            self.saw_text(&text);
+            return Ok(text);
+        }
+        let text = std::str::from_utf8(self.bytes(number)?).map_err(|_| NOT_UTF8)?;
+        let text = Text::new(text);
+        self.saw_text(&text);
+        Ok(text)
+    }
+
+    fn saw_text(&mut self, text: &Text) {
+        // The first place is the shop's.
+        if text.len() >= SHORT && self.texts.len() + 1 < usize::from(MOST) {
+            self.texts.push(text.clone());
         }
     }
 
-    fn counted<'a>(&'a mut self, left: usize) -> Counted<'a, 'de> {
-        Counted { reader: self, left }
+    pub(super) fn id(&mut self) -> Read<Id> {
+        self.text().map(Id::kept)
     }
 
-    fn fields<V: Visitor<'de>>(
-        &mut self,
-        known: usize,
-        visitor: V,
-    ) -> Result<V::Value, Unreadable> {
-        let count = self.length()?;
-        if count > known {
-            return Err(Unreadable(format!("it has {count} fields, of which {known} are known")));
+    fn other_shop(&mut self) -> Read<(Id, Id)> {
+        let shop = (self.id()?, self.id()?);
+        self.shop = Some(shop.clone());
+        Ok(shop)
+    }
+
+    /// A shop, by the code before it.
+    pub(super) fn shop(&mut self, code: u8) -> Read<(Id, Id)> {
+        match code {
+            codes::SAME_SHOP => self.shop.clone().ok_or(NO_PLACE),
+            codes::OTHER_SHOP => self.other_shop(),
+            _ => Err(Unreadable("it names no shop")),
         }
-        visitor.visit_seq(self.counted(count))
     }
-}
 
-fn no_such_place() -> Unreadable {
-    unreadable("it refers to what is not there")
-}
+    /// Platform, shop, and what is below it.
+    pub(super) fn below_shop(&mut self) -> Read<(Id, Id, Id)> {
+        let (id, same) = self.flagged()?;
+        let (platform, shop) =
+            if same { self.shop.clone().ok_or(NO_PLACE)? } else { self.other_shop()? };
+        Ok((platform, shop, Id::kept(id)))
+    }
 
-/// Numbers of so many bits.
-macro_rules! numbers {
-    ($($method:ident $visit:ident $read:ident $type:ty),+ $(,)?) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-            let number = self.$read()?;
-            let number = <$type>::try_from(number)
-                .map_err(|_| Unreadable(format!("{number} is out of range")))?;
-            visitor.$visit(number)
+    /// An instant. `None`: the writer wrote that there is none.
+    pub(super) fn instant_if_any(&mut self) -> Read<Option<Instant>> {
+        let code = self.varint()?;
+        if code == 0 {
+            return Ok(None);
         }
-    )+};
-}
-
-impl<'de> Deserializer<'de> for &mut Reader<'de> {
-    type Error = Unreadable;
-
-    fn is_human_readable(&self) -> bool {
-        false
+        let number = code >> 1;
+        if code & 1 == 1 {
+            let place = usize::try_from(number).map_err(|_| TOO_LARGE)?;
+            return self.instants.get(place).copied().ok_or(NO_PLACE).map(Some);
+        }
+        // It is 1 more, so that it is never 0.
+        let number = number - 1;
+        let (base, base_nanos) = self.base;
+        let seconds = base.checked_add(codes::unfold(number >> 2)).ok_or(TOO_LARGE)?;
+        let nanos = match number & 3 {
+            n if n == Nanos::None as u64 => 0,
+            n if n == Nanos::Same as u64 => base_nanos,
+            n if n == Nanos::Other as u64 => {
+                i32::try_from(self.varint()?).map_err(|_| TOO_LARGE)?
+            }
+            _ => return Err(Unreadable("an instant is of no known kind")),
+        };
+        let out_of_range = Unreadable("an instant is out of range");
+        let at = Instant::from_parts(seconds, nanos).ok_or(out_of_range)?;
+        if self.instants.is_empty() {
+            self.base = at.to_parts();
+        }
+        if self.instants.len() < INSTANTS {
+            self.instants.push(at);
+        }
+        Ok(Some(at))
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Unreadable> {
-        Err(unreadable("what it is does not stand in it"))
+    pub(super) fn instant(&mut self) -> Read<Instant> {
+        self.instant_if_any()?.ok_or(Unreadable("an instant is missing"))
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-        self.deserialize_any(visitor)
+    /// An amount. `None`: the writer wrote that there is none.
+    pub(super) fn amount_if_any(&mut self) -> Read<Option<Amount>> {
+        let code = self.varint()?;
+        let (digits, decimals) = match code & 0xf {
+            codes::ABSENT if code == codes::ABSENT => return Ok(None),
+            codes::ABSENT => return Err(Unreadable("an amount is of no known kind")),
+            codes::LONG => {
+                let decimals = u32::try_from(self.varint()?).map_err(|_| TOO_LARGE)?;
+                let digits = u128::from_le_bytes(self.array()?);
+                (i128::try_from(digits).map_err(|_| TOO_LARGE)?, decimals)
+            }
+            decimals => (i128::from(code >> 5), (decimals & 0xf) as u32),
+        };
+        let digits = if code & 1 << 4 == 0 { digits } else { -digits };
+        Amount::from_digits(digits, decimals).map(Some).ok_or(TOO_LARGE)
     }
 
-    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-        self.deserialize_any(visitor)
+    pub(super) fn amount(&mut self) -> Read<Amount> {
+        self.amount_if_any()?.ok_or(Unreadable("an amount is missing"))
     }
 
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-        visitor.visit_bool(self.flag()?)
+    /// How a payout counts.
+    pub(super) fn part(&mut self) -> Read<Option<(Phase, Amount)>> {
+        let code = self.byte()?;
+        if code == 0 {
+            return Ok(None);
+        }
+        let no_part = Unreadable("a part is of no known kind");
+        let known = code & 1 << 4 != 0;
+        let phase = match code & 3 {
+            codes::EXPIRING => {
+                if !known {
+                    self.until = Some(self.instant()?);
+                }
+                Phase::Expiring(self.until.ok_or(NO_PLACE)?)
+            }
+            codes::HELD if !known => Phase::Held,
+            codes::USED if !known => Phase::Used,
+            _ => return Err(no_part),
+        };
+        let amount = match code & 0b1110_1100 {
+            0 => {
+                self.part = self.amount()?;
+                self.part
+            }
+            codes::ONE => Amount::ONE,
+            codes::SAME_AMOUNT => self.part,
+            _ => return Err(no_part),
+        };
+        Ok(Some((phase, amount)))
     }
 
-    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-        visitor.visit_u8(self.byte()?)
+    /// Payout, instant and amount of a change of a meter, which are those of the
+    /// change before if they are the same.
+    pub(super) fn counted(&mut self, same: bool) -> Read<(Id, Instant, Amount)> {
+        if !same {
+            self.counted = Some((self.id()?, self.instant()?, self.amount()?));
+        }
+        self.counted.clone().ok_or(NO_PLACE)
     }
 
-    fn deserialize_i8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-        visitor.visit_i8(self.byte()?.cast_signed())
+    /// The cell at a place.
+    pub(super) fn cell(&self, place: usize) -> Read<CellKey> {
+        self.cells.get(place).cloned().ok_or(NO_PLACE)
     }
 
-    numbers! {
-        deserialize_u16 visit_u16 number u16,
-        deserialize_u32 visit_u32 number u32,
-        deserialize_u64 visit_u64 number u64,
-        deserialize_u128 visit_u128 number u128,
-        deserialize_i16 visit_i16 folded i16,
-        deserialize_i32 visit_i32 folded i32,
-        deserialize_i64 visit_i64 folded i64,
-        deserialize_i128 visit_i128 folded i128,
+    pub(super) fn saw_cell(&mut self, key: &CellKey) {
+        if self.cells.len() < CELLS {
+            self.cells.push(key.clone());
+        }
     }
 
-    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-        visitor.visit_f32(f32::from_le_bytes(self.array()?))
+    /// The meter at a place.
+    pub(super) fn key(&self, place: usize) -> Read<MeterKey> {
+        self.keys.get(place).cloned().ok_or(NO_PLACE)
     }
 
-    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-        visitor.visit_f64(f64::from_le_bytes(self.array()?))
-    }
-
-    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-        let letter = u32::try_from(self.number()?).ok().and_then(char::from_u32);
-        visitor.visit_char(letter.ok_or_else(|| unreadable("it is no character"))?)
-    }
-
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-        visitor.visit_borrowed_str(self.text()?)
-    }
-
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-        self.deserialize_str(visitor)
-    }
-
-    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-        let length = self.length()?;
-        visitor.visit_borrowed_bytes(self.bytes(length)?)
-    }
-
-    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-        self.deserialize_bytes(visitor)
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-        if self.flag()? { visitor.visit_some(self) } else { visitor.visit_none() }
-    }
-
-    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-        visitor.visit_unit()
-    }
-
-    fn deserialize_unit_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Unreadable> {
-        visitor.visit_unit()
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Unreadable> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-        let length = self.length()?;
-        visitor.visit_seq(self.counted(length))
-    }
-
-    fn deserialize_tuple<V: Visitor<'de>>(
-        self,
-        length: usize,
-        visitor: V,
-    ) -> Result<V::Value, Unreadable> {
-        visitor.visit_seq(self.counted(length))
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        length: usize,
-        visitor: V,
-    ) -> Result<V::Value, Unreadable> {
-        visitor.visit_seq(self.counted(length))
-    }
-
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-        let length = self.length()?;
-        visitor.visit_map(self.counted(length))
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Unreadable> {
-        self.fields(fields.len(), visitor)
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Unreadable> {
-        visitor.visit_enum(self)
-    }
-}
-
-/// So many that are still to come.
-struct Counted<'a, 'de> {
-    reader: &'a mut Reader<'de>,
-    left: usize,
-}
-
-impl<'de> Counted<'_, 'de> {
-    fn next<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Unreadable> {
-        let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
-        self.left = left;
-        seed.deserialize(&mut *self.reader).map(Some)
-    }
-}
-
-impl<'de> de::SeqAccess<'de> for Counted<'_, 'de> {
-    type Error = Unreadable;
-
-    fn next_element_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Unreadable> {
-        self.next(seed)
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        // Each takes a byte at least, or nothing at all.
-        Some(self.left.min(self.reader.rest.len()))
-    }
-}
-
-impl<'de> de::MapAccess<'de> for Counted<'_, 'de> {
-    type Error = Unreadable;
-
-    fn next_key_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Unreadable> {
-        self.next(seed)
-    }
-
-    fn next_value_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<S::Value, Unreadable> {
-        seed.deserialize(&mut *self.reader)
-    }
-}
-
-impl<'de> de::EnumAccess<'de> for &mut Reader<'de> {
-    type Error = Unreadable;
-    type Variant = Self;
-
-    fn variant_seed<S: DeserializeSeed<'de>>(
-        self,
-        seed: S,
-    ) -> Result<(S::Value, Self), Unreadable> {
-        let number = u32::try_from(self.varint()?).map_err(|_| unreadable("no such variant"))?;
-        let variant = seed.deserialize(number.into_deserializer())?;
-        Ok((variant, self))
-    }
-}
-
-impl<'de> de::VariantAccess<'de> for &mut Reader<'de> {
-    type Error = Unreadable;
-
-    fn unit_variant(self) -> Result<(), Unreadable> {
-        Ok(())
-    }
-
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(
-        self,
-        seed: S,
-    ) -> Result<S::Value, Unreadable> {
-        seed.deserialize(self)
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(
-        self,
-        length: usize,
-        visitor: V,
-    ) -> Result<V::Value, Unreadable> {
-        visitor.visit_seq(self.counted(length))
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Unreadable> {
-        self.fields(fields.len(), visitor)
+    pub(super) fn saw_key(&mut self, key: &MeterKey) {
+        if self.keys.len() < KEYS {
+            self.keys.push(key.clone());
+        }
     }
 }

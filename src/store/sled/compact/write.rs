@@ -1,59 +1,108 @@
-//! Writes a value.
+//! Writes a value. What it remembers of it are references into it, on the stack:
+//! nothing is copied, and nothing has to be forgotten afterwards.
 
-use std::fmt;
-
-use serde::{
-    Serialize,
-    ser::{self, Serializer},
+use super::{
+    CELLS, Compact, INSTANTS, KEYS, MOST, SHORT,
+    codes::{self, Nanos},
+    ends::Ends,
+};
+use crate::domain::{
+    amount::Amount,
+    cell::CellKey,
+    instant::Instant,
+    meter::{MeterKey, Phase},
+    name::{Id, MAX_ID, ProgrammeName},
+    payout::Payout,
 };
 
-use super::{SMALL, table::Places};
+/// Places of texts that the writer remembers. One that falls on another's is
+/// written out again.
+const TEXTS: usize = 128;
 
-/// Writes values, one after the other, each by itself.
-#[derive(Debug, Default)]
-pub struct Encoder {
-    places: Places,
+/// Bytes that the name of a shop has more than.
+const LONG_NAME: usize = "platforms//shops/".len();
+
+/// Appends a value's bytes.
+pub fn append<T: Compact>(out: &mut Vec<u8>, value: &T) {
+    let mut writer = Writer {
+        out: std::mem::take(out),
+        texts: [None; TEXTS],
+        places: [0; TEXTS],
+        text_count: 1,
+        instants: Few::new(Instant::MIN),
+        base: (0, 0),
+        cells: Few::new(None),
+        keys: Few::new(None),
+        shop: None,
+        part: (0, 0),
+        until: None,
+        counted: None,
+        sent: None,
+        programme: None,
+        payout: None,
+    };
+    value.write(&mut writer);
+    *out = writer.out;
 }
 
-impl Encoder {
-    /// Appends a value's bytes.
-    ///
-    /// # Errors
-    /// If the value cannot be written: a list that does not know its length,
-    /// or a number of more than 127 bits (signed: from 2¹²⁶ or below -2¹²⁶).
-    pub fn write(&mut self, out: &mut Vec<u8>, value: &impl Serialize) -> Result<(), Unwritable> {
-        self.places.clear();
-        value.serialize(&mut Writer { out, places: &mut self.places })
-    }
-}
-
-/// Why a value was not written.
+/// Writes what is in a value.
 #[derive(Debug)]
-pub struct Unwritable(String);
+pub struct Writer<'a> {
+    out: Vec<u8>,
+    /// Texts that were written out, where their bytes say, and their places.
+    texts: [Option<&'a str>; TEXTS],
+    places: [u16; TEXTS],
+    text_count: u16,
+    instants: Few<Instant, INSTANTS>,
+    /// The first instant: others are said by how far they are from it.
+    base: (i64, i32),
+    cells: Few<Option<&'a CellKey>, CELLS>,
+    keys: Few<Option<&'a MeterKey>, KEYS>,
+    /// Platform and shop of the name before.
+    shop: Option<(&'a Id, &'a Id)>,
+    /// The amount of a part that was written out last, by its digits.
+    part: (i128, u32),
+    /// Until when the part before is held.
+    until: Option<Instant>,
+    /// Payout, instant and amount of the change of a meter before.
+    counted: Option<(&'a Id, Instant, (i128, u32))>,
+    /// Facts that were sent with a request, and were written out last.
+    pub(super) sent: Option<&'a codes::Sent>,
+    /// The programme before.
+    pub(super) programme: Option<&'a ProgrammeName>,
+    /// The payout before: its decision says the same.
+    pub(super) payout: Option<&'a Payout>,
+}
 
-impl fmt::Display for Unwritable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+impl<'a> Writer<'a> {
+    /// A byte.
+    #[inline]
+    pub(super) fn byte(&mut self, byte: u8) {
+        self.out.push(byte);
     }
-}
 
-impl std::error::Error for Unwritable {}
-
-impl ser::Error for Unwritable {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(message.to_string())
+    /// Bytes, without their number.
+    #[inline]
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
     }
-}
 
-struct Writer<'a> {
-    out: &'a mut Vec<u8>,
-    places: &'a mut Places,
-}
+    /// A number, seven bits a byte.
+    #[inline]
+    pub(super) fn varint(&mut self, number: u64) {
+        // Nearly all numbers are short.
+        match number {
+            0..0x80 => self.out.push((number & 0x7f) as u8),
+            0x80..0x4000 => {
+                let bytes = [(number & 0x7f) as u8 | 0x80, (number >> 7 & 0x7f) as u8];
+                self.out.extend_from_slice(&bytes);
+            }
+            _ => self.long(number),
+        }
+    }
 
-type Written = Result<(), Unwritable>;
-
-impl Writer<'_> {
-    fn long_varint(&mut self, number: u128) {
+    #[inline(never)]
+    fn long(&mut self, number: u64) {
         let mut rest = number;
         while rest > 0x7f {
             self.out.push((rest & 0x7f) as u8 | 0x80);
@@ -62,306 +111,236 @@ impl Writer<'_> {
         self.out.push((rest & 0x7f) as u8);
     }
 
-    fn varint(&mut self, number: u64) {
-        // Nearly all numbers are short.
-        match number {
-            0..0x80 => self.out.push((number & 0x7f) as u8),
-            0x80..0x4000 => {
-                self.out
-                    .extend_from_slice(&[(number & 0x7f) as u8 | 0x80, (number >> 7 & 0x7f) as u8]);
-            }
-            _ => self.long_varint(number.into()),
-        }
-    }
-
-    fn length(&mut self, length: usize) {
+    /// How many of something follow.
+    #[inline]
+    pub(super) fn length(&mut self, length: usize) {
         self.varint(length as u64);
     }
 
-    /// What was written before, by its place.
-    fn place(&mut self, place: u16) {
-        self.varint(u64::from(place) << 1 | 1);
+    /// A text, or its place.
+    #[inline]
+    pub(super) fn text(&mut self, text: &'a str) {
+        if text.is_empty() {
+            self.byte(0);
+        } else {
+            self.headed(text, 0, 0);
+        }
     }
 
-    /// A number that is in no table.
-    fn small(&mut self, number: u64) {
-        self.varint(number << 1);
+    /// A text that is hardly written again.
+    #[inline]
+    pub(super) fn plain(&mut self, text: &str) {
+        self.length(text.len());
+        Ends::of(text.as_bytes()).append(text.as_bytes(), &mut self.out);
     }
 
-    fn number(&mut self, number: u128) -> Written {
-        if number < SMALL
-            && let Ok(small) = u64::try_from(number)
+    /// What a name has behind the shop that the name before was of.
+    #[inline(never)]
+    fn behind_shop(&self, text: &'a str) -> Option<&'a str> {
+        let (platform, shop) = self.shop?;
+        let rest = text.strip_prefix("platforms/")?.strip_prefix(platform.as_str())?;
+        let rest = rest.strip_prefix("/shops/")?.strip_prefix(shop.as_str())?;
+        // Longer ones are no ids, and the reader takes none.
+        (platform.as_str().len() <= MAX_ID && shop.as_str().len() <= MAX_ID).then_some(rest)
+    }
+
+    /// A text with a flag in its head.
+    #[inline]
+    pub(super) fn flagged(&mut self, text: &'a str, flag: bool) {
+        self.headed(text, 1, u64::from(flag));
+    }
+
+    #[inline(never)]
+    fn headed(&mut self, text: &'a str, flags: u32, flag: u64) {
+        let ends = Ends::of(text.as_bytes());
+        if text.len() >= SHORT {
+            let slot = ends.slot(text.len());
+            if let (Some(seen), Some(place)) = (self.texts.get_mut(slot), self.places.get_mut(slot))
+            {
+                if seen.is_some_and(|seen| ends.are_all_of(text, seen)) {
+                    let head = u64::from(*place) << 1 | 1;
+                    self.varint(head << flags | flag);
+                    return;
+                }
+                if self.text_count < MOST {
+                    (*seen, *place) = (Some(text), self.text_count);
+                    self.text_count += 1;
+                }
+            }
+        }
+        if text.len() > LONG_NAME
+            && let Some(rest) = self.behind_shop(text)
         {
-            self.small(small);
-            return Ok(());
+            self.varint(1 << flags | flag);
+            self.plain(rest);
+            return;
         }
-        if number >> 127 != 0 {
-            return Err(ser::Error::custom("a number is too large"));
-        }
-        match self.places.number(number) {
-            Some(place) => self.place(place),
-            None => self.long_varint(number << 1),
-        }
-        Ok(())
+        self.varint((text.len() as u64) << 1 << flags | flag);
+        ends.append(text.as_bytes(), &mut self.out);
     }
 
-    fn folded(&mut self, number: i128) -> Written {
-        self.number((number << 1 ^ number >> 127).cast_unsigned())
+    /// Whether a name is of the same shop as the name before.
+    #[inline]
+    fn same_shop(&mut self, platform: &'a Id, shop: &'a Id) -> bool {
+        let same = self.shop.is_some_and(|(p, s)| s == shop && p == platform);
+        self.shop = Some((platform, shop));
+        same
     }
 
-    fn text(&mut self, text: &str) {
-        let length = (text.len() as u64) << 1;
-        // As many bytes as the length takes stand before the text.
-        let start = self.out.len() + 1 + usize::from(length >> 7 != 0);
-        let start = start + usize::from(length >> 14 != 0) + usize::from(length >> 21 != 0);
-        match self.places.text(text, self.out, start) {
-            Some(place) => self.place(place),
-            None => {
-                self.varint(length);
-                self.out.extend_from_slice(text.as_bytes());
-            }
+    /// A shop; 0 is left for none.
+    pub(super) fn shop(&mut self, platform: &'a Id, shop: &'a Id) {
+        if self.same_shop(platform, shop) {
+            self.byte(codes::SAME_SHOP);
+        } else {
+            self.byte(codes::OTHER_SHOP);
+            self.text(platform.as_str());
+            self.text(shop.as_str());
         }
+    }
+
+    /// What is below a shop.
+    pub(super) fn below_shop(&mut self, platform: &'a Id, shop: &'a Id, id: &'a Id) {
+        let same = self.same_shop(platform, shop);
+        self.flagged(id.as_str(), same);
+        if !same {
+            self.text(platform.as_str());
+            self.text(shop.as_str());
+        }
+    }
+
+    /// An instant, or its place; 0 is left for none.
+    #[inline(never)]
+    pub(super) fn instant(&mut self, at: Instant) {
+        if let Some(place) = self.instants.find(|seen| seen == at) {
+            self.varint((place as u64) << 1 | 1);
+            return;
+        }
+        let (seconds, nanos) = at.to_parts();
+        let (base, base_nanos) = self.base;
+        if self.instants.is_empty() {
+            self.base = (seconds, nanos);
+        }
+        self.instants.push(at);
+        let kind = match nanos {
+            0 => Nanos::None,
+            _ if nanos == base_nanos => Nanos::Same,
+            _ => Nanos::Other,
+        };
+        // Both are within ten thousand years, and 1 more than 0.
+        let far = codes::fold(seconds - base);
+        self.varint(((far << 2 | kind as u64) + 1) << 1);
+        if let Nanos::Other = kind {
+            self.varint(u64::from(nanos.unsigned_abs()));
+        }
+    }
+
+    /// An amount.
+    #[inline]
+    pub(super) fn amount(&mut self, amount: Amount) {
+        self.digits(amount.digits());
+    }
+
+    #[inline]
+    fn digits(&mut self, (digits, decimals): (i128, u32)) {
+        match codes::short(digits, decimals) {
+            Some(code) => self.varint(code),
+            None => self.long_digits(digits, decimals),
+        }
+    }
+
+    #[cold]
+    fn long_digits(&mut self, digits: i128, decimals: u32) {
+        self.varint(codes::LONG | u64::from(digits < 0) << 4);
+        self.varint(decimals.into());
+        let digits = digits.unsigned_abs();
+        self.bytes(&digits.to_le_bytes());
+    }
+
+    /// How a payout counts, or that it does not.
+    pub(super) fn part(&mut self, part: Option<&(Phase, Amount)>) {
+        let Some((phase, amount)) = part else {
+            self.byte(0);
+            return;
+        };
+        let (kind, until) = match phase {
+            Phase::Expiring(at) => (codes::EXPIRING, Some(*at)),
+            Phase::Held => (codes::HELD, None),
+            Phase::Used => (codes::USED, None),
+        };
+        let digits = amount.digits();
+        let much = match digits {
+            (1, 0) => codes::ONE,
+            _ if digits == self.part => codes::SAME_AMOUNT,
+            _ => 0,
+        };
+        let known = until.is_some() && until == self.until;
+        self.byte(kind | much | u8::from(known) << 4);
+        if let (Some(at), false) = (until, known) {
+            self.until = until;
+            self.instant(at);
+        }
+        if much == 0 {
+            self.part = digits;
+            self.digits(digits);
+        }
+    }
+
+    /// Whether a change is of the same payout, instant and amount as that before.
+    pub(super) fn same_counted(&mut self, payout: &'a Id, at: Instant, amount: Amount) -> bool {
+        let now = Some((payout, at, amount.digits()));
+        let same = self.counted == now;
+        self.counted = now;
+        same
+    }
+
+    /// The place of a cell. `None`: it is to be written out.
+    #[inline]
+    pub(super) fn cell(&mut self, key: &'a CellKey) -> Option<usize> {
+        let place = self.cells.find(|seen| seen == Some(key));
+        if place.is_none() {
+            self.cells.push(Some(key));
+        }
+        place
+    }
+
+    /// The place of a meter. `None`: it is to be written out.
+    #[inline]
+    pub(super) fn key(&mut self, key: &'a MeterKey) -> Option<usize> {
+        let place = self.keys.find(|seen| seen == Some(key));
+        if place.is_none() {
+            self.keys.push(Some(key));
+        }
+        place
     }
 }
 
-impl<'a, 'b> Serializer for &'b mut Writer<'a> {
-    type Ok = ();
-    type Error = Unwritable;
-    type SerializeSeq = Self;
-    type SerializeTuple = Self;
-    type SerializeTupleStruct = Self;
-    type SerializeTupleVariant = Self;
-    type SerializeMap = Self;
-    type SerializeStruct = Self;
-    type SerializeStructVariant = Self;
-
-    fn is_human_readable(&self) -> bool {
-        false
-    }
-
-    fn serialize_bool(self, value: bool) -> Written {
-        self.serialize_u8(u8::from(value))
-    }
-
-    fn serialize_i8(self, value: i8) -> Written {
-        self.serialize_u8(value.cast_unsigned())
-    }
-
-    fn serialize_i16(self, value: i16) -> Written {
-        self.serialize_i64(value.into())
-    }
-
-    fn serialize_i32(self, value: i32) -> Written {
-        self.serialize_i64(value.into())
-    }
-
-    fn serialize_i64(self, value: i64) -> Written {
-        self.number((value << 1 ^ value >> 63).cast_unsigned().into())
-    }
-
-    fn serialize_i128(self, value: i128) -> Written {
-        if value >> 126 != value >> 127 {
-            return Err(ser::Error::custom("a number is too large"));
-        }
-        self.folded(value)
-    }
-
-    fn serialize_u8(self, value: u8) -> Written {
-        self.out.push(value);
-        Ok(())
-    }
-
-    fn serialize_u16(self, value: u16) -> Written {
-        self.number(value.into())
-    }
-
-    fn serialize_u32(self, value: u32) -> Written {
-        self.number(value.into())
-    }
-
-    fn serialize_u64(self, value: u64) -> Written {
-        self.number(value.into())
-    }
-
-    fn serialize_u128(self, value: u128) -> Written {
-        self.number(value)
-    }
-
-    fn serialize_f32(self, value: f32) -> Written {
-        self.out.extend(value.to_le_bytes());
-        Ok(())
-    }
-
-    fn serialize_f64(self, value: f64) -> Written {
-        self.out.extend(value.to_le_bytes());
-        Ok(())
-    }
-
-    fn serialize_char(self, value: char) -> Written {
-        self.number(u32::from(value).into())
-    }
-
-    fn serialize_str(self, value: &str) -> Written {
-        self.text(value);
-        Ok(())
-    }
-
-    fn serialize_bytes(self, value: &[u8]) -> Written {
-        self.length(value.len());
-        self.out.extend_from_slice(value);
-        Ok(())
-    }
-
-    fn serialize_none(self) -> Written {
-        self.serialize_u8(0)
-    }
-
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Written {
-        self.out.push(1);
-        value.serialize(self)
-    }
-
-    fn serialize_unit(self) -> Written {
-        Ok(())
-    }
-
-    fn serialize_unit_struct(self, _: &'static str) -> Written {
-        Ok(())
-    }
-
-    fn serialize_unit_variant(self, _: &'static str, index: u32, _: &'static str) -> Written {
-        self.varint(index.into());
-        Ok(())
-    }
-
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        value: &T,
-    ) -> Written {
-        value.serialize(self)
-    }
-
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        index: u32,
-        _: &'static str,
-        value: &T,
-    ) -> Written {
-        self.varint(index.into());
-        value.serialize(self)
-    }
-
-    fn serialize_seq(self, length: Option<usize>) -> Result<Self, Unwritable> {
-        let length = length.ok_or_else(|| ser::Error::custom("a list of no known length"))?;
-        self.length(length);
-        Ok(self)
-    }
-
-    fn serialize_tuple(self, _: usize) -> Result<Self, Unwritable> {
-        Ok(self)
-    }
-
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self, Unwritable> {
-        Ok(self)
-    }
-
-    fn serialize_tuple_variant(
-        self,
-        _: &'static str,
-        index: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self, Unwritable> {
-        self.varint(index.into());
-        Ok(self)
-    }
-
-    fn serialize_map(self, length: Option<usize>) -> Result<Self, Unwritable> {
-        self.serialize_seq(length)
-    }
-
-    fn serialize_struct(self, _: &'static str, fields: usize) -> Result<Self, Unwritable> {
-        self.length(fields);
-        Ok(self)
-    }
-
-    fn serialize_struct_variant(
-        self,
-        _: &'static str,
-        index: u32,
-        _: &'static str,
-        fields: usize,
-    ) -> Result<Self, Unwritable> {
-        self.varint(index.into());
-        self.length(fields);
-        Ok(self)
-    }
+/// The first few of something: looking through them takes less than hashing.
+#[derive(Debug)]
+struct Few<T, const N: usize> {
+    all: [T; N],
+    count: usize,
 }
 
-/// What is in a list, a tuple or a struct is written one after the other.
-macro_rules! one_after_the_other {
-    ($($trait:ident :: $method:ident),+) => {$(
-        impl<'a, 'b> ser::$trait for &'b mut Writer<'a> {
-            type Ok = ();
-            type Error = Unwritable;
-
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Written {
-                value.serialize(&mut **self)
-            }
-
-            fn end(self) -> Written {
-                Ok(())
-            }
-        }
-    )+};
-}
-
-one_after_the_other!(
-    SerializeSeq::serialize_element,
-    SerializeTuple::serialize_element,
-    SerializeTupleStruct::serialize_field,
-    SerializeTupleVariant::serialize_field
-);
-
-/// And so are fields, without their names.
-macro_rules! without_names {
-    ($($trait:ident),+) => {$(
-        impl<'a, 'b> ser::$trait for &'b mut Writer<'a> {
-            type Ok = ();
-            type Error = Unwritable;
-
-            fn serialize_field<T: Serialize + ?Sized>(
-                &mut self,
-                _: &'static str,
-                value: &T,
-            ) -> Written {
-                value.serialize(&mut **self)
-            }
-
-            fn end(self) -> Written {
-                Ok(())
-            }
-        }
-    )+};
-}
-
-without_names!(SerializeStruct, SerializeStructVariant);
-
-impl ser::SerializeMap for &mut Writer<'_> {
-    type Ok = ();
-    type Error = Unwritable;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Written {
-        key.serialize(&mut **self)
+impl<T: Copy, const N: usize> Few<T, N> {
+    /// None yet; `filler` is what stands where there is none.
+    fn new(filler: T) -> Self {
+        Self { all: [filler; N], count: 0 }
     }
 
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Written {
-        value.serialize(&mut **self)
+    fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
-    fn end(self) -> Written {
-        Ok(())
+    #[inline]
+    fn find(&self, same: impl Fn(T) -> bool) -> Option<usize> {
+        self.all.get(..self.count)?.iter().position(|seen| same(*seen))
+    }
+
+    /// Takes in another, if there is room.
+    fn push(&mut self, another: T) {
+        if let Some(slot) = self.all.get_mut(self.count) {
+            *slot = another;
+            self.count += 1;
+        }
     }
 }

@@ -7,13 +7,12 @@ use crate::{
     domain::change::Record,
     store::sled::{
         codec::{decode, encode},
-        compact::Encoder,
         damage::Damage,
     },
 };
 
 /// Bytes of most records.
-const RECORD: usize = 2048;
+const RECORD: usize = 1024;
 
 /// Records in sequence, each behind its length of 4 bytes.
 #[derive(Debug, Default)]
@@ -33,19 +32,15 @@ impl Written {
     }
 
     /// Writes out the record that follows.
-    pub(in crate::store::sled) fn push(
-        &mut self,
-        encoder: &mut Encoder,
-        record: &Record,
-    ) -> Result<(), Damage> {
+    pub(in crate::store::sled) fn push(&mut self, record: &Record) -> Result<(), Damage> {
         if self.is_empty() {
             self.first = record.sequence;
         }
         let start = self.end();
-        // One that could not be written out left a part of it.
+        // One that was too long was left behind.
         self.bytes.truncate(start);
         self.bytes.extend([0; 4]);
-        encode(encoder, &mut self.bytes, record)?;
+        encode(&mut self.bytes, record);
         let end = self.bytes.len();
         let length = u32::try_from(end - start - 4).map_err(|_| too_long(record.sequence))?;
         if let Some(slot) = self.bytes.get_mut(start..start + 4) {
