@@ -127,12 +127,11 @@ fn result(item: &Item, detail: Detail, language: Language) -> v1::AuthorizePayou
 /// # Errors
 /// If the core answered with something else.
 pub fn receipt_of(answer: &Answer, style: Style) -> Result<v1::Receipt, Refusal> {
-    let Reply::Decided { decision, payout, replayed } = &answer.reply else {
+    let Reply::Decided { decision, state, replayed } = &answer.reply else {
         return Err(unexpected());
     };
     let policy = answer.policy.as_ref().ok_or_else(unexpected)?;
-    let payout = payout.as_deref();
-    Ok(receipt::of_decision(decision, payout, *replayed, policy, style, answer.now))
+    Ok(receipt::of_decision(decision, *state, *replayed, policy, style))
 }
 
 fn without_texts(finding: &mut v1::Finding) {

@@ -114,7 +114,8 @@ fn receipt_of(
 ) -> Option<v1::Receipt> {
     let policy = policies.policy(&decision.revision)?;
     let style = Style { language, full: false };
-    Some(receipt::of_decision(decision, put_payout(record), false, &policy, style, record.at))
+    let state = put_payout(record).map(|payout| payout.state_at(record.at));
+    Some(receipt::of_decision(decision, state, false, &policy, style))
 }
 
 /// The text of one of the policy's alerts. Bursar's own have none.

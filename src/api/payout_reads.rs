@@ -226,11 +226,10 @@ pub async fn decision(
             let payout = payout.as_deref().and_then(payout_of);
             Ok(receipt::of_decision(
                 decision,
-                payout,
+                payout.map(|payout| payout.state_at(view.now)),
                 false,
                 &policy,
                 Style { language, full },
-                view.now,
             ))
         })
         .await

@@ -15,10 +15,9 @@ use crate::{
         amount::Amount,
         decision::{Answer, DECISION_VERSION, Decision, Inputs, Verdict},
         finding::{Category, Finding, Numbers, Outcome, Severity, Unit},
-        instant::Instant,
         limit::{Rule, Stage, Texts},
         name::{OperatorName, OrderName},
-        payout::{Payout, State},
+        payout::State,
         policy::Policy,
         value::Value,
     },
@@ -34,14 +33,13 @@ pub struct Style {
     pub full: bool,
 }
 
-/// The receipt of a decision that was recorded.
+/// The receipt of a decision that was recorded, with the state of its payout now.
 pub fn of_decision(
     decision: &Decision,
-    payout: Option<&Payout>,
+    payout: Option<State>,
     replayed: bool,
     policy: &Policy,
     style: Style,
-    now: Instant,
 ) -> v1::Receipt {
     let inputs = &decision.inputs;
     let recomputed = style
@@ -53,7 +51,7 @@ pub fn of_decision(
     receipt.payout = decision.payout_name().map(|name| name.text()).unwrap_or_default();
     receipt.request_id = decision.request_id.as_str().to_owned();
     receipt.replayed = replayed;
-    receipt.state = payout.map_or(v1::PayoutState::Unspecified, |p| state(p.state_at(now))).into();
+    receipt.state = payout.map_or(v1::PayoutState::Unspecified, state).into();
     receipt.revision = decision.revision.text();
     receipt.expire_time = decision.expire_time.map(to_time);
     receipt.caller = decision.author.caller.as_str().to_owned();

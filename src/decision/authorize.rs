@@ -22,6 +22,7 @@ use crate::domain::{
     condition::Predicate,
     decision::{Answer, DECISION_VERSION, Decision, Inputs, Verdict},
     event::EventKind,
+    instant::Instant,
     key::Key,
     limit::{Counting, Counts, Quantity},
     meter::MeterKey,
@@ -73,7 +74,9 @@ impl Authorize {
         let seen = there.and_then(|()| replay::seen(loaded, &self.identity, context.now));
         match seen {
             Err(refusal) => return Judgement::only(Err(refusal)),
-            Ok(Seen::Before(answered)) => return Judgement::only(self.again(loaded, &answered)),
+            Ok(Seen::Before(answered)) => {
+                return Judgement::only(self.again(loaded, &answered, context.now));
+            }
             Ok(Seen::New) => {}
         }
         match self.spec.prepare(loaded, context) {
@@ -83,7 +86,12 @@ impl Authorize {
         }
     }
 
-    fn again(&self, loaded: &Loaded<'_>, answered: &Answered) -> Result<Reply, Refusal> {
+    fn again(
+        &self,
+        loaded: &Loaded<'_>,
+        answered: &Answered,
+        now: Instant,
+    ) -> Result<Reply, Refusal> {
         let Answered::Decision(id) = answered else {
             return Err(Refusal::new(
                 Reason::Internal,
@@ -94,7 +102,7 @@ impl Authorize {
         match loaded.row(&Key::Decision(shop.decision(id.clone()))).map(AsRef::as_ref) {
             Some(Row::Decision(decision)) => Ok(Reply::Decided {
                 decision: decision.clone(),
-                payout: loaded.shared_payout(&shop.payout(id.clone())),
+                state: loaded.payout(&shop.payout(id.clone())).map(|it| it.state_at(now)),
                 replayed: true,
             }),
             _ => Err(Refusal::new(
@@ -138,13 +146,13 @@ impl Authorize {
             replay::remember(&self.identity, Answered::Decision(id.clone()), context.now, forget);
         out.changes.push(Change::put(Row::Request(request)));
         out.tell(context.now, shop, EventKind::Decided(decision.name.clone()));
-        let payout = held.then(|| self.hold(&decision, &policy, meters, context, &mut out));
+        let state = held.then(|| self.hold(&decision, &policy, meters, context, &mut out));
         let decision = Arc::new(decision);
         out.changes.push(Change::put(Row::Decision(decision.clone())));
-        out.answer(Ok(Reply::Decided { decision, payout, replayed: false }))
+        out.answer(Ok(Reply::Decided { decision, state, replayed: false }))
     }
 
-    /// Makes the payout and holds its amount everywhere.
+    /// Makes the payout and holds its amount everywhere. Its state.
     fn hold(
         &self,
         decision: &Decision,
@@ -152,7 +160,7 @@ impl Authorize {
         meters: Vec<Option<MeterKey>>,
         context: &Context<'_>,
         out: &mut Out,
-    ) -> Arc<Payout> {
+    ) -> State {
         let spec = &self.spec;
         let inputs = &decision.inputs;
         let amount = inputs.amount.expect("an authorization states its amount");
@@ -199,9 +207,9 @@ impl Authorize {
         }
         life::place(&mut payout, context.now, out);
         life::announce(&payout, None, context.now, policy, out);
-        let payout = Arc::new(payout);
-        out.changes.push(Change::put(Row::Payout(payout.clone())));
-        payout
+        let state = payout.state_at(context.now);
+        out.changes.push(Change::put(Row::Payout(Arc::new(payout))));
+        state
     }
 }
 

@@ -9,7 +9,7 @@ use crate::domain::{
     finding::Unit,
     instant::Instant,
     name::{OperatorName, OrderName, RevisionName},
-    payout::Payout,
+    payout::{Payout, State},
     row::Row,
     text::Text,
 };
@@ -21,8 +21,8 @@ pub enum Reply {
     Decided {
         /// The decision.
         decision: Arc<Decision>,
-        /// Its payout now.
-        payout: Option<Arc<Payout>>,
+        /// The state of its payout now.
+        state: Option<State>,
         /// Whether it was made before.
         replayed: bool,
     },

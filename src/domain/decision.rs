@@ -86,6 +86,20 @@ pub struct Inputs {
     pub next_revision: Option<Instant>,
 }
 
+impl Inputs {
+    /// Lets go of all that has memory of its own. What is left recomputes nothing.
+    pub fn let_go(&mut self) {
+        *self = Self {
+            facts: Vec::new(),
+            fact_changes: Vec::new(),
+            limits: Vec::new(),
+            measures: Vec::new(),
+            funds: Vec::new(),
+            ..*self
+        };
+    }
+}
+
 /// What was decided.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Verdict {

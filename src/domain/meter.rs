@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use super::{amount::Amount, cell::CellKey, instant::Instant, name::Id, text::Text};
+use super::{amount::Amount, cell::CellKey, instant::Instant, line::Line, name::Id, text::Text};
 use foldhash::fast::RandomState;
 
 /// Which meter. It stands in a payout, in its changes and under rows, so it is
@@ -124,26 +124,26 @@ pub struct Tally {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Expiring {
     /// What expires first: all there is in the meters of most orders, which then
-    /// need no memory for a map.
+    /// need no memory for more.
     first: Option<(Instant, Amount)>,
     /// What expires after it.
-    later: BTreeMap<Instant, Amount>,
+    later: Line,
     /// All of it together, so that nothing has to be added up to know it.
     total: Amount,
 }
 
 impl Expiring {
     /// What was kept. `None`: together it is more than there can be.
-    pub fn kept(mut later: BTreeMap<Instant, Amount>) -> Option<Self> {
-        let mut amounts = later.values();
+    pub fn kept(all: BTreeMap<Instant, Amount>) -> Option<Self> {
+        let mut amounts = all.values();
         let total = amounts.try_fold(Amount::ZERO, |sum, amount| sum.checked_plus(*amount))?;
+        let mut later: Line = all.into_iter().collect();
         Some(Self { first: later.pop_first(), later, total })
     }
 
     /// What expires when, the first first.
     pub fn all(&self) -> impl Iterator<Item = (Instant, Amount)> {
-        let later = self.later.iter().map(|(at, amount)| (*at, *amount));
-        self.first.into_iter().chain(later)
+        self.first.into_iter().chain(self.later.iter())
     }
 
     /// What has not expired by an instant.
@@ -155,9 +155,7 @@ impl Expiring {
 
     /// What expires after an instant, by when.
     pub fn after(&self, now: Instant) -> impl Iterator<Item = (Instant, Amount)> {
-        let after = (std::ops::Bound::Excluded(now), std::ops::Bound::Unbounded);
-        let later = self.later.range(after).map(|(at, amount)| (*at, *amount));
-        self.first.filter(|(at, _)| *at > now).into_iter().chain(later)
+        self.first.filter(|(at, _)| *at > now).into_iter().chain(self.later.after(now))
     }
 
     /// Adds, or with a negative quantity takes away.
@@ -170,17 +168,12 @@ impl Expiring {
                     self.first = self.later.pop_first();
                 }
             }
-            Some((first, _)) if *first < at => {
-                let slot = self.later.entry(at).or_default();
-                *slot = slot.plus(quantity);
-                if *slot == Amount::ZERO {
-                    self.later.remove(&at);
-                }
-            }
+            Some((first, _)) if *first < at => self.later.add(at, quantity),
             _ if quantity == Amount::ZERO => {}
             before => {
-                self.later.extend(before.take());
-                *before = Some((at, quantity));
+                if let Some((at, amount)) = before.replace((at, quantity)) {
+                    self.later.add(at, amount);
+                }
             }
         }
     }

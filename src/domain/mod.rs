@@ -14,6 +14,7 @@ pub mod freeze;
 pub mod instant;
 pub mod key;
 pub mod limit;
+mod line;
 pub mod meter;
 pub mod name;
 pub mod operator;

@@ -5,6 +5,7 @@
 use std::{
     cell::{Cell, RefCell},
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
 };
 
 use super::{
@@ -108,6 +109,9 @@ impl Writer {
             });
             if !is_shared {
                 self.hand_over(&mut judged.commit)?;
+                if let Some(Ok(answer)) = judged.answers.last_mut() {
+                    lighten(&pending.command, answer);
+                }
             }
         }
         self.complete(&mut judged.commit);
@@ -183,6 +187,20 @@ fn context<'a>(
         remember: options.remember,
         meters: Cell::default(),
         profile: RefCell::default(),
+    }
+}
+
+/// Lets go of what a decision was worked out from, if nobody reads it in the
+/// answer: its record has it. Later its memory would have to be fetched again
+/// only to be let go of; now the next command has it.
+fn lighten(command: &Command, answer: &mut Answer) {
+    if let Command::Authorize(command) = command
+        && !command.spec.full
+        && let Reply::Decided { decision, .. } = &mut answer.reply
+        && decision.verdict.findings.is_empty()
+        && let Some(decision) = Arc::get_mut(decision)
+    {
+        decision.inputs.let_go();
     }
 }
 

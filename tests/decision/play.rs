@@ -320,9 +320,9 @@ impl Play {
         expect("a repeat changes nothing", before == self.world.rows)?;
         expect("a repeat tells nothing", judgement.events.is_empty())?;
         match (field, &judgement.answer) {
-            (None, Ok(Reply::Decided { decision: same, payout, replayed: true })) => {
+            (None, Ok(Reply::Decided { decision: same, state, replayed: true })) => {
                 expect("a repeat has the first decision", **same == decision)?;
-                expect("and its payout", payout.is_some() == decision.payout.is_some())
+                expect("and its payout", state.is_some() == decision.payout.is_some())
             }
             (Some(field), Err(refusal)) => {
                 let named = FIELDS.iter().find(|(n, _)| *n == field).map(|(_, name)| *name);

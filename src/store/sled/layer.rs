@@ -261,8 +261,13 @@ impl Layer {
         InOrder { layer: self, order }
     }
 
+    /// How many rows there are.
+    pub(super) fn count(&self) -> usize {
+        self.places.len()
+    }
+
     /// All rows, in the order of their keys.
-    pub(super) fn rows(&self) -> impl ExactSizeIterator<Item = (&[u8], &Slot)> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&[u8], &Slot)> {
         let mut places: Vec<&Place> = self.places.iter().collect();
         places.sort_unstable_by(|one, other| self.key(one).cmp(self.key(other)));
         places.into_iter().map(|place| (self.key(place), &place.slot))
@@ -295,7 +300,7 @@ mod tests {
         let found: Vec<_> = keys.iter().map(|key| layer.get(&sought(key)).cloned()).collect();
         let expected = [Some(Slot::At(9)), Some(Slot::Gone), Some(Slot::At(3)), None];
         assert_eq!(found, expected);
-        assert_eq!(layer.rows().len(), 3, "each once");
+        assert_eq!(layer.rows().count(), 3, "each once");
     }
 
     #[test]

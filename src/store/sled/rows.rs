@@ -13,7 +13,7 @@ use super::{
     damage::Damage,
     layer::{Layer, Slot, Sought},
     mark::Mark,
-    runs::{Freeze, Runs, Table, TableEntry, behind_others},
+    runs::{Freeze, Put, Runs, Table, behind_others},
     sort_key::{encode_key, is_running},
 };
 use crate::domain::key::Key;
@@ -89,8 +89,9 @@ impl Rows {
     /// durable, and the rows are.
     pub(super) fn freeze(&mut self, mark: Mark) -> Result<(), Damage> {
         let Some(layer) = self.freezing.back().cloned() else { return Ok(()) };
-        let entries = Box::new(move || entries(&layer));
-        let mut table = Table { entries, mark: mark.to_bytes().into() };
+        let count = layer.count() as u64;
+        let entries = Box::new(move |put: &mut Put<'_>| put_entries(&layer, put));
+        let mut table = Table { count, entries, mark: mark.to_bytes().into() };
         loop {
             match self.runs.freeze(table)? {
                 Freeze::Taken => return Ok(()),
@@ -233,25 +234,30 @@ fn parse(value: &[u8]) -> Result<Slot, Damage> {
     }
 }
 
-/// The rows of a layer as they are put away.
-fn entries(layer: &Layer) -> Result<Vec<TableEntry>, Damage> {
-    Ok(layer.rows().map(|(key, slot)| (key.into(), value(key, slot))).collect())
-}
-
-/// A row as it is at rest.
-pub(super) fn value(key: &[u8], slot: &Slot) -> Option<Vec<u8>> {
-    match slot {
-        Slot::Gone => None,
-        Slot::At(sequence) => {
-            let mut value = Vec::with_capacity(1 + size_of::<u64>());
-            value.push(if is_running(key) { ADDED } else { AT });
-            value.extend(sequence.to_be_bytes());
-            Some(value)
-        }
-        Slot::Row(row) => {
-            let mut value = vec![ROW];
-            encode(&mut value, row);
-            Some(value)
+/// Puts the rows of a layer away.
+fn put_entries(layer: &Layer, put: &mut Put<'_>) -> Result<(), Damage> {
+    let mut room = Vec::new();
+    for (key, slot) in layer.rows() {
+        if !put(key, value(key, slot, &mut room))? {
+            break;
         }
     }
+    Ok(())
+}
+
+/// A row as it is at rest, written into this room.
+pub(super) fn value<'a>(key: &[u8], slot: &Slot, room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+    room.clear();
+    match slot {
+        Slot::Gone => return None,
+        Slot::At(sequence) => {
+            room.push(if is_running(key) { ADDED } else { AT });
+            room.extend(sequence.to_be_bytes());
+        }
+        Slot::Row(row) => {
+            room.push(ROW);
+            encode(room, row);
+        }
+    }
+    Some(room)
 }

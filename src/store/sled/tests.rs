@@ -183,7 +183,8 @@ fn rows_of_one_record_are_read_of_it_once() {
 #[test]
 fn at_rest_a_row_that_was_added_to_is_told_from_one_that_was_written_whole() {
     let of = |key: &Key| {
-        let value = value(&encode_key(key), &Slot::At(7));
+        let mut room = Vec::new();
+        let value = value(&encode_key(key), &Slot::At(7), &mut room);
         value.expect("it is there")[0]
     };
     assert_eq!((of(&request().key()), of(&Key::Cell(cell("o")))), (AT, ADDED));

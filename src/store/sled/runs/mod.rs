@@ -60,15 +60,18 @@ pub use self::{
 pub type Mark = Box<[u8]>;
 /// A value.
 pub type Value = Vec<u8>;
-/// A key of 1 byte to 64 KiB, and its value, or none if it is deleted.
-pub type TableEntry = (Box<[u8]>, Option<Value>);
-/// Makes the entries of a table, on the background thread.
-pub type Entries = Box<dyn FnOnce() -> Result<Vec<TableEntry>, Damage> + Send>;
+/// Takes an entry: a key of 1 byte to 64 KiB, and its value, or none if it is
+/// deleted. Says whether to go on.
+pub type Put<'a> = dyn FnMut(&[u8], Option<&[u8]>) -> Result<bool, Damage> + 'a;
+/// Puts the entries of a table, in the order of their keys and each key once, on
+/// the background thread.
+pub type Entries = Box<dyn FnOnce(&mut Put<'_>) -> Result<(), Damage> + Send>;
 
 /// A table that does not change any more.
 pub struct Table {
-    /// Its entries, best in the order of their keys. Of several with the same
-    /// key the last one counts.
+    /// How many entries it has.
+    pub count: u64,
+    /// Puts them.
     pub entries: Entries,
     /// Up to where the runs reach when it is at rest.
     pub mark: Mark,

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     super::damage::Damage,
-    Mark, Table, TableEntry,
+    Mark, Table,
     manifest::{Manifest, Named},
     merging::{Merging, Plan},
     options::Options,
@@ -77,17 +77,17 @@ impl Worker {
     }
 
     fn freeze(&mut self, table: Table) -> Result<(), Damage> {
-        let entries = in_order((table.entries)()?);
-        let count = entries.len() as u64;
         let number = self.next_number()?;
         let disk = self.options.disk.clone();
-        let mut writer = Writer::begin(&self.dir, (number, 0), count, disk)?;
-        for (key, value) in &entries {
-            if writer.push(key, value.as_deref())? && self.shared.is_abandoned() {
-                return Ok(());
-            }
+        let mut writer = Writer::begin(&self.dir, (number, 0), table.count, disk)?;
+        let mut is_abandoned = false;
+        (table.entries)(&mut |key, value| {
+            is_abandoned |= writer.push(key, value)? && self.shared.is_abandoned();
+            Ok(!is_abandoned)
+        })?;
+        if is_abandoned {
+            return Ok(());
         }
-        drop(entries);
         let set = match writer.finish()? {
             Some(named) => self.set.with(self.open(named)?),
             None => (*self.set).clone(),
@@ -139,20 +139,4 @@ pub(in crate::store::sled) fn behind_others() {
     // refused, everything works, with longer pauses.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(None, 10);
-}
-
-/// Entries by their keys; of those with the same key the last one counts.
-fn in_order(mut entries: Vec<TableEntry>) -> Vec<TableEntry> {
-    if !entries.is_sorted_by(|(one, _), (other, _)| one < other) {
-        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
-        // Keeps the first of equals, so the last one's value goes there.
-        entries.dedup_by(|later, kept| {
-            let is_same = later.0 == kept.0;
-            if is_same {
-                kept.1 = later.1.take();
-            }
-            is_same
-        });
-    }
-    entries
 }

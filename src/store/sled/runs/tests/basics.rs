@@ -37,14 +37,15 @@ fn the_newest_entry_counts_and_a_deletion_hides_what_is_older() {
 }
 
 #[test]
-fn entries_need_not_be_in_order_and_the_last_of_equals_counts() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut runs = open(dir.path());
-    let given = [("c", "1"), ("a", "1"), ("c", "2"), ("b", "1"), ("c", "3")];
-    let given = given.map(|(key, value)| entry(key, Some(value.as_bytes())));
-    freeze(&mut runs, given.to_vec(), b"").unwrap();
-    let found: Vec<_> = all(&runs).into_iter().map(|(key, value)| [key, value].concat()).collect();
-    assert_eq!(found, [b"a1", b"b1", b"c3"]);
+fn entries_that_are_not_in_order_are_a_defect() {
+    for keys in [["b", "a"], ["a", "a"]] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut runs = open(dir.path());
+        let given = keys.map(|key| entry(key, Some(b"1")));
+        assert!(matches!(runs.freeze(table(given.to_vec(), b"")).unwrap(), Freeze::Taken));
+        let error = runs.wait().unwrap_err().to_string();
+        assert!(error.contains("out of order"), "{error}");
+    }
 }
 
 #[test]
@@ -123,12 +124,14 @@ fn a_run_that_would_be_out_of_order_is_not_written() {
 
 #[test]
 fn a_table_that_cannot_be_made_ends_it_also_if_it_panics() {
-    let failing: [Entries; 2] =
-        [Box::new(|| Err(Damage::Defect("encoding".to_owned()))), Box::new(|| panic!("encoding"))];
+    let failing: [Entries; 2] = [
+        Box::new(|_| Err(Damage::Defect("encoding".to_owned()))),
+        Box::new(|_| panic!("encoding")),
+    ];
     for entries in failing {
         let dir = tempfile::tempdir().unwrap();
         let mut runs = open(dir.path());
-        runs.freeze(Table { entries, mark: Mark::default() }).unwrap();
+        runs.freeze(Table { count: 0, entries, mark: Mark::default() }).unwrap();
         assert!(matches!(runs.wait(), Err(Damage::Defect(_))));
         assert!(matches!(runs.close(), Err(Damage::Defect(_))));
     }
@@ -169,14 +172,14 @@ struct Gate(Arc<(Mutex<bool>, Condvar)>);
 impl Gate {
     fn table(&self, mark: &[u8]) -> Table {
         let gate = self.clone();
-        let entries = move || {
+        let entries = move |put: &mut Put<'_>| {
             let mut is_open = gate.0.0.lock().unwrap();
             while !*is_open {
                 is_open = gate.0.1.wait(is_open).unwrap();
             }
-            Ok(entries(0..10, b"v"))
+            put_all(&entries(0..10, b"v"), put)
         };
-        Table { entries: Box::new(entries), mark: mark.into() }
+        Table { count: 10, entries: Box::new(entries), mark: mark.into() }
     }
 
     fn open(&self) {
@@ -319,9 +322,10 @@ fn a_table_need_not_wait_for_the_end_of_a_merge() {
     }
     let shared = runs.shared.clone();
     let late = Table {
-        entries: Box::new(move || {
+        count: 1,
+        entries: Box::new(move |put| {
             assert_eq!(shared.set().unwrap().runs().len(), 3, "the merge is not over");
-            Ok(vec![entry("late", Some(b"table"))])
+            put_all(&[entry("late", Some(b"table"))], put)
         }),
         mark: Box::from(&b"4"[..]),
     };

@@ -13,8 +13,22 @@ mod model;
 
 type Map = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
+/// A key, and its value, or none if it is deleted.
+type TableEntry = (Box<[u8]>, Option<Vec<u8>>);
+
 fn table(entries: Vec<TableEntry>, mark: &[u8]) -> Table {
-    Table { entries: Box::new(move || Ok(entries)), mark: mark.into() }
+    let count = entries.len() as u64;
+    let entries = Box::new(move |put: &mut Put<'_>| put_all(&entries, put));
+    Table { count, entries, mark: mark.into() }
+}
+
+fn put_all(entries: &[TableEntry], put: &mut Put<'_>) -> Result<(), Damage> {
+    for (key, value) in entries {
+        if !put(key, value.as_deref())? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn entry(key: impl AsRef<[u8]>, value: Option<&[u8]>) -> TableEntry {
