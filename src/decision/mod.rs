@@ -13,6 +13,7 @@ pub mod configure;
 pub mod context;
 pub mod due;
 pub mod evaluate;
+mod fact_problems;
 pub mod facts;
 pub mod judge;
 pub mod largest;

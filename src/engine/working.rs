@@ -373,16 +373,9 @@ mod tests {
         let shop = ShopName::parse("platforms/p/shops/s").expect("a name");
         let account = shop.account(Id::parse("a").expect("an id"));
         let mut working = Working::default();
-        let key = Key::Balance(account.clone());
+        let key = Key::Balance(account);
         working.load(vec![key.clone()], &mut Stored(None)).expect("nothing");
-        let credit = BalanceChange {
-            account,
-            credit: Amount::ONE,
-            movement: true,
-            before: None,
-            after: None,
-        };
-        let credit = Change::Balance(credit);
+        let credit = credit();
         working.apply(std::slice::from_ref(&credit), 1, true);
         assert_eq!(working.changed(&Stored(None)).len(), 1, "handed over at once");
         for sequence in 2..4 {
