@@ -49,7 +49,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { queue: 8192, batch: 256, remember: Duration::from_secs(30 * 24 * 3600), sweep: true }
+        Self { queue: 8192, batch: 64, remember: Duration::from_secs(30 * 24 * 3600), sweep: true }
     }
 }
 

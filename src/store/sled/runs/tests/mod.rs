@@ -22,6 +22,12 @@ fn table(entries: Vec<TableEntry>, mark: &[u8]) -> Table {
     Table { count, entries, mark: mark.into() }
 }
 
+/// The same of entries in any order; of those with the same key the last counts.
+fn table_of(entries: Vec<TableEntry>, mark: &[u8]) -> Table {
+    let entries: BTreeMap<_, _> = entries.into_iter().collect();
+    table(entries.into_iter().collect(), mark)
+}
+
 fn put_all(entries: &[TableEntry], put: &mut Put<'_>) -> Result<(), Damage> {
     for (key, value) in entries {
         if !put(key, value.as_deref())? {
@@ -37,7 +43,7 @@ fn entry(key: impl AsRef<[u8]>, value: Option<&[u8]>) -> TableEntry {
 
 /// Freezes a table and waits until it is at rest.
 fn freeze(runs: &mut Runs, entries: Vec<TableEntry>, mark: &[u8]) -> Result<(), Damage> {
-    match runs.freeze(table(entries, mark))? {
+    match runs.freeze(table_of(entries, mark))? {
         Freeze::Taken => {}
         Freeze::Behind(_) => panic!("nothing else is on its way"),
     }
