@@ -140,7 +140,7 @@ impl Profile {
         if let Some(profile) = Self::at_hand(spec, context) {
             return Ok(profile);
         }
-        let profile = Arc::new(Self::new(spec, loaded, context)?);
+        let profile = Arc::new(Self::work_out(spec, loaded, context)?);
         *context.profile.borrow_mut() = Some(profile.clone());
         Ok(profile)
     }
@@ -168,7 +168,7 @@ impl Profile {
         self.whose.as_ref()
     }
 
-    fn new(spec: &Spec, loaded: &Loaded<'_>, context: &Context<'_>) -> Result<Self, Refusal> {
+    fn work_out(spec: &Spec, loaded: &Loaded<'_>, context: &Context<'_>) -> Result<Self, Refusal> {
         let name = &spec.shop;
         loaded.the_shop(name)?;
         if let Some(operator) = &spec.operator {

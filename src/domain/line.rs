@@ -1,12 +1,17 @@
 //! Amounts by instant, for what is nearly always added at the end: payouts of one
 //! policy expire in the order in which they were authorized. What is taken away
-//! in between leaves a gap until there are many.
+//! in between leaves a gap until there are many; what comes in between stands apart.
 
-use std::collections::VecDeque;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    iter,
+    ops::Bound,
+};
 
 use super::{amount::Amount, instant::Instant};
 
-/// Gaps that are left in any case.
+/// Gaps that are left in any case, and how far from the end something is put in
+/// between: further from it, moving what is behind would take too long.
 const FEW: usize = 16;
 
 /// See the module. No amount that stands in it is 0.
@@ -16,6 +21,9 @@ pub(super) struct Line {
     /// either end.
     entries: VecDeque<(Instant, Amount)>,
     gaps: usize,
+    /// What belongs far from the end of the others: of policies that hold for less
+    /// long than another. None of their instants is among the others'.
+    between: BTreeMap<Instant, Amount>,
 }
 
 /// Gaps make no difference.
@@ -41,14 +49,25 @@ impl Line {
         if quantity == Amount::ZERO {
             return;
         }
+        if let Some(amount) = self.between.get_mut(&at) {
+            *amount = amount.plus(quantity);
+            if *amount == Amount::ZERO {
+                self.between.remove(&at);
+            }
+            return;
+        }
         let place = match self.entries.back() {
             Some((last, _)) if *last < at => Err(self.entries.len()),
             _ => self.entries.binary_search_by_key(&at, |(at, _)| *at),
         };
         let place = match place {
             Ok(place) => place,
-            Err(place) => {
+            Err(place) if self.entries.len() - place <= FEW => {
                 self.entries.insert(place, (at, quantity));
+                return;
+            }
+            Err(_) => {
+                self.between.insert(at, quantity);
                 return;
             }
         };
@@ -82,21 +101,44 @@ impl Line {
 
     /// Takes out what is first.
     pub(super) fn pop_first(&mut self) -> Option<(Instant, Amount)> {
-        let first = self.entries.pop_front();
-        self.close();
-        first
+        let front = self.entries.front().map(|(at, _)| *at);
+        match self.between.first_key_value() {
+            Some((at, _)) if front.is_none_or(|front| *at < front) => self.between.pop_first(),
+            _ => {
+                let first = self.entries.pop_front();
+                self.close();
+                first
+            }
+        }
     }
 
     /// What stands in it, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Instant, Amount)> {
-        self.entries.iter().copied().filter(|(_, amount)| *amount != Amount::ZERO)
+        let entries = self.entries.iter().copied().filter(|(_, amount)| *amount != Amount::ZERO);
+        in_order(entries, self.between.iter().map(|(at, amount)| (*at, *amount)))
     }
 
     /// The same after an instant.
     pub(super) fn after(&self, now: Instant) -> impl Iterator<Item = (Instant, Amount)> {
         let place = self.entries.partition_point(|(at, _)| *at <= now);
-        self.entries.range(place..).copied().filter(|(_, amount)| *amount != Amount::ZERO)
+        let entries = self.entries.range(place..).copied();
+        let entries = entries.filter(|(_, amount)| *amount != Amount::ZERO);
+        let after = (Bound::Excluded(now), Bound::Unbounded);
+        in_order(entries, self.between.range(after).map(|(at, amount)| (*at, *amount)))
     }
+}
+
+/// Two in order as one.
+fn in_order(
+    one: impl Iterator<Item = (Instant, Amount)>,
+    other: impl Iterator<Item = (Instant, Amount)>,
+) -> impl Iterator<Item = (Instant, Amount)> {
+    let (mut one, mut other) = (one.peekable(), other.peekable());
+    iter::from_fn(move || match (one.peek(), other.peek()) {
+        (Some((first, _)), Some((second, _))) if second < first => other.next(),
+        (None, _) => other.next(),
+        _ => one.next(),
+    })
 }
 
 #[cfg(test)]

@@ -13,12 +13,12 @@ use crate::{
         instant::Instant,
         key::Key,
         name::{Id, ShopName},
-        row::Row,
     },
 };
 
-/// How many are kept, of some 2 KB each. When there are more, all go: working one
-/// out takes no longer than judging a payout.
+/// How many are kept, of some 2 KB each under the published policy, besides the rows
+/// that they share. When there are more, all go: working one out takes no longer
+/// than judging a payout.
 const MOST: usize = 32_768;
 
 /// See the module.
@@ -83,7 +83,6 @@ impl<T> Kept<T> {
     fn see(&mut self, change: &Change) {
         let concern = match change {
             Change::Meter(_) | Change::Balance(_) => Concern::Nobody,
-            Change::Put(row) if passes(row) => Concern::Nobody,
             Change::Put(row) => concern(&row.key()),
             Change::Delete(key) => concern(key),
         };
@@ -101,18 +100,6 @@ impl<T> Kept<T> {
         self.shops.clear();
         self.count = 0;
     }
-}
-
-/// Whether a row is one of those that every payout writes, and no profile reads.
-fn passes(row: &Row) -> bool {
-    matches!(
-        row,
-        Row::Order(_)
-            | Row::Payout(_)
-            | Row::PayoutOfOrder(..)
-            | Row::Decision(_)
-            | Row::Request(_)
-    )
 }
 
 /// Whose profiles may read a row.

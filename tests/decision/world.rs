@@ -2,7 +2,12 @@
 //! A command sees exactly the rows that it names; asking for another panics. One
 //! whose profile is known of an earlier payout is judged with and without it.
 
-use std::{cell::RefCell, collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    sync::Arc,
+    time::Duration,
+};
 
 use bursar::{
     api::policy::compile,
@@ -47,6 +52,8 @@ pub struct World {
     decided: u32,
     /// Of who asked since something was configured last.
     profiles: RefCell<HashMap<Whose, Arc<Profile>>>,
+    /// How many were judged with one, too.
+    pub with_profile: Cell<usize>,
 }
 
 pub fn id(text: &str) -> Id {
@@ -63,6 +70,7 @@ impl World {
             policies: Compiled::default(),
             decided: 0,
             profiles: RefCell::default(),
+            with_profile: Cell::default(),
         }
     }
 
@@ -103,7 +111,11 @@ impl World {
         if let Some(whose) = command.whose() {
             self.assert_the_same_with_a_profile(command, &whose, roles, &judgement);
             let profile = context.profile.take().filter(|profile| profile.is_complete());
-            self.profiles.borrow_mut().extend(profile.map(|profile| (whose, profile)));
+            let mut profiles = self.profiles.borrow_mut();
+            // The first one is kept for as long as it says that it holds.
+            if profiles.get(&whose).is_none_or(|kept| !kept.holds_at(self.now)) {
+                profiles.extend(profile.map(|profile| (whose, profile)));
+            }
         }
         judgement
     }
@@ -116,6 +128,9 @@ impl World {
         without: &Judgement,
     ) {
         let Some(profile) = self.profiles.borrow().get(whose).cloned() else { return };
+        if profile.holds_at(self.now) {
+            self.with_profile.set(self.with_profile.get() + 1);
+        }
         let context = self.context(roles);
         context.profile.replace(Some(profile));
         let rows = self.rows_of(command, &context);
@@ -126,7 +141,7 @@ impl World {
     /// What a command is judged with, besides rows.
     pub fn context(&self, roles: RoleSet) -> Context<'_> {
         Context {
-            meters: std::cell::Cell::default(),
+            meters: Cell::default(),
             profile: RefCell::default(),
             now: self.now,
             author: Author { caller: "test".into(), actor: None },

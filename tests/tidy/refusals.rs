@@ -126,15 +126,19 @@ fn the_order_of_authorize_payout_is_the_documents() {
     let service = code(&read("src/api/payout_service.rs"));
     let authorize = decision.iter().find_map(|source| source.split_once("impl Authorize {"));
     let judge = authorize.and_then(|(_, rest)| body(rest, "fn judge("));
-    let prepare = decision.iter().find_map(|source| body(source, "fn prepare("));
+    let of_the_core = |signature| decision.iter().find_map(|source| body(source, signature));
     let bodies = [
         ("authorize_payout", body(&service, "fn authorize_payout(")),
         ("authorization", body(&service, "fn authorization(")),
         ("authorize", body(&service, "async fn authorize(")),
         ("judge", judge),
-        ("prepare", prepare),
+        // What prepares a decision begins with it.
+        ("work_out", of_the_core("fn work_out(")),
+        ("prepare", of_the_core("fn prepare(")),
     ];
     let known: Names = reasons("src/domain/refusal.rs").into_keys().collect();
+    let begins = of_the_core("fn prepare(").and_then(|body| body.split(';').next());
+    assert!(begins.is_some_and(|first| first.contains("Profile::of(")), "prepare: {begins:?}");
     let (mut function, mut after) = (0, 0);
     for (row, number) in table(REFUSALS, "order").iter().zip(1..) {
         assert_eq!(cell(row, 0), number.to_string(), "{REFUSALS}: the rows are numbered");
