@@ -82,7 +82,7 @@ pub struct Inputs {
     /// Readings of the policy's draws, by position.
     pub funds: Vec<Funds>,
     /// When the next revision that is scheduled comes into force: what it says
-    /// then is not known by this one. Records of before it was kept have none.
+    /// then is not known by this one.
     pub next_revision: Option<Instant>,
 }
 
