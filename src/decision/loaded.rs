@@ -129,14 +129,6 @@ impl<'a> Loaded<'a> {
         /// A request that was answered.
         request(key: &RequestKey) = Key::Request(key.clone()) => Request -> Request);
 
-    /// A payout, to be shared with an answer.
-    pub fn shared_payout(&self, name: &PayoutName) -> Option<Arc<Payout>> {
-        match self.row(&Key::Payout(name.clone()))?.as_ref() {
-            Row::Payout(payout) => Some(payout.clone()),
-            other => unreachable!("another kind of row under {:?}", other.key()),
-        }
-    }
-
     /// The meters of a cell.
     pub fn cell(&self, key: &CellKey) -> Option<&'a Cell> {
         match self.row(&Key::Cell(key.clone()))?.as_ref() {
