@@ -29,10 +29,10 @@ use crate::{
 
 /// From which length on a file of the journal is followed by another.
 const FULL: u64 = 64 * 1024 * 1024;
-/// Large orders that are sent at a time, some 200 KiB.
-const AT_ONCE: usize = 8;
-/// How often after room up to the end was set aside.
-const REST: usize = 3;
+/// Less than a load writes, and more than is sent at a time.
+const REST: u64 = 160 * 1024;
+/// Large orders that are sent at a time, some 110 KiB.
+const AT_ONCE: usize = 4;
 
 /// A load that was recorded.
 pub struct Story {
@@ -97,16 +97,19 @@ pub async fn record(dice: &mut Dice, plan: Plan) -> Result<Story, Violation> {
     Ok(Story { recording, book, furnished, fills })
 }
 
-fn longest(dir: &Path) -> u64 {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    entries.map(|entry| entry.metadata().map_or(0, |file| file.len())).max().unwrap_or_default()
+/// How far the longest file of a journal is written: room after that is zeros.
+fn written(journal: &Path) -> u64 {
+    let files = fs::read_dir(journal).into_iter().flatten().flatten();
+    let longest = files.max_by_key(|file| file.metadata().map_or(0, |file| file.len()));
+    let content = longest.and_then(|file| fs::read(file.path()).ok()).unwrap_or_default();
+    content.iter().rposition(|byte| *byte != 0).map_or(0, |at| at as u64 + 1)
 }
 
 /// Orders with as many facts as there may be, until the first file of the
-/// journal is nearly full: room in it is set aside by the mebibyte.
+/// journal is nearly full.
 async fn fill(client: &Client, place: &Place) -> Result<(), Violation> {
-    let (mut number, mut left) = (0, REST);
-    while left > 0 {
+    let mut number = 0;
+    while written(&place.data().join("journal")) < FULL - REST {
         let mut asking = JoinSet::new();
         for _ in 0..AT_ONCE {
             number += 1;
@@ -115,9 +118,6 @@ async fn fill(client: &Client, place: &Place) -> Result<(), Violation> {
         }
         while let Some(answer) = asking.join_next().await {
             answer.expect("no panic")?;
-        }
-        if longest(&place.data().join("journal")) >= FULL {
-            left -= 1;
         }
     }
     Ok(())

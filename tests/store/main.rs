@@ -15,6 +15,7 @@ mod files;
 mod key_order;
 mod made_alone;
 mod make;
+mod older;
 mod places;
 mod processes;
 mod random;

@@ -19,7 +19,9 @@
 //! What is refused at start-up and what heals is told in
 //! `recover.rs`.
 //!
-//! Not detected at start-up: a whole last commit that vanished and that the
+//! Not detected at start-up: damage of the journal before what rows at rest have
+//! and before the last `Options::checked_bytes`, which is found a little later; a
+//! whole last commit that vanished and that the
 //! fence did not know yet; a journal, fence and rows at rest that were all put
 //! back to the same older state; a journal rewritten with a chain of its own
 //! together with the fence and the mark of the rows.
@@ -89,6 +91,10 @@ pub struct Options {
     /// Records from which on `tidy` writes a checkpoint: below, replaying them
     /// costs less than writing it.
     pub tidy_records: u64,
+    /// Bytes of the journal that a start reads through at most before it serves,
+    /// besides what rows at rest do not have. What is older is read through while it
+    /// serves, and damage there ends the serving.
+    pub checked_bytes: u64,
     /// How far the fence may be behind while commits come in.
     pub fence_every: Duration,
     /// What makes data durable.
@@ -101,6 +107,7 @@ impl Default for Options {
             checkpoint_records: 20_000,
             segment_bytes: 64 * 1024 * 1024,
             tidy_records: 1000,
+            checked_bytes: 256 * 1024 * 1024,
             fence_every: Duration::from_millis(100),
             disk: Arc::new(RealDisk),
         }

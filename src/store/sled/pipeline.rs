@@ -9,7 +9,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError, SyncSender},
     },
     thread,
@@ -19,7 +19,7 @@ use std::{
 use super::{
     damage::Damage,
     fence::Fence,
-    journal::{Draft, Journal, Written},
+    journal::{Draft, Journal, Older, Written},
     sync::Disk,
 };
 use crate::store::{Done, StoreError};
@@ -49,13 +49,16 @@ struct Shared {
     disk: Arc<dyn Disk>,
     /// How often the fence moves.
     every: Duration,
+    /// Whether it closes.
+    closes: AtomicBool,
 }
 
 /// The thread, and what it writes to.
 pub(super) struct Pipeline {
     shared: Arc<Shared>,
     tasks: Option<SyncSender<Task>>,
-    thread: Option<thread::JoinHandle<()>>,
+    /// The one that writes, and one that checks what a start did not.
+    threads: Vec<thread::JoinHandle<()>>,
 }
 
 impl std::fmt::Debug for Pipeline {
@@ -86,19 +89,22 @@ impl Pipeline {
             disk,
             // A fence that is to follow at once does so with each commit.
             every: every.max(Duration::from_millis(10)),
+            closes: AtomicBool::new(false),
         });
         let (tasks, queue) = mpsc::sync_channel(MOST_WAITING);
         let own = shared.clone();
-        let thread = thread::Builder::new()
-            .name("journal".to_owned())
-            .spawn(move || own.run(&queue))
-            .map_err(Damage::io("the journal's thread"))?;
-        Ok(Self { shared, tasks: Some(tasks), thread: Some(thread) })
+        let older = shared.journal().older();
+        let mut threads = vec![spawn("journal", move || own.run(&queue))?];
+        if let Some(older) = older {
+            let own = shared.clone();
+            threads.push(spawn("older", move || own.guarded(|| own.check(older)))?);
+        }
+        Ok(Self { shared, tasks: Some(tasks), threads })
     }
 
     /// The journal as far as it is durable.
     pub(super) fn journal(&self) -> MutexGuard<'_, Journal> {
-        locked(&self.shared.journal)
+        self.shared.journal()
     }
 
     /// Moves the fence to where the journal ends.
@@ -159,10 +165,12 @@ impl Drop for Pipeline {
     /// Waits until everything was written.
     fn drop(&mut self) {
         drop(self.tasks.take());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the journal's thread ended by a defect; its message is above");
+        self.shared.closes.store(true, Ordering::Release);
+        for thread in self.threads.drain(..) {
+            thread.thread().unpark();
+            if thread.join().is_err() {
+                tracing::error!("a thread of the journal ended by a defect; its message is above");
+            }
         }
         if self.broken().is_none() {
             // After an error the fence must stay where it was known to be right.
@@ -173,7 +181,29 @@ impl Drop for Pipeline {
     }
 }
 
+fn spawn(
+    name: &str,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<thread::JoinHandle<()>, Damage> {
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
+    thread.map_err(Damage::io("the journal's thread"))
+}
+
 impl Shared {
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        locked(&self.journal)
+    }
+
+    /// Checks what a start did not.
+    fn check(&self, older: Older) -> Result<(), Damage> {
+        let bytes = older.bytes();
+        older.check(&self.closes, |known| self.journal().learn(known))?;
+        if !self.closes.load(Ordering::Acquire) {
+            tracing::info!(bytes, "old files of the journal are whole");
+        }
+        Ok(())
+    }
+
     fn run(&self, queue: &Receiver<Task>) {
         loop {
             let first = match queue.recv_timeout(self.every) {
@@ -216,10 +246,10 @@ impl Shared {
 
     fn write(&self, commits: &[Arc<Written>]) -> Result<(), Damage> {
         let draft = Draft::of(commits);
-        let place = locked(&self.journal).place(&draft)?;
+        let place = self.journal().place(&draft)?;
         let appended = place.write(draft)?;
         place.sync(&*self.disk)?;
-        let mut journal = locked(&self.journal);
+        let mut journal = self.journal();
         journal.accept(&appended);
         self.durable.store(journal.end().sequence, Ordering::Release);
         drop(journal);
@@ -227,7 +257,7 @@ impl Shared {
     }
 
     fn follow(&self) -> Result<(), Damage> {
-        let end = locked(&self.journal).end();
+        let end = self.journal().end();
         locked(&self.fence).follow(end, &*self.disk)
     }
 

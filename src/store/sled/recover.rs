@@ -6,7 +6,7 @@
 //! | nothing | a new store |
 //! | a journal without a fence | refused before anything is opened |
 //! | a fence that says more than nothing, without a journal | refused |
-//! | a gap, a damaged commit, a broken chain, an end below fence or checkpoint | refused, naming the record |
+//! | a gap, a damaged commit, a broken chain, an end below fence or checkpoint | refused, naming the record; in old files of a large journal a little later (`journal/older.rs`) |
 //! | part of a commit after the last whole one, above the fence | dropped |
 //! | rows at rest that are damaged, or not those of the last checkpoint; a database that sled cannot open, or files of it that sled does not sync | the database is removed, and made again from the journal |
 
@@ -21,7 +21,7 @@ use super::{
     Options,
     damage::Damage,
     fence::Fence,
-    journal::{Checked, End, Journal},
+    journal::{Checked, Depth, End, Journal},
     layer::{Slot, made_by},
     lock::Lock,
     mark::Mark,
@@ -48,6 +48,8 @@ pub struct Start {
     pub replayed: u64,
     /// Bytes of a commit that was never answered, and dropped.
     pub torn_bytes: u64,
+    /// Bytes of the journal that are read through while it serves.
+    pub older_bytes: u64,
     /// Whether rows at rest could not be used, and were made again from the
     /// whole journal.
     pub rebuilt: bool,
@@ -89,7 +91,11 @@ pub(super) fn find(dir: &Path, options: &Options, purpose: Purpose) -> Result<Fo
     let fence = find_fence(dir, options, purpose)?;
     let (journal, checked) = if Journal::exists(dir)? {
         let witnesses = [("the fence", fence.end())];
-        Journal::open(dir, options.segment_bytes, &*options.disk, &witnesses)?
+        let depth = match purpose {
+            Purpose::Serve => depth(dir, options),
+            Purpose::Verify => Depth::All,
+        };
+        Journal::open(dir, options.segment_bytes, &*options.disk, depth, &witnesses)?
     } else {
         let journal = Journal::create(dir, options.segment_bytes)?;
         sync_entries(dir)?;
@@ -115,6 +121,19 @@ pub(super) fn runs_path(dir: &Path) -> PathBuf {
 /// A file that is there if what is beside it is damaged.
 fn condemned(runs: &Path) -> PathBuf {
     runs.join("damaged")
+}
+
+/// How much of a journal is checked before it is served: what rows at rest do not
+/// have, and some before it. All of it where they have nothing or cannot be used.
+fn depth(dir: &Path, options: &Options) -> Depth {
+    let path = runs_path(dir);
+    let mark =
+        (!condemned(&path).exists()).then(|| runs::mark(&path).and_then(|it| Mark::parse(&it)));
+    match mark {
+        Some(Ok(mark)) => Depth::From(mark.end, options.checked_bytes),
+        // Why is said when they are opened.
+        Some(Err(_)) | None => Depth::All,
+    }
 }
 
 /// Has the next start make the rows again: something at rest is damaged.
@@ -188,7 +207,9 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
         replayed => replayed?,
     };
     fence.write(end, &*options.disk)?;
-    let start = Start { sequence: end.sequence, torn_bytes: checked.torn, rebuilt, replayed };
+    let older_bytes = journal.older().map_or(0, |older| older.bytes());
+    let torn_bytes = checked.torn;
+    let start = Start { sequence: end.sequence, torn_bytes, older_bytes, rebuilt, replayed };
     report(dir, start);
     let pipeline = Pipeline::start(journal, fence, options.disk.clone(), options.fence_every)?;
     Ok(Opened { rows, tip, start, pipeline, lock })
@@ -320,7 +341,8 @@ pub fn rebuild_fence(dir: &Path, options: &Options) -> Result<Tip, Damage> {
         )));
     }
     let disk = &*options.disk;
-    let (journal, Checked { end, .. }) = Journal::open(dir, options.segment_bytes, disk, &[])?;
+    let (journal, Checked { end, .. }) =
+        Journal::open(dir, options.segment_bytes, disk, Depth::All, &[])?;
     // The rows at rest may know of a later end. If they cannot be read, nobody does.
     match at_rest(dir, options, &journal) {
         Err(why) if !why.is_of_rows() => return Err(why),
@@ -334,10 +356,13 @@ pub fn rebuild_fence(dir: &Path, options: &Options) -> Result<Tip, Damage> {
 }
 
 fn report(dir: &Path, start: Start) {
-    let Start { sequence, replayed, torn_bytes, rebuilt } = start;
+    let Start { sequence, replayed, torn_bytes, older_bytes, rebuilt } = start;
     let path = dir.display();
     if torn_bytes > 0 {
         tracing::warn!(%path, sequence, torn_bytes, "a commit that was never answered is dropped");
+    }
+    if older_bytes > 0 {
+        tracing::info!(%path, older_bytes, "old files of the journal are checked while it serves");
     }
     tracing::info!(%path, sequence, replayed, rebuilt, "the store is open");
 }

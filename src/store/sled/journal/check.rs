@@ -6,6 +6,9 @@
 //! else that does not fit is damage and refuses: a frame that is not whole, or
 //! not there, where a later commit is found, or where a witness (the fence, the
 //! checkpoint) saw a later end; and a frame that is whole and does not follow.
+//!
+//! Of files that are not read through now (`older.rs`) only the heads are looked
+//! at: whether they are of one journal and in order.
 
 use super::{
     frame::{End, Hash, Header},
@@ -26,14 +29,29 @@ pub(in crate::store::sled) struct Checked {
     pub(in crate::store::sled) torn: u64,
 }
 
-/// Reads all files in order and checks everything; leaves each file knowing up
-/// to where it is full.
-pub(super) fn check(segments: &mut [Segment], witnesses: &[Witness]) -> Result<Checked, Damage> {
+/// Reads the files from one on in order and checks everything; leaves each file
+/// knowing up to where it is full.
+pub(super) fn check(
+    segments: &mut [Segment],
+    first: usize,
+    witnesses: &[Witness],
+) -> Result<Checked, Damage> {
     let mut end = End::default();
     let mut torn = 0;
     let heads: Vec<Head> = segments.iter().map(|segment| segment.head).collect();
     let mark = heads.first().map_or(0, |head| head.mark);
-    for (at, segment) in segments.iter_mut().enumerate() {
+    for (at, (segment, next)) in segments.iter_mut().zip(heads.iter().skip(1)).enumerate() {
+        if at == first {
+            break;
+        }
+        joins(&segment.head, at == 0, mark, &end)?;
+        if next.before.commit <= end.commit || next.before.sequence <= end.sequence {
+            return Err(Damage::Gap { sequence: end.sequence + 1 });
+        }
+        end = next.before;
+        segment.filled = next.filled;
+    }
+    for (at, segment) in segments.iter_mut().enumerate().skip(first) {
         joins(&segment.head, at == 0, mark, &end)?;
         let stop = walk(segment, mark, &mut end, witnesses)?;
         match heads.get(at + 1) {
@@ -64,7 +82,7 @@ pub(super) fn joins(head: &Head, is_first: bool, mark: u64, end: &End) -> Result
 pub(super) type Stop = Option<&'static str>;
 
 /// Goes through the frames of a file until something is not one.
-fn walk(
+pub(super) fn walk(
     segment: &mut Segment,
     mark: u64,
     end: &mut End,

@@ -15,6 +15,7 @@ use std::{
 mod check;
 mod frame;
 mod live;
+mod older;
 mod opened;
 mod reader;
 mod records;
@@ -26,6 +27,7 @@ pub(super) use self::{
     check::{Checked, Witness},
     frame::Draft,
     live::{Live, Piece},
+    older::{Depth, Known, Older},
     records::Records,
     written::Written,
 };
@@ -47,6 +49,8 @@ pub(super) struct Journal {
     /// From where on a file is followed by another.
     segment_bytes: u64,
     segments: Vec<Segment>,
+    /// The first file that was read through when it was opened.
+    first: usize,
     end: End,
     frames: Frames,
 }
@@ -102,7 +106,7 @@ impl Journal {
         sync_all(dir)?;
         let segments = vec![Self::first(&path)?];
         let (end, frames) = (End::default(), Frames::default());
-        Ok(Self { dir: path, segment_bytes, segments, end, frames })
+        Ok(Self { dir: path, segment_bytes, segments, first: 0, end, frames })
     }
 
     fn first(path: &Path) -> Result<Segment, Damage> {
@@ -110,11 +114,12 @@ impl Journal {
         Segment::create(path, head)
     }
 
-    /// Opens one and checks all of it; changes nothing.
+    /// Opens one and checks as much of it as is wanted; changes nothing.
     pub(super) fn open(
         dir: &Path,
         segment_bytes: u64,
         disk: &dyn Disk,
+        depth: Depth,
         witnesses: &[Witness],
     ) -> Result<(Self, Checked), Damage> {
         let path = Self::path(dir);
@@ -136,9 +141,10 @@ impl Journal {
         if let Some(last) = segments.last() {
             last.forget_cached(disk)?;
         }
-        let checked = check::check(&mut segments, witnesses)?;
+        let first = depth.first(&segments, witnesses);
+        let checked = check::check(&mut segments, first, witnesses)?;
         let (end, frames) = (checked.end, Frames::default());
-        Ok((Self { dir: path, segment_bytes, segments, end, frames }, checked))
+        Ok((Self { dir: path, segment_bytes, segments, first, end, frames }, checked))
     }
 
     /// Drops what a crash left behind the end, for good.
@@ -156,6 +162,19 @@ impl Journal {
             self.segments.push(Self::first(&self.dir)?);
         }
         Ok(())
+    }
+
+    /// What was not read through when it was opened; `None` if all was.
+    pub(super) fn older(&self) -> Option<Older> {
+        Older::of(&self.segments, self.first)
+    }
+
+    /// A file of those was read through.
+    pub(super) fn learn(&mut self, Known(segment): Known) {
+        let own = self.segments.iter_mut().find(|own| own.path == segment.path);
+        if let Some(own) = own {
+            *own = segment;
+        }
     }
 
     /// Where it ends.

@@ -96,7 +96,7 @@ impl Head {
 }
 
 /// An open file of the journal.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Segment {
     pub(super) path: PathBuf,
     pub(super) file: Arc<File>,
@@ -104,8 +104,9 @@ pub(super) struct Segment {
     /// Up to where it is full.
     pub(super) filled: u64,
     /// Up to where room was set aside.
-    room: u64,
-    /// Some frames: their first records and where they are.
+    pub(super) room: u64,
+    /// Some frames: their first records and where they are. None, if it was not
+    /// read through.
     marks: Vec<(u64, u64)>,
 }
 
@@ -173,9 +174,20 @@ impl Segment {
     /// kernel may show what the disk never got.
     pub(super) fn forget_cached(&self, disk: &dyn Disk) -> Result<(), Damage> {
         disk.sync(Stage::Start, &self.file).map_err(Damage::io(&self.path))?;
+        self.drop_cached();
+        Ok(())
+    }
+
+    /// Leaves the memory that its content takes to others.
+    pub(super) fn drop_cached(&self) {
         // Advice; a file system that does not take it keeps its own counsel.
         let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
-        Ok(())
+    }
+
+    /// Forgets where frames are, to be read through again.
+    pub(super) fn forget(&mut self) {
+        self.filled = FRAMES;
+        self.marks.clear();
     }
 
     /// Sets room aside for a frame behind the last. `whole` is how large the

@@ -106,6 +106,12 @@ pub struct Sizes {
     pub memory: usize,
 }
 
+/// The mark that the runs of a directory have, without opening them; empty if
+/// there are none.
+pub fn mark(dir: &Path) -> Result<Mark, Damage> {
+    Ok(Manifest::read(dir)?.map(|manifest| manifest.mark).unwrap_or_default())
+}
+
 /// The runs of a directory.
 #[derive(Debug)]
 pub struct Runs {
