@@ -82,6 +82,13 @@ impl Amount {
         Decimal::try_from_i128_with_scale(digits, decimals).ok().map(Self)
     }
 
+    /// Its digits with so many decimals. `None`: it has more, or the digits are too
+    /// many.
+    pub fn digits_with(self, decimals: u32) -> Option<i128> {
+        let (digits, own) = self.digits();
+        digits.checked_mul(power_of_ten(decimals.checked_sub(own)?)?)
+    }
+
     /// How many decimals it needs.
     pub fn decimals(self) -> u32 {
         self.0.normalize().scale()

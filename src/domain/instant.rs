@@ -35,6 +35,16 @@ impl Instant {
         if nanos < 0 { (seconds - 1, nanos + 1_000_000_000) } else { (seconds, nanos) }
     }
 
+    /// Nanoseconds since 1970.
+    pub fn nanos(self) -> i128 {
+        self.0.as_nanosecond()
+    }
+
+    /// The reverse of [`Instant::nanos`]. `None` outside what can be written.
+    pub fn from_nanos(nanos: i128) -> Option<Self> {
+        Timestamp::from_nanosecond(nanos).ok().map(Self)
+    }
+
     /// The reverse of [`Instant::to_parts`]. `None` outside what can be written.
     pub fn from_parts(seconds: i64, nanos: i32) -> Option<Self> {
         Timestamp::new(seconds, nanos).ok().map(Self)

@@ -1,6 +1,7 @@
 //! Amounts by instant, for what is nearly always added at the end: payouts of one
-//! policy expire in the order in which they were authorized. What is taken away
-//! in between leaves a gap until there are many; what comes in between stands apart.
+//! policy expire in the order in which they were authorized. What is not at the end
+//! any more goes on shelves, a few together. What is taken away at the end leaves a
+//! gap until there are many; what comes in between stands apart.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -8,7 +9,11 @@ use std::{
     ops::Bound,
 };
 
-use super::{amount::Amount, instant::Instant};
+use super::{
+    amount::Amount,
+    instant::Instant,
+    shelf::{self, Shelf},
+};
 
 /// Gaps that are left in any case, and how far from the end something is put in
 /// between: further from it, moving what is behind would take too long.
@@ -17,12 +22,15 @@ const FEW: usize = 16;
 /// See the module. No amount that stands in it is 0.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Line {
-    /// In order, each instant once. An amount of 0 is a gap; there is none at
-    /// either end.
+    /// What is before the end, in order.
+    shelves: VecDeque<Shelf>,
+    /// The end, behind what is on shelves, in order, each instant once. An amount of
+    /// 0 is a gap; there is none at either end.
     entries: VecDeque<(Instant, Amount)>,
     gaps: usize,
     /// What belongs far from the end of the others: of policies that hold for less
-    /// long than another. None of their instants is among the others'.
+    /// long than another; and what does not fit on a shelf, or was on the first. None
+    /// of their instants is among the others'.
     between: BTreeMap<Instant, Amount>,
 }
 
@@ -56,6 +64,9 @@ impl Line {
             }
             return;
         }
+        if self.shelves.back().is_some_and(|shelf| at <= shelf.last()) {
+            return self.add_to_shelf(at, quantity);
+        }
         let place = match self.entries.back() {
             Some((last, _)) if *last < at => Err(self.entries.len()),
             _ => self.entries.binary_search_by_key(&at, |(at, _)| *at),
@@ -64,7 +75,7 @@ impl Line {
             Ok(place) => place,
             Err(place) if self.entries.len() - place <= FEW => {
                 self.entries.insert(place, (at, quantity));
-                return;
+                return self.shelve();
             }
             Err(_) => {
                 self.between.insert(at, quantity);
@@ -84,6 +95,46 @@ impl Line {
         }
     }
 
+    /// Adds where there are shelves.
+    fn add_to_shelf(&mut self, at: Instant, quantity: Amount) {
+        let number = self.shelves.partition_point(|shelf| shelf.last() < at);
+        let Some(shelf) = self.shelves.get_mut(number) else { return };
+        let mut entries: Vec<(Instant, Amount)> = shelf.entries().collect();
+        let Ok(place) = entries.binary_search_by_key(&at, |(at, _)| *at) else {
+            self.between.insert(at, quantity);
+            return;
+        };
+        if let Some((_, amount)) = entries.get_mut(place) {
+            *amount = amount.plus(quantity);
+            if *amount == Amount::ZERO {
+                entries.remove(place);
+            }
+        }
+        match Shelf::new(&entries) {
+            Some(changed) => *shelf = changed,
+            None => {
+                self.shelves.remove(number);
+                self.between.extend(entries);
+            }
+        }
+    }
+
+    /// Puts what is not at the end any more on a shelf.
+    fn shelve(&mut self) {
+        if self.entries.len() < 2 * shelf::ENTRIES {
+            return;
+        }
+        let entries: Vec<_> = self.entries.drain(..shelf::ENTRIES).collect();
+        let stands: Vec<_> =
+            entries.iter().copied().filter(|(_, amount)| *amount != Amount::ZERO).collect();
+        self.gaps -= entries.len() - stands.len();
+        match Shelf::new(&stands) {
+            Some(shelf) => self.shelves.push_back(shelf),
+            None => self.between.extend(stands),
+        }
+        self.close();
+    }
+
     /// Closes gaps at the ends, and all when they are more than what stands.
     fn close(&mut self) {
         let is_gap = |entry: &mut (Instant, Amount)| entry.1 == Amount::ZERO;
@@ -101,6 +152,13 @@ impl Line {
 
     /// Takes out what is first.
     pub(super) fn pop_first(&mut self) -> Option<(Instant, Amount)> {
+        let shelved = self.shelves.front().and_then(|shelf| shelf.entries().next());
+        if let Some((at, _)) = shelved
+            && self.between.first_key_value().is_none_or(|(first, _)| at < *first)
+            && let Some(shelf) = self.shelves.pop_front()
+        {
+            self.between.extend(shelf.entries());
+        }
         let front = self.entries.front().map(|(at, _)| *at);
         match self.between.first_key_value() {
             Some((at, _)) if front.is_none_or(|front| *at < front) => self.between.pop_first(),
@@ -112,9 +170,46 @@ impl Line {
         }
     }
 
+    /// What is on shelves, as bytes, in order.
+    pub(super) fn shelves(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.shelves.iter().map(Shelf::bytes)
+    }
+
+    /// What is not on shelves, in order.
+    pub(super) fn loose(&self) -> impl Iterator<Item = (Instant, Amount)> {
+        let entries = self.entries.iter().copied().filter(|(_, amount)| *amount != Amount::ZERO);
+        in_order(entries, self.between.iter().map(|(at, amount)| (*at, *amount)))
+    }
+
+    /// One that was kept: what was on shelves, and what was not. `None`: those are no
+    /// shelves, or it is not in order, or an instant stands in it twice or with 0.
+    pub(super) fn kept<'a>(
+        shelves: impl Iterator<Item = &'a [u8]>,
+        loose: impl IntoIterator<Item = (Instant, Amount)>,
+    ) -> Option<Self> {
+        let shelves: VecDeque<Shelf> = shelves.map(Shelf::kept).collect::<Option<_>>()?;
+        let last = shelves.back().map(Shelf::last);
+        let (mut line, mut before) = (Self { shelves, ..Self::default() }, None);
+        for (at, amount) in loose {
+            if Some(at) <= before || amount == Amount::ZERO {
+                return None;
+            }
+            before = Some(at);
+            if Some(at) <= last {
+                line.between.insert(at, amount);
+            } else {
+                line.entries.push_back((at, amount));
+                line.shelve();
+            }
+        }
+        let is_in_order = line.iter().is_sorted_by(|(one, _), (other, _)| one < other);
+        is_in_order.then_some(line)
+    }
+
     /// What stands in it, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Instant, Amount)> {
         let entries = self.entries.iter().copied().filter(|(_, amount)| *amount != Amount::ZERO);
+        let entries = self.shelves.iter().flat_map(Shelf::entries).chain(entries);
         in_order(entries, self.between.iter().map(|(at, amount)| (*at, *amount)))
     }
 
@@ -123,6 +218,9 @@ impl Line {
         let place = self.entries.partition_point(|(at, _)| *at <= now);
         let entries = self.entries.range(place..).copied();
         let entries = entries.filter(|(_, amount)| *amount != Amount::ZERO);
+        let number = self.shelves.partition_point(|shelf| shelf.last() <= now);
+        let shelves = self.shelves.range(number..).flat_map(Shelf::entries);
+        let entries = shelves.filter(move |(at, _)| *at > now).chain(entries);
         let after = (Bound::Excluded(now), Bound::Unbounded);
         in_order(entries, self.between.range(after).map(|(at, amount)| (*at, *amount)))
     }
@@ -153,11 +251,25 @@ mod tests {
         Instant::from_parts(seconds, 0).expect("in range")
     }
 
+    #[test]
+    fn what_is_not_at_the_end_is_on_shelves() {
+        let mut line: Line = (0..100).map(|second| (at(second), Amount::ONE)).collect();
+        assert_eq!(line.shelves().len(), 5);
+        assert!(line.between.is_empty());
+        line.add(at(20), Amount::ONE.negated());
+        line.add(at(21), Amount::ONE);
+        assert_eq!((line.shelves().len(), line.between.len()), (5, 0));
+        assert_eq!(line.iter().count(), 99);
+        assert_eq!(line.pop_first(), Some((at(0), Amount::ONE)));
+        assert_eq!((line.shelves().len(), line.between.len()), (4, 15));
+    }
+
     proptest! {
         #[test]
-        fn a_line_has_what_a_map_has(steps in vec((0..200_i64, -2..3_i8), 0..600), now in 0..200_i64, pops in 0..10_usize) {
+        fn a_line_has_what_a_map_has(first in 0..150_i64, steps in vec((0..200_i64, -2..3_i8), 0..600), now in 0..200_i64, pops in 0..10_usize) {
             let (mut line, mut map) = (Line::default(), BTreeMap::<Instant, Amount>::new());
-            for (second, quantity) in steps {
+            let first = (0..first).map(|second| (second, 1));
+            for (second, quantity) in first.chain(steps) {
                 let amount = Amount::from_count(u64::from(quantity.unsigned_abs()));
                 let amount = if quantity < 0 { amount.negated() } else { amount };
                 line.add(at(second), amount);
@@ -167,7 +279,13 @@ mod tests {
                 let gaps = line.entries.iter().filter(|(_, amount)| *amount == Amount::ZERO).count();
                 prop_assert_eq!(gaps, line.gaps);
                 prop_assert!(gaps <= FEW.max(line.entries.len() / 2));
+                let shelved = line.shelves.iter().flat_map(Shelf::entries).map(|(at, _)| at);
+                let all: Vec<_> = shelved.chain(line.entries.iter().map(|(at, _)| *at)).collect();
+                prop_assert!(all.is_sorted_by(|a, b| a < b));
+                prop_assert!(line.entries.len() < 2 * shelf::ENTRIES);
             }
+            let kept = Line::kept(line.shelves(), line.loose());
+            prop_assert_eq!(kept.as_ref(), Some(&line));
             for _ in 0..pops {
                 prop_assert_eq!(line.pop_first(), map.pop_first());
             }

@@ -133,12 +133,26 @@ pub struct Expiring {
 }
 
 impl Expiring {
-    /// What was kept. `None`: together it is more than there can be.
-    pub fn kept(all: BTreeMap<Instant, Amount>) -> Option<Self> {
-        let mut amounts = all.values();
-        let total = amounts.try_fold(Amount::ZERO, |sum, amount| sum.checked_plus(*amount))?;
-        let mut later: Line = all.into_iter().collect();
+    /// What was kept: [`Expiring::shelves`] and [`Expiring::loose`]. `None`: it is not
+    /// in order, or together more than there can be.
+    pub fn kept<'a>(
+        shelves: impl Iterator<Item = &'a [u8]>,
+        loose: impl IntoIterator<Item = (Instant, Amount)>,
+    ) -> Option<Self> {
+        let mut later = Line::kept(shelves, loose)?;
+        let total = later.iter().try_fold(Amount::ZERO, |sum, (_, it)| sum.checked_plus(it))?;
         Some(Self { first: later.pop_first(), later, total })
+    }
+
+    /// The older part of what is held, as bytes: a few holds each, which stay as
+    /// they are while others are added.
+    pub fn shelves(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.later.shelves()
+    }
+
+    /// What is held besides, the first first.
+    pub fn loose(&self) -> impl Iterator<Item = (Instant, Amount)> {
+        self.first.into_iter().chain(self.later.loose())
     }
 
     /// What expires when, the first first.
@@ -333,7 +347,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_expires_is_what_a_plain_map_says(steps in vec((0..6_i64, 1..4_u64, any::<bool>()), 0..40)) {
+        fn what_expires_is_what_a_plain_map_says(steps in vec((0..60_i64, 1..4_u64, any::<bool>()), 0..200)) {
             let (mut expiring, mut plain) = (Expiring::default(), BTreeMap::new());
             for (second, count, adds) in steps {
                 let held: &mut Amount = plain.entry(at(second)).or_default();
@@ -343,10 +357,11 @@ mod tests {
                 *held = held.plus(quantity);
                 plain.retain(|_, held| *held != Amount::ZERO);
                 expiring.add(at(second), quantity);
-                prop_assert_eq!(Some(expiring.clone()), Expiring::kept(plain.clone()));
+                prop_assert_eq!(Some(expiring.clone()), Expiring::kept(expiring.shelves(), expiring.loose()));
+                prop_assert_eq!(Some(expiring.clone()), Expiring::kept(std::iter::empty(), plain.clone()));
                 prop_assert_eq!(expiring.is_empty(), plain.is_empty());
             }
-            for now in (-1..7).map(at) {
+            for now in (-1..61).map(at) {
                 let after: Vec<_> = plain.iter().filter(|(at, _)| **at > now).map(|(at, held)| (*at, *held)).collect();
                 let held = after.iter().fold(Amount::ZERO, |sum, (_, held)| sum.plus(*held));
                 prop_assert_eq!(expiring.after(now).collect::<Vec<_>>(), after);

@@ -25,6 +25,7 @@ pub mod policy;
 pub mod refusal;
 pub mod request;
 pub mod row;
+mod shelf;
 pub mod shop;
 pub mod text;
 pub mod value;

@@ -6,8 +6,8 @@ use super::{
 };
 
 /// The form of records and rows. 1 was MessagePack; 2 had a row for each meter; 3
-/// had the fields of each struct counted.
-pub(super) const FORM: u8 = 4;
+/// had the fields of each struct counted; 4 wrote each hold of a meter by itself.
+pub(super) const FORM: u8 = 5;
 
 /// Appends a value's bytes.
 pub(super) fn encode(out: &mut Vec<u8>, value: &impl Compact) {

@@ -109,15 +109,29 @@ impl Compact for Cell {
 
 impl Compact for Expiring {
     fn write<'a>(&'a self, to: &mut Writer<'a>) {
-        to.length(self.all().count());
-        for (at, amount) in self.all() {
+        let shelves = self.shelves();
+        to.length(shelves.len());
+        for shelf in shelves {
+            to.length(shelf.len());
+            to.bytes(shelf);
+        }
+        to.length(self.loose().count());
+        for (at, amount) in self.loose() {
             to.instant(at);
             to.amount(amount);
         }
     }
 
     fn read(from: &mut Reader<'_>) -> Read<Self> {
-        Self::kept(Compact::read(from)?).ok_or(Unreadable("more is held than there can be"))
+        let count = from.length()?;
+        let shelf = |_| {
+            let length = from.length()?;
+            from.bytes(length)
+        };
+        let shelves: Vec<&[u8]> = (0..count).map(shelf).collect::<Read<_>>()?;
+        let loose: Vec<(Instant, Amount)> = Compact::read(from)?;
+        let holds = Self::kept(shelves.into_iter(), loose);
+        holds.ok_or(Unreadable("holds are not in order, or more than there can be"))
     }
 }
 

@@ -223,8 +223,15 @@ impl Dice {
     }
 
     pub(super) fn tally(&mut self) -> Tally {
-        let expiring = self.map(Self::instant, Self::bounded);
-        let expiring = Expiring::kept(expiring).expect("it fits");
+        let mut expiring = self.map(Self::instant, Self::bounded);
+        if self.below(3) == 0 {
+            // So many that some go on shelves.
+            let begin = self.instant();
+            let hold = |n| (begin.plus(Duration::from_millis(37 * n)), Amount::from_count(n));
+            expiring.extend((1..70).map(hold));
+        }
+        expiring.retain(|_, amount| *amount != Amount::ZERO);
+        let expiring = Expiring::kept(std::iter::empty(), expiring).expect("it fits");
         Tally { used: self.amount(), held: self.amount(), expiring }
     }
 
