@@ -140,7 +140,9 @@ impl Writer {
     /// Behind what was asked, so that answers stay in the order of the
     /// questions; expiry is judged on read, so the order changes nothing.
     fn add_due(&mut self, now: Instant, pending: &mut Vec<Pending>) -> Result<(), StoreError> {
-        for payout in self.working.due(now, self.options.batch, self.store.as_mut())? {
+        let due = self.working.due(now, self.options.batch, self.store.as_mut())?;
+        self.is_behind = due.len() >= self.options.batch;
+        for payout in due {
             pending.push(Pending {
                 command: Command::Due(Due { payout }),
                 author: Author { caller: "bursar".into(), actor: None },

@@ -8,7 +8,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{
+    Semaphore,
+    mpsc::{self, error::TryRecvError},
+    oneshot, watch,
+};
 
 use super::{
     answers::{Answers, Asker},
@@ -62,6 +66,9 @@ pub(super) struct Writer {
     pub(super) options: Options,
     /// Whether a step back of the clock was seen and is not recorded yet.
     pub(super) owes_alert: bool,
+    /// Whether more is due than the last batch took on: then nobody has to ask for
+    /// the next one.
+    pub(super) is_behind: bool,
     /// Set when the store failed: nothing is answered from then on.
     broken: watch::Sender<bool>,
     answers: Answers,
@@ -98,6 +105,7 @@ pub fn start(
         profiles: Profiles::default(),
         options,
         owes_alert: false,
+        is_behind: false,
         broken,
         answers: answers.clone(),
     };
@@ -137,7 +145,7 @@ impl Writer {
 
     fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         let mut jobs = Vec::new();
-        while let Some(first) = queue.blocking_recv() {
+        while let Some(first) = self.next(&mut queue) {
             jobs.push(first);
             while jobs.len() < self.options.batch
                 && let Ok(job) = queue.try_recv()
@@ -164,6 +172,15 @@ impl Writer {
                 let _ = done.send(());
                 return;
             }
+        }
+    }
+
+    /// What is to be done next. `None`: nobody can ask for anything any more.
+    fn next(&self, queue: &mut mpsc::Receiver<Job>) -> Option<Job> {
+        match queue.try_recv() {
+            Ok(job) => Some(job),
+            Err(TryRecvError::Empty) if self.is_behind => Some(Job::Tick),
+            Err(_) => queue.blocking_recv(),
         }
     }
 
@@ -242,6 +259,7 @@ impl Writer {
 
     /// Judges and commits commands, then answers them.
     fn batch(&mut self, mut pending: Vec<Pending>) {
+        self.is_behind = false;
         if *self.broken.borrow() {
             return answer_all(&mut pending, &unavailable());
         }

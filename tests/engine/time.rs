@@ -9,10 +9,16 @@ use std::{
 };
 
 use bursar::{
+    api::auth::Authenticator,
     domain::instant::Instant,
-    engine::clock::{Clock, ManualClock, Tick},
+    engine::{
+        Options,
+        clock::{Clock, ManualClock, Tick},
+    },
     proto::v1::{Decision, Event, PayoutState, Receipt},
+    server::{Parts, Service},
     store::{
+        Store,
         fault::{Fate, FaultStore},
         memory::MemoryStore,
     },
@@ -90,6 +96,36 @@ async fn what_a_reader_saw_expired_stays_expired_when_the_clock_steps_back() {
     let refused = client.execute_payout(execute(&payout)).await;
     assert_refused(refused, Code::FailedPrecondition, "PAYOUT_EXPIRED");
     running.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_due_is_written_to_the_end_when_it_is_more_than_a_batch() {
+    let (mut store, clock, running) = world().await;
+    for number in 0..40 {
+        allowed(&running.client, &number.to_string()).await;
+    }
+    running.stop().await;
+    clock.advance_to(at("2026-03-02T02:30:00Z"));
+    // One that is not served: nobody but this test has it look.
+    let parts = Parts {
+        store: Box::new(store.clone()),
+        clock: Arc::new(clock),
+        auth: Authenticator::Local,
+        options: Options { batch: 8, ..Options::default() },
+    };
+    let service = Service::start(parts).expect("a service");
+    service.engine().tick();
+    let mut expired = || {
+        let records = store.records(0, 10_000).expect("records");
+        records.iter().filter(|record| record.operation == "Due").count()
+    };
+    let all = async {
+        while expired() < 40 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), all).await.expect("all of it");
+    service.engine().stop(false).await;
 }
 
 #[tokio::test]

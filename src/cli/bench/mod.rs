@@ -136,7 +136,11 @@ async fn real(
 ) -> Result<(Figures, [Requests; 2]), String> {
     let platform =
         args.platform.clone().unwrap_or_else(|| format!("bench-{}", today().as_millisecond()));
-    let world = Arc::new(World::read(&args.policies, &platform, args.shops)?);
+    let mut world = World::read(&args.policies, &platform, args.shops)?;
+    if let Some(seconds) = args.hold_seconds {
+        world.hold_for(seconds)?;
+    }
+    let world = Arc::new(world);
     let data = args.on.clone().unwrap_or_else(|| folder.join("data"));
     let mut own = match &args.addr {
         Some(_) => None,

@@ -61,6 +61,10 @@ pub struct BenchArgs {
     /// Shops, each with 20 operators.
     #[arg(long, default_value_t = 1000, value_name = "N")]
     pub shops: usize,
+    /// What a payout holds ends after so many seconds, if nobody executes it, and
+    /// not when the policy says. Only for a platform that is made now.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub hold_seconds: Option<u32>,
     /// Then list the first shop's payouts, so many pages, and tell how long the
     /// first and the deepest of them take. The first shop is the one that --hot
     /// is about.
@@ -177,6 +181,7 @@ mod tests {
             ("--on here --addr 127.0.0.1:1", ErrorKind::ArgumentConflict),
             ("--page-size 50", ErrorKind::MissingRequiredArgument),
             ("--pages 0", ErrorKind::ValueValidation),
+            ("--hold-seconds 0", ErrorKind::ValueValidation),
         ] {
             assert_eq!(parsed(args).expect_err(args).kind(), kind, "{args}");
         }

@@ -95,6 +95,23 @@ async fn nineteen_of_twenty_requests_pass_every_rule_and_one_is_denied() {
 }
 
 #[tokio::test]
+async fn holds_end_when_the_bench_is_told_to_have_them_end() {
+    for seconds in [1800, 10] {
+        let mut world = World::read(Path::new("policies"), "bench", 1).expect("a world");
+        if seconds != 1800 {
+            world.hold_for(seconds).expect("a policy that says how long");
+        }
+        let world = Arc::new(world);
+        let (_host, channel) = furnished(&world).await;
+        let request = requests(&world, 0).map(read).next().expect("a request");
+        let mut client = PayoutServiceClient::new(channel);
+        let receipt = client.authorize_payout(request).await.expect("a decision").into_inner();
+        let expires = receipt.expire_time.expect("an end").seconds;
+        assert_eq!(expires, TIME + i64::from(seconds));
+    }
+}
+
+#[tokio::test]
 async fn every_shop_has_as_many_operators_as_are_told() {
     let world = world(SHOPS);
     let (_host, channel) = furnished(&world).await;

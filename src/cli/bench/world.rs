@@ -24,6 +24,8 @@ use crate::{
 
 /// The prototypes of its requests.
 const PROTOTYPES: &str = include_str!("../../../bench/small-payout.yaml");
+/// Before how long a payout may be executed, in a policy.
+const EXECUTE_WITHIN: &str = "execute_within:";
 /// Operators of each shop: a main account and sub-accounts with grants.
 pub const OPERATORS: usize = 20;
 /// Shops that are made at the same time.
@@ -107,6 +109,19 @@ impl World {
             proceeds: prototype(&document, "proceeds", &message("RecordMovement"))?,
             grant: prototype(&document, "grant", &message("UpdateGrant"))?,
         })
+    }
+
+    /// Has what a payout holds end after so many seconds if it is not executed.
+    ///
+    /// # Errors
+    /// If the policy does not say how long that is.
+    pub fn hold_for(&mut self, seconds: u32) -> Result<(), String> {
+        let (before, rest) = self.policy.split_once(EXECUTE_WITHIN).ok_or_else(|| {
+            format!("the policy has no {EXECUTE_WITHIN:?}, which --hold-seconds replaces")
+        })?;
+        let after = rest.find('\n').and_then(|end| rest.get(end..)).unwrap_or_default();
+        self.policy = format!("{before}{EXECUTE_WITHIN} {seconds}s{after}");
+        Ok(())
     }
 
     /// Makes it all, and tells on a terminal how far it is. What is there
