@@ -55,7 +55,7 @@ impl CellKey {
     }
 
     /// Whether it is known to be of one order: then hardly anybody asks for it
-    /// again. One that was read does not know it.
+    /// again.
     pub fn is_of_an_order(&self) -> bool {
         self.of_an_order
     }

@@ -206,6 +206,18 @@ impl Line {
         is_in_order.then_some(line)
     }
 
+    /// All that stands at an instant or before it, together.
+    pub(super) fn by(&self, now: Instant) -> Amount {
+        let number = self.shelves.partition_point(|shelf| shelf.last() <= now);
+        let whole = self.shelves.range(..number).map(Shelf::sum);
+        let part = self.shelves.get(number).into_iter().flat_map(Shelf::entries);
+        let between = self.between.range(..=now).map(|(at, amount)| (*at, *amount));
+        let entries = self.entries.iter().copied();
+        let is_by = |(at, _): &(Instant, Amount)| *at <= now;
+        let single = part.take_while(is_by).chain(entries.take_while(is_by)).chain(between);
+        whole.chain(single.map(|(_, amount)| amount)).fold(Amount::ZERO, Amount::plus)
+    }
+
     /// What stands in it, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Instant, Amount)> {
         let entries = self.entries.iter().copied().filter(|(_, amount)| *amount != Amount::ZERO);
@@ -292,6 +304,9 @@ mod tests {
             let plain: Vec<_> = map.iter().map(|(at, amount)| (*at, *amount)).collect();
             prop_assert_eq!(line.iter().collect::<Vec<_>>(), plain.clone());
             let later: Vec<_> = plain.iter().copied().filter(|(then, _)| *then > at(now)).collect();
+            let by = plain.iter().filter(|(then, _)| *then <= at(now));
+            let by = by.fold(Amount::ZERO, |sum, (_, amount)| sum.plus(*amount));
+            prop_assert_eq!(line.by(at(now)), by);
             prop_assert_eq!(line.after(at(now)).collect::<Vec<_>>(), later);
             prop_assert_eq!(&line, &plain.into_iter().collect::<Line>());
         }

@@ -19,6 +19,8 @@ const HEAD: usize = 16 + 1;
 #[derive(Clone, Debug)]
 pub(super) struct Shelf {
     last: Instant,
+    /// Its amounts together: a few of 64 bits fit.
+    sum: Amount,
     bytes: Arc<[u8]>,
 }
 
@@ -32,7 +34,7 @@ impl Shelf {
         let mut bytes = Vec::with_capacity(HEAD + 8 * entries.len());
         bytes.extend(first.nanos().to_be_bytes());
         bytes.push(u8::try_from(decimals).ok()?);
-        let mut before = *first;
+        let (mut before, mut sum) = (*first, Amount::ZERO);
         for (number, (at, amount)) in entries.iter().enumerate() {
             if number > 0 {
                 varint(&mut bytes, u64::try_from(at.nanos() - before.nanos()).ok()?);
@@ -41,25 +43,32 @@ impl Shelf {
             let digits = u64::try_from(amount.digits_with(decimals)?).ok()?;
             (digits > 0).then_some(())?;
             varint(&mut bytes, digits);
+            sum = sum.checked_plus(*amount)?;
         }
-        Some(Self { last: *last, bytes: bytes.into() })
+        Some(Self { last: *last, sum, bytes: bytes.into() })
     }
 
     /// One that was kept. `None`: it is none.
     pub(super) fn kept(bytes: &[u8]) -> Option<Self> {
         let mut entries = Entries::of(bytes);
-        let mut last = entries.next()?;
+        let (mut last, mut sum) = entries.next()?;
         while !entries.bytes.is_empty() {
-            let next = entries.next()?;
-            (last.0 < next.0).then_some(())?;
-            last = next;
+            let (at, amount) = entries.next()?;
+            (last < at).then_some(())?;
+            last = at;
+            sum = sum.checked_plus(amount)?;
         }
-        Some(Self { last: last.0, bytes: bytes.into() })
+        Some(Self { last, sum, bytes: bytes.into() })
     }
 
     /// The last instant.
     pub(super) fn last(&self) -> Instant {
         self.last
+    }
+
+    /// Its amounts together.
+    pub(super) fn sum(&self) -> Amount {
+        self.sum
     }
 
     /// As bytes.
@@ -141,6 +150,10 @@ mod tests {
 
     use super::*;
 
+    fn sum(entries: &[(Instant, Amount)]) -> Amount {
+        entries.iter().fold(Amount::ZERO, |sum, (_, amount)| sum.plus(*amount))
+    }
+
     fn entry(nanos: i64, digits: u64, decimals: u32) -> (Instant, Amount) {
         let amount = Amount::from_digits(digits.into(), decimals).expect("an amount");
         (Instant::from_nanos(nanos.into()).expect("an instant"), amount)
@@ -158,6 +171,7 @@ mod tests {
                 let found: Vec<_> = shelf.entries().collect();
                 prop_assert_eq!(&found, &all);
                 prop_assert_eq!(Some(shelf.last()), all.last().map(|(at, _)| *at));
+                prop_assert_eq!(shelf.sum(), sum(&all));
             }
         }
 
@@ -168,6 +182,7 @@ mod tests {
                 prop_assert!(all.is_sorted_by(|a, b| a.0 < b.0));
                 prop_assert!(all.iter().all(|(_, amount)| amount.is_positive()));
                 prop_assert_eq!(all.last().map(|(at, _)| *at), Some(shelf.last()));
+                prop_assert_eq!(shelf.sum(), sum(&all));
             }
         }
     }

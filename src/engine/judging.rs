@@ -34,6 +34,10 @@ use crate::{
 /// The alert for a wall clock that stepped back.
 pub const CLOCK_STEPPED_BACK: &str = "CLOCK_STEPPED_BACK";
 
+/// How many times as much that is due a batch takes on when more was due than the
+/// one before took on.
+const CATCHING_UP: usize = 4;
+
 /// What a batch came to, before it is durable.
 #[derive(Default)]
 pub(super) struct Judged {
@@ -48,8 +52,9 @@ impl Writer {
         let (now, notice) = self.time.now(tip.at);
         self.owes_alert |= notice == Notice::SteppedBack;
         let jumped = notice == Notice::Jumped;
+        let was_behind = std::mem::take(&mut self.is_behind);
         if self.options.sweep && !jumped {
-            self.add_due(now, pending)?;
+            self.add_due(now, was_behind, pending)?;
         }
         let mut judged = Judged::default();
         let mut sequence = tip.sequence;
@@ -139,9 +144,17 @@ impl Writer {
 
     /// Behind what was asked, so that answers stay in the order of the
     /// questions; expiry is judged on read, so the order changes nothing.
-    fn add_due(&mut self, now: Instant, pending: &mut Vec<Pending>) -> Result<(), StoreError> {
-        let due = self.working.due(now, self.options.batch, self.store.as_mut())?;
-        self.is_behind = due.len() >= self.options.batch;
+    fn add_due(
+        &mut self,
+        now: Instant,
+        was_behind: bool,
+        pending: &mut Vec<Pending>,
+    ) -> Result<(), StoreError> {
+        // What waits to be written makes reading meters slower: when there is more of
+        // it than is asked, asking slows down until there is not.
+        let most = self.options.batch * if was_behind { CATCHING_UP } else { 1 };
+        let due = self.working.due(now, most, self.store.as_mut())?;
+        self.is_behind = due.len() >= most;
         for payout in due {
             pending.push(Pending {
                 command: Command::Due(Due { payout }),

@@ -46,6 +46,9 @@ pub struct Working {
     /// Of `rows`, meters and balances that changed again: the store gets them
     /// when it wants all.
     running: Vec<Key>,
+    /// Of `rows`, the meters of orders that were loaded for this batch: an order has
+    /// few payouts, and who asks again finds them in the store.
+    passing_by: Vec<Key>,
     /// How often the store wanted all.
     turn: u64,
     /// Nothing is due before.
@@ -80,6 +83,7 @@ impl Default for Working {
             changed: Vec::new(),
             written: Vec::new(),
             running: Vec::new(),
+            passing_by: Vec::new(),
             turn: 0,
             earliest_due: Instant::MIN,
         }
@@ -118,6 +122,9 @@ impl Working {
         for (key, row) in missing.into_iter().zip(rows) {
             let held = if key.passes() { &mut self.passing } else { &mut self.rows };
             let is_new = row.is_none();
+            if key.is_of_an_order() {
+                self.passing_by.push(key.clone());
+            }
             held.insert(key, Entry { row, is_new, ..Entry::default() });
         }
         Ok(())
@@ -259,9 +266,8 @@ impl Working {
             let Some(sequence) = entry.changed.take() else { continue };
             let alone = entry.alone;
             // From here on the store has it.
-            let is_new = std::mem::take(&mut entry.is_new);
-            if is_new && place.key().is_of_an_order() && !store.is_shared() {
-                // Hardly anybody asks again; who does finds it in the store.
+            entry.is_new = false;
+            if place.key().is_of_an_order() && !store.is_shared() {
                 let (key, entry) = place.remove_entry();
                 all.push(Changed { key, row: entry.row, sequence, alone });
             } else {
@@ -290,6 +296,13 @@ impl Working {
     /// A batch of commands is over.
     pub fn settle(&mut self, store: &dyn Store) {
         self.passing.clear();
+        for key in self.passing_by.drain(..) {
+            if let Occupied(place) = self.rows.entry(key)
+                && place.get().changed.is_none()
+            {
+                place.remove();
+            }
+        }
         if store.is_shared() {
             self.rows.clear();
             self.changed.clear();
@@ -321,176 +334,4 @@ pub(super) fn row(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        domain::{
-            account::BalanceChange,
-            amount::Amount,
-            cell::{CellKey, Celled},
-            change::Record,
-            meter::{MeterChange, Metered, Phase, Shape},
-            name::{ProgrammeName, ShopName},
-        },
-        store::{Commit, Tip},
-    };
-
-    /// A store of this engine's own, with this under every key.
-    struct Stored(Option<Arc<Row>>);
-
-    impl Store for Stored {
-        fn begin(&mut self) -> Result<Tip, StoreError> {
-            Ok(Tip::EMPTY)
-        }
-
-        fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Arc<Row>>>, StoreError> {
-            Ok(vec![self.0.clone(); keys.len()])
-        }
-
-        fn commit(&mut self, _: Commit) -> Result<(), StoreError> {
-            Ok(())
-        }
-
-        fn wants_running(&self) -> bool {
-            false
-        }
-
-        fn is_shared(&self) -> bool {
-            false
-        }
-
-        fn scan(&mut self, _: &Scan) -> Result<Vec<Arc<Row>>, StoreError> {
-            Ok(Vec::new())
-        }
-
-        fn records(&mut self, _: u64, _: usize) -> Result<Vec<Arc<Record>>, StoreError> {
-            Ok(Vec::new())
-        }
-    }
-
-    #[test]
-    fn questions_do_not_fill_the_memory_and_what_the_store_lacks_stays() {
-        let shop = ShopName::parse("platforms/p/shops/s").expect("a name");
-        let account = shop.account(Id::parse("a").expect("an id"));
-        let mut working = Working::default();
-        let key = Key::Balance(account);
-        working.load(vec![key.clone()], &mut Stored(None)).expect("nothing");
-        let credit = credit();
-        working.apply(std::slice::from_ref(&credit), 1, true);
-        assert_eq!(working.changed(&Stored(None)).len(), 1, "handed over at once");
-        for sequence in 2..4 {
-            working.load(vec![key.clone()], &mut Stored(None)).expect("here");
-            working.apply(std::slice::from_ref(&credit), sequence, true);
-            assert_eq!(working.changed(&Stored(None)).len(), 0, "again when the store wants all");
-        }
-        working.settle(&Stored(None));
-        for batch in 0..6 {
-            let operator =
-                |n: usize| shop.operator(Id::parse(&format!("o{batch}-{n}")).expect("id"));
-            let keys: Vec<Key> = (0..KEPT / 2 + 1).map(|n| Key::Operator(operator(n))).collect();
-            working.load(keys, &mut Stored(None)).expect("nothing");
-            working.settle(&Stored(None));
-            assert!(working.rows.len() + working.old.len() <= 2 * KEPT + 3);
-        }
-        let kept = row(&working, &key, &mut Stored(None)).expect("no error");
-        assert!(matches!(kept.as_deref(), Some(Row::Balance(balance)) if balance.movements == 3));
-    }
-
-    fn credit() -> Change {
-        let shop = ShopName::parse("platforms/p/shops/s").expect("a name");
-        Change::Balance(BalanceChange {
-            account: shop.account(Id::parse("a").expect("an id")),
-            credit: Amount::ONE,
-            movement: true,
-            before: None,
-            after: None,
-        })
-    }
-
-    /// A payout's part of a meter of its order.
-    fn hold() -> Change {
-        let id = |text| Id::parse(text).expect("an id");
-        let programme = ProgrammeName { platform: id("p"), programme: id("g") };
-        let cell = Celled { programme, scope: vec!["s/o".into()], window_start: None };
-        let cell = CellKey::of_an_order(cell);
-        let (rule, scope, window_start) = ("r".into(), Vec::new(), None);
-        Change::Meter(MeterChange {
-            key: Metered { cell, rule, scope, window_start }.into(),
-            shape: Shape::Fixed,
-            payout: id("p"),
-            at: Instant::MIN,
-            amount: Amount::ONE,
-            before: None,
-            after: Some((Phase::Held, Amount::ONE)),
-            forget_until: None,
-        })
-    }
-
-    /// Applies changes of records to a row, and what is handed over then: by which
-    /// record, and whether that one alone made it.
-    fn handed_over(
-        working: &mut Working,
-        key: Key,
-        before: Option<&Arc<Row>>,
-        changes: &[(u64, Change)],
-    ) -> Vec<(u64, bool, Option<Arc<Row>>)> {
-        let mut store = Stored(before.cloned());
-        working.load(vec![key], &mut store).expect("rows");
-        for (sequence, change) in changes {
-            working.apply(std::slice::from_ref(change), *sequence, true);
-        }
-        let changed = working.changed(&store).into_iter();
-        changed.map(|Changed { sequence, alone, row, .. }| (sequence, alone, row)).collect()
-    }
-
-    #[test]
-    fn a_row_is_made_by_one_record_alone_until_another_changes_it() {
-        let alone = |before: Option<&Arc<Row>>, changes: &[(u64, Change)]| {
-            let handed = handed_over(&mut Working::default(), credit().key(), before, changes);
-            let handed = handed.into_iter().map(|(sequence, alone, _)| (sequence, alone));
-            handed.collect::<Vec<_>>()
-        };
-        assert_eq!(alone(None, &[(1, credit())]), [(1, true)]);
-        assert_eq!(alone(None, &[(1, credit()), (1, credit())]), [(1, true)]);
-        // As by two payouts of one order in one batch.
-        assert_eq!(alone(None, &[(1, credit()), (2, credit())]), [(2, false)]);
-        let row = credit().apply(None).expect("a row");
-        assert_eq!(alone(Some(&row), &[(2, credit())]), [(2, false)]);
-        // What was written whole or removed is not made by adding alone.
-        let delete = Change::Delete(credit().key());
-        assert_eq!(alone(None, &[(1, Change::Put(row.clone())), (1, credit())]), [(1, false)]);
-        assert_eq!(alone(Some(&row), &[(2, delete.clone()), (2, credit())]), [(2, false)]);
-        assert_eq!(alone(None, &[(1, credit()), (2, delete), (3, credit())]), [(3, false)]);
-    }
-
-    #[test]
-    fn a_row_that_was_handed_over_is_not_made_by_a_later_record_alone() {
-        for change in [hold(), credit()] {
-            let mut working = Working::default();
-            let first = handed_over(&mut working, change.key(), None, &[(1, change.clone())]);
-            let [(1, true, Some(row))] = first.as_slice() else { panic!("{first:?}") };
-            // The meters of an order are let go of.
-            assert_eq!(working.rows.is_empty(), change.key().is_of_an_order());
-            let mut later = |before, sequence| {
-                let changes = [(sequence, change.clone())];
-                let handed = handed_over(&mut working, change.key(), before, &changes);
-                let handed = handed.into_iter().map(|(sequence, alone, _)| (sequence, alone));
-                let rest = working.rest().map(|it| (it.sequence, it.alone));
-                handed.chain(rest).collect::<Vec<_>>()
-            };
-            // Handed over again, or kept until the store wants all.
-            assert_eq!(later(Some(row), 2), [(2, false)]);
-            assert_eq!(later(None, 3), [(3, false)]);
-        }
-    }
-
-    #[test]
-    fn a_row_that_was_only_asked_for_is_still_made_by_one_record_alone() {
-        let mut working = Working::default();
-        let key = hold().key();
-        assert_eq!(handed_over(&mut working, key.clone(), None, &[]), []);
-        working.settle(&Stored(None));
-        let handed = handed_over(&mut working, key, None, &[(7, hold())]);
-        assert!(matches!(handed.as_slice(), [(7, true, Some(_))]), "{handed:?}");
-    }
-}
+mod tests;

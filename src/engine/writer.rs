@@ -259,8 +259,8 @@ impl Writer {
 
     /// Judges and commits commands, then answers them.
     fn batch(&mut self, mut pending: Vec<Pending>) {
-        self.is_behind = false;
         if *self.broken.borrow() {
+            self.is_behind = false;
             return answer_all(&mut pending, &unavailable());
         }
         let asked = pending.len();

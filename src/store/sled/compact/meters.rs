@@ -26,26 +26,35 @@ fn place(from: &mut Reader<'_>) -> Read<Option<usize>> {
     Ok(place.checked_sub(1))
 }
 
+/// Of which cells that were not written before this is the number; with those that
+/// were, their place and how many numbers there are.
+const CELL: usize = 0;
+const CELL_OF_AN_ORDER: usize = 1;
+const CELL_BEFORE: usize = 2;
+
 impl Compact for CellKey {
     fn write<'a>(&'a self, to: &mut Writer<'a>) {
         if let Some(place) = to.cell(self) {
-            to.length(place + 1);
+            to.length(place + CELL_BEFORE);
             return;
         }
         let Celled { programme, scope, window_start } = &**self;
-        to.length(0);
+        to.length(if self.is_of_an_order() { CELL_OF_AN_ORDER } else { CELL });
         programme.write(to);
         scope.write(to);
         window_start.write(to);
     }
 
     fn read(from: &mut Reader<'_>) -> Read<Self> {
-        if let Some(place) = place(from)? {
+        let number = usize::read(from)?;
+        if let Some(place) = number.checked_sub(CELL_BEFORE) {
             return from.cell(place);
         }
         let (programme, scope) = (Compact::read(from)?, Compact::read(from)?);
         let window_start = Compact::read(from)?;
-        let key = Self::from(Celled { programme, scope, window_start });
+        let of = Celled { programme, scope, window_start };
+        let is_of_an_order = number == CELL_OF_AN_ORDER;
+        let key = if is_of_an_order { Self::of_an_order(of) } else { Self::from(of) };
         from.saw_cell(&key);
         Ok(key)
     }

@@ -1,6 +1,7 @@
 //! Frames of the journal in memory, for reading single records. A few are kept,
-//! because what is asked for together was often written together; and the record
-//! that was read last, because a payout and the meters of its order are.
+//! because what is asked for together was often written together; and the records
+//! that were read last, because what is due is found by a record, and then a payout
+//! and the meters of its order are.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -17,6 +18,9 @@ use crate::{
         damage::Damage,
     },
 };
+
+/// How many records are kept: of all payouts that are due and taken on together.
+const RECORDS: usize = 320;
 
 /// How many bytes of frames are kept.
 const KEPT: usize = 16 * 1024 * 1024;
@@ -62,17 +66,19 @@ impl Opened {
 #[derive(Debug, Default)]
 pub(in crate::store::sled) struct Frames {
     opened: VecDeque<Opened>,
-    last: Option<Arc<Record>>,
+    /// The last one first.
+    records: VecDeque<Arc<Record>>,
 }
 
 impl Frames {
     /// A record that is durable; `segments` are those of its journal.
     pub(super) fn record(&mut self, sequence: u64, segments: &[Segment]) -> Read {
-        if let Some(last) = self.last.as_ref().filter(|last| last.sequence == sequence) {
-            return Ok(last.clone());
+        if let Some(record) = self.records.iter().find(|record| record.sequence == sequence) {
+            return Ok(record.clone());
         }
         let record = Arc::new(self.decoded(sequence, segments)?);
-        self.last = Some(record.clone());
+        self.records.truncate(RECORDS - 1);
+        self.records.push_front(record.clone());
         Ok(record)
     }
 

@@ -194,11 +194,9 @@ impl Dice {
 
     pub(super) fn cell_key(&mut self) -> CellKey {
         let window_start = self.maybe(Self::instant);
-        CellKey::from(Celled {
-            programme: self.programme(),
-            scope: self.list(Self::text),
-            window_start,
-        })
+        let (programme, scope) = (self.programme(), self.list(Self::text));
+        let of = Celled { programme, scope, window_start };
+        if self.below(3) == 0 { CellKey::of_an_order(of) } else { CellKey::from(of) }
     }
 
     pub(super) fn meter_key(&mut self) -> MeterKey {
