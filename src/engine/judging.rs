@@ -66,6 +66,7 @@ impl Writer {
         if is_shared {
             self.load(pending, now)?;
         }
+        let mut came_about = false;
         for pending in pending.iter() {
             if jumped && pending.command.lets_money_leave() {
                 judged.answers.push(Err(clock_jump()));
@@ -96,6 +97,7 @@ impl Writer {
             if changes.is_empty() && events.is_empty() {
                 continue;
             }
+            came_about |= matches!(pending.command, Command::Due(_));
             sequence += 1;
             self.working.apply(&changes, sequence, !is_shared);
             for change in &changes {
@@ -119,6 +121,7 @@ impl Writer {
                 }
             }
         }
+        self.is_behind &= came_about;
         self.complete(&mut judged.commit);
         Ok(judged)
     }
@@ -154,7 +157,9 @@ impl Writer {
         // it than is asked, asking slows down until there is not.
         let most = self.options.batch * if was_behind { CATCHING_UP } else { 1 };
         let due = self.working.due(now, most, self.store.as_mut())?;
-        self.is_behind = due.len() >= most;
+        // Of which one at least is to come about: what stays due for ever, by a defect,
+        // is not to keep it busy.
+        self.is_behind = !due.is_empty() && due.len() >= most;
         for payout in due {
             pending.push(Pending {
                 command: Command::Due(Due { payout }),

@@ -3,14 +3,14 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use bursar::{
     api::auth::Authenticator,
-    domain::instant::Instant,
+    domain::{change::Record, instant::Instant, key::Key, name::PayoutName, row::Row},
     engine::{
         Options,
         clock::{Clock, ManualClock, Tick},
@@ -18,7 +18,7 @@ use bursar::{
     proto::v1::{Decision, Event, PayoutState, Receipt},
     server::{Parts, Service},
     store::{
-        Store,
+        Changed, Commit, Scan, Store, StoreError, Tip,
         fault::{Fate, FaultStore},
         memory::MemoryStore,
     },
@@ -126,6 +126,67 @@ async fn what_is_due_is_written_to_the_end_when_it_is_more_than_a_batch() {
     };
     tokio::time::timeout(Duration::from_secs(60), all).await.expect("all of it");
     service.engine().stop(false).await;
+}
+
+/// A store that counts how often it is looked for what is due.
+struct Counted(MemoryStore, Arc<AtomicUsize>);
+
+impl Store for Counted {
+    fn begin(&mut self) -> Result<Tip, StoreError> {
+        self.0.begin()
+    }
+
+    fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Arc<Row>>>, StoreError> {
+        self.0.load(keys)
+    }
+
+    fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
+        self.0.commit(commit)
+    }
+
+    fn is_shared(&self) -> bool {
+        self.0.is_shared()
+    }
+
+    fn scan(&mut self, scan: &Scan) -> Result<Vec<Arc<Row>>, StoreError> {
+        if matches!(scan.from, Key::Due(..)) {
+            self.1.fetch_add(1, Ordering::SeqCst);
+        }
+        self.0.scan(scan)
+    }
+
+    fn records(&mut self, after: u64, limit: usize) -> Result<Vec<Arc<Record>>, StoreError> {
+        self.0.records(after, limit)
+    }
+}
+
+#[tokio::test]
+async fn what_stays_due_for_ever_by_a_defect_does_not_keep_the_writer_busy() {
+    let mut store = MemoryStore::new();
+    // Due, and no payout is there for which anything could be done.
+    let due = |number| {
+        let payout = format!("platforms/p/shops/s1/payouts/gone-{number}");
+        Row::Due(at(START), PayoutName::parse(&payout).expect("a name"))
+    };
+    let changed =
+        |row: Row| Changed { key: row.key(), row: Some(Arc::new(row)), sequence: 0, alone: false };
+    let rows = (0..20).map(due).map(changed).collect();
+    store.commit(Commit { rows, ..Commit::default() }).expect("rows");
+    let looks = Arc::new(AtomicUsize::new(0));
+    let parts = Parts {
+        store: Box::new(Counted(store, looks.clone())),
+        clock: Arc::new(ManualClock::new(at("2026-03-02T03:00:00Z"))),
+        auth: Authenticator::Local,
+        options: Options { batch: 1, ..Options::default() },
+    };
+    let service = Service::start(parts).expect("a service");
+    for _ in 0..3 {
+        service.engine().tick();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    service.engine().stop(false).await;
+    let looks = looks.load(Ordering::SeqCst);
+    assert!((1..=4).contains(&looks), "{looks} times");
 }
 
 #[tokio::test]

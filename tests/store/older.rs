@@ -97,6 +97,8 @@ fn damage_in_an_old_file_is_named_and_ends_the_serving() {
         let why = why_it_ends(place.open());
         let commit = format!("commit {number} of the journal, with record {number}");
         assert!(why.contains(&format!("{commit}, is damaged")), "{why}");
+        // It is not served again.
+        assert!(place.refusal().contains(&format!("{commit}, is damaged")));
     }
 }
 
@@ -128,14 +130,31 @@ fn heads_of_old_files_are_looked_at_by_a_start() {
     assert!(place.refusal().contains("the head of"));
 }
 
+/// Damages the rows at rest.
+fn cut_rows(place: &Sled) {
+    let run = place.runs().pop().expect("rows at rest");
+    change(&run, |bytes| bytes.truncate(bytes.len() / 2));
+}
+
 #[test]
 fn rows_that_have_to_be_made_again_rest_on_a_journal_that_was_read_through() {
     let (place, writer) = closed();
-    let run = place.runs().pop().expect("rows at rest");
-    change(&run, |bytes| bytes.truncate(bytes.len() / 2));
+    cut_rows(&place);
     let mut store = place.open();
     assert!(store.start().rebuilt);
+    assert_eq!(store.start().older_bytes, 0);
     writer.agrees(&mut store);
+}
+
+#[test]
+fn rows_are_not_made_again_from_a_journal_that_is_damaged() {
+    let (place, _) = closed();
+    cut_rows(&place);
+    let runs = place.runs();
+    frame_of(&place, 2).change(|bytes| bytes[100] ^= 1);
+    let why = place.refusal();
+    assert!(why.contains("commit 2 of the journal, with record 2, is damaged"), "{why}");
+    assert_eq!(place.runs(), runs, "nothing was removed");
 }
 
 #[test]

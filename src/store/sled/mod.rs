@@ -354,10 +354,10 @@ impl Store for SledStore {
     fn records(&mut self, after: u64, limit: usize) -> Result<Vec<Arc<Record>>, StoreError> {
         self.guard(|store| {
             store.send()?;
-            let journal = store.inner.pipeline.journal();
+            let mut journal = store.inner.pipeline.journal();
             let durable = journal.end().sequence;
             let mut records: Vec<Arc<Record>> =
-                journal.records(after).take(limit).collect::<Result<_, _>>()?;
+                journal.records(after)?.take(limit).collect::<Result<_, _>>()?;
             drop(journal);
             for sequence in durable.max(after) + 1..=store.tip.sequence {
                 if records.len() >= limit {

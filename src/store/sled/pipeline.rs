@@ -37,7 +37,8 @@ enum Task {
 
 /// What the thread shares with the store.
 struct Shared {
-    /// Held only for looking: nothing is written or synced meanwhile.
+    /// Held only for looking: nothing is written or synced meanwhile. Whoever looks
+    /// into a file that nobody has read through yet reads it with this held, once.
     journal: Mutex<Journal>,
     fence: Mutex<Fence>,
     /// Tasks that are not done.
@@ -197,7 +198,8 @@ impl Shared {
     /// Checks what a start did not.
     fn check(&self, older: Older) -> Result<(), Damage> {
         let bytes = older.bytes();
-        older.check(&self.closes, |known| self.journal().learn(known))?;
+        let checked = older.check_behind(&self.closes, |known| self.journal().learn(known));
+        checked.inspect_err(|_| self.journal().suspect())?;
         if !self.closes.load(Ordering::Acquire) {
             tracing::info!(bytes, "old files of the journal are whole");
         }

@@ -183,6 +183,9 @@ fn at_rest(dir: &Path, options: &Options, journal: &Journal) -> Result<(Rows, Ma
 /// Opens a data directory to serve it.
 pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
     let Found { rest, mut journal, checked, mut fence, lock } = find(dir, options, Purpose::Serve)?;
+    if rest.is_none() {
+        journal.read_through()?;
+    }
     journal.heal(checked.torn > 0)?;
     let end = checked.end;
     let mut rebuilt = rest.is_none();
@@ -197,6 +200,7 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
     let (tip, replayed) = match replay(&mut rows, mark.tip, &mut journal, options) {
         Err(why) if why.is_of_rows() && !rebuilt => {
             tracing::warn!(%why, "rows at rest are not used");
+            journal.read_through()?;
             rebuilt = true;
             drop(rows);
             remove_runs(dir)?;
@@ -229,7 +233,7 @@ pub(super) fn replay(
 ) -> Result<(Tip, u64), Damage> {
     let (mut tip, mut since) = (from, 0);
     loop {
-        let records = journal.records(tip.sequence).take(PAGE);
+        let records = journal.records(tip.sequence)?.take(PAGE);
         let records: Vec<Arc<Record>> = records.collect::<Result<_, _>>()?;
         let Some(last) = records.last() else { break };
         for record in &records {
@@ -341,7 +345,7 @@ pub fn rebuild_fence(dir: &Path, options: &Options) -> Result<Tip, Damage> {
         )));
     }
     let disk = &*options.disk;
-    let (journal, Checked { end, .. }) =
+    let (mut journal, Checked { end, .. }) =
         Journal::open(dir, options.segment_bytes, disk, Depth::All, &[])?;
     // The rows at rest may know of a later end. If they cannot be read, nobody does.
     match at_rest(dir, options, &journal) {
@@ -350,7 +354,7 @@ pub fn rebuild_fence(dir: &Path, options: &Options) -> Result<Tip, Damage> {
     }
     Fence::create(dir, options.fence_every, disk, end)?;
     sync_all(dir)?;
-    let last = journal.records(end.sequence.saturating_sub(1)).next();
+    let last = journal.records(end.sequence.saturating_sub(1))?.next();
     let at = last.transpose()?.map_or(Instant::MIN, |record| record.at);
     Ok(Tip { sequence: end.sequence, at })
 }

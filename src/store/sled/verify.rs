@@ -60,7 +60,7 @@ pub fn verify(
         find(dir, options, Purpose::Verify)?;
     let mut rows: BTreeMap<SortKey, Arc<Row>> = BTreeMap::new();
     let mut tip = Tip::EMPTY;
-    for record in journal.records(0) {
+    for record in journal.records(0)? {
         let record = record?;
         if record.at < tip.at {
             return Err(Damage::Unreadable {

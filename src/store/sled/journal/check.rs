@@ -10,6 +10,8 @@
 //! Of files that are not read through now (`older.rs`) only the heads are looked
 //! at: whether they are of one journal and in order.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::{
     frame::{End, Hash, Header},
     reader::{Found, Reader},
@@ -45,15 +47,17 @@ pub(super) fn check(
             break;
         }
         joins(&segment.head, at == 0, mark, &end)?;
-        if next.before.commit <= end.commit || next.before.sequence <= end.sequence {
+        let follows = next.before.commit > end.commit && next.before.sequence > end.sequence;
+        if !follows || next.filled > segment.room || !segment.has_its_name() {
             return Err(Damage::Gap { sequence: end.sequence + 1 });
         }
         end = next.before;
         segment.filled = next.filled;
     }
+    let goes_on = AtomicBool::new(false);
     for (at, segment) in segments.iter_mut().enumerate().skip(first) {
         joins(&segment.head, at == 0, mark, &end)?;
-        let stop = walk(segment, mark, &mut end, witnesses)?;
+        let stop = walk(segment, mark, &mut end, witnesses, &goes_on)?;
         match heads.get(at + 1) {
             Some(next) if next.filled == segment.filled => {}
             Some(_) => return Err(broken(stop, &end)),
@@ -81,17 +85,19 @@ pub(super) fn joins(head: &Head, is_first: bool, mark: u64, end: &End) -> Result
 /// Why a walk ended.
 pub(super) type Stop = Option<&'static str>;
 
-/// Goes through the frames of a file until something is not one.
+/// Goes through the frames of a file until something is not one, or until `stop`
+/// is set.
 pub(super) fn walk(
     segment: &mut Segment,
     mark: u64,
     end: &mut End,
     witnesses: &[Witness],
+    stop: &AtomicBool,
 ) -> Result<Stop, Damage> {
     let file = segment.file.clone();
     let mut reader = Reader::new(&file).map_err(Damage::io(&segment.path))?;
     segment.filled = FRAMES;
-    loop {
+    while !stop.load(Ordering::Relaxed) {
         let found = reader.frame(segment.filled).map_err(Damage::io(&segment.path))?;
         let (header, bytes) = match found {
             Found::Frame(header, bytes) => (header, bytes),
@@ -103,6 +109,7 @@ pub(super) fn walk(
         witnessed(witnesses, end)?;
         segment.accept(header.first, header.frame_length());
     }
+    Ok(Some("it was not read to its end"))
 }
 
 /// No crash makes a frame that is whole and in the wrong place.

@@ -22,6 +22,9 @@ mod records;
 mod segment;
 mod written;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::frame::{End, Hash};
 pub(super) use self::{
     check::{Checked, Witness},
@@ -41,6 +44,9 @@ use super::{
     sync::{Disk, Stage},
 };
 use crate::domain::change::Record;
+
+/// A file that is there if damage was found where a start had not read.
+const SUSPECT: &str = "suspect";
 
 /// The journal.
 #[derive(Debug)]
@@ -141,14 +147,38 @@ impl Journal {
         if let Some(last) = segments.last() {
             last.forget_cached(disk)?;
         }
-        let first = depth.first(&segments, witnesses);
+        let is_suspect = path.join(SUSPECT).exists();
+        let first = if is_suspect { 0 } else { depth.first(&segments, witnesses) };
         let checked = check::check(&mut segments, first, witnesses)?;
         let (end, frames) = (checked.end, Frames::default());
         Ok((Self { dir: path, segment_bytes, segments, first, end, frames }, checked))
     }
 
+    /// Has the next start read all of it: it is damaged.
+    pub(super) fn suspect(&self) {
+        let path = self.dir.join(SUSPECT);
+        if let Err(error) = File::create(&path).and_then(|file| file.sync_all()) {
+            tracing::error!(%error, path = %path.display(), "the next start may serve what is damaged");
+        }
+    }
+
+    /// Reads through what was not when it was opened: everything is to be made of it.
+    pub(super) fn read_through(&mut self) -> Result<(), Damage> {
+        if let Some(older) = self.older() {
+            older.check(|known| self.learn(known))?;
+        }
+        self.first = 0;
+        Ok(())
+    }
+
     /// Drops what a crash left behind the end, for good.
     pub(super) fn heal(&mut self, is_torn: bool) -> Result<(), Damage> {
+        match fs::remove_file(self.dir.join(SUSPECT)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Damage::io(&self.dir)(error));
+            }
+            _ => {}
+        }
         if is_torn && let Some(last) = self.segments.last_mut() {
             last.cut()?;
         }
@@ -239,6 +269,7 @@ impl Journal {
         if sequence == 0 || sequence > self.end.sequence {
             return Err(Damage::Gap { sequence });
         }
+        self.know(sequence)?;
         self.frames.record(sequence, &self.segments)
     }
 
@@ -257,8 +288,19 @@ impl Journal {
     }
 
     /// Records after a sequence, oldest first.
-    pub(super) fn records(&self, after: u64) -> Records<'_> {
-        Records::new(&self.segments, after + 1, self.end.sequence)
+    ///
+    /// # Errors
+    /// If the file that the first of them is in cannot be read.
+    pub(super) fn records(&mut self, after: u64) -> Result<Records<'_>, Damage> {
+        self.know(after + 1)?;
+        Ok(Records::new(&self.segments, after + 1, self.end.sequence))
+    }
+
+    /// Knows where frames are in the file with a record.
+    fn know(&mut self, sequence: u64) -> Result<(), Damage> {
+        let after = self.segments.partition_point(|it| it.head.before.sequence < sequence);
+        let segment = after.checked_sub(1).and_then(|at| self.segments.get_mut(at));
+        segment.map_or(Ok(()), Segment::know)
     }
 }
 

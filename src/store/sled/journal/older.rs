@@ -5,7 +5,7 @@
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -63,35 +63,48 @@ impl Older {
         self.0.iter().map(|(segment, _)| segment.filled).sum()
     }
 
-    /// Checks them, the newest first: what was written last is asked for first.
-    /// Takes half of a processor at most. Ends early when `stop` is set; whoever
-    /// sets it unparks the thread.
-    pub(in crate::store::sled) fn check(
+    /// Checks them at once.
+    pub(in crate::store::sled) fn check(self, each: impl FnMut(Known)) -> Result<(), Damage> {
+        self.read(&AtomicBool::new(false), |_| {}, each)
+    }
+
+    /// Checks them with half of a processor at most. Ends early when `stop` is set;
+    /// whoever sets it unparks the thread.
+    pub(in crate::store::sled) fn check_behind(
         self,
         stop: &AtomicBool,
+        each: impl FnMut(Known),
+    ) -> Result<(), Damage> {
+        let rest = |took| {
+            let until = now() + took;
+            while !stop.load(Ordering::Acquire) && now() < until {
+                thread::park_timeout(until.saturating_duration_since(now()));
+            }
+        };
+        self.read(stop, rest, each)
+    }
+
+    /// Reads them, the newest first: what was written last is asked for first.
+    fn read(
+        self,
+        stop: &AtomicBool,
+        rest: impl Fn(Duration),
         mut each: impl FnMut(Known),
     ) -> Result<(), Damage> {
         for (mut segment, next) in self.0.into_iter().rev() {
             let begun = now();
             let mut end = segment.head.before;
             segment.forget();
-            let why = check::walk(&mut segment, next.mark, &mut end, &[])?;
+            let why = check::walk(&mut segment, next.mark, &mut end, &[], stop)?;
+            if stop.load(Ordering::Acquire) {
+                return Ok(());
+            }
             if end != next.before || segment.filled != next.filled {
                 return Err(check::broken(why, &end));
             }
             segment.drop_cached();
             each(Known(segment));
-            let rest = now() + (now() - begun);
-            loop {
-                if stop.load(Ordering::Acquire) {
-                    return Ok(());
-                }
-                let left = rest.saturating_duration_since(now());
-                if left.is_zero() {
-                    break;
-                }
-                thread::park_timeout(left);
-            }
+            rest(now() - begun);
         }
         Ok(())
     }

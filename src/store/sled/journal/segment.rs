@@ -123,6 +123,12 @@ impl Segment {
         digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit())
     }
 
+    /// Whether its name is that of its first record.
+    pub(super) fn has_its_name(&self) -> bool {
+        let name = self.path.file_name().and_then(|name| name.to_str());
+        name == Some(&*Self::name(self.head.before.sequence + 1))
+    }
+
     /// Makes a file that goes on after `head.before`. It is durable when this
     /// returns, so that a frame in it is never without its head.
     pub(super) fn create(dir: &Path, head: Head) -> Result<Self, Damage> {
@@ -150,9 +156,9 @@ impl Segment {
         let io = || Damage::io(path);
         let file = OpenOptions::new().read(true).write(true).open(path).map_err(io())?;
         let length = file.metadata().map_err(io())?.len();
-        let mut reader = Reader::new(&file).map_err(io())?;
-        let head = reader.bytes(0, FRAMES).map_err(io())?;
-        match Head::read(path, head)? {
+        let mut head = vec![0; usize::try_from(length.min(FRAMES)).unwrap_or_default()];
+        file.read_exact_at(&mut head, 0).map_err(io())?;
+        match Head::read(path, &head)? {
             Some(head) => Ok(Some(Self {
                 path: path.to_owned(),
                 file: Arc::new(file),
@@ -161,7 +167,7 @@ impl Segment {
                 room: length,
                 marks: Vec::new(),
             })),
-            None if reader.is_empty(FRAMES).map_err(io())? => Ok(None),
+            None if is_empty(&file).map_err(io())? => Ok(None),
             None => Err(Damage::Unreadable {
                 what: format!("the head of {}", path.display()),
                 why: "its checksum does not fit".to_owned(),
@@ -230,6 +236,25 @@ impl Segment {
         mark.map_or(FRAMES, |(_, offset)| *offset)
     }
 
+    /// Finds out where its frames are, if nobody has read it through yet. What is
+    /// wrong with them is said by who reads them.
+    pub(super) fn know(&mut self) -> Result<(), Damage> {
+        if !self.marks.is_empty() || self.filled <= FRAMES {
+            return Ok(());
+        }
+        let (file, filled) = (self.file.clone(), self.filled);
+        let mut reader = Reader::up_to(&file, filled);
+        self.forget();
+        while self.filled < filled {
+            let front = reader.bytes(self.filled, HEADER as u64);
+            let front = front.map_err(Damage::io(&self.path))?;
+            let Some(header) = Header::parse(front) else { break };
+            self.accept(header.first, header.frame_length());
+        }
+        self.filled = filled;
+        Ok(())
+    }
+
     /// The header of the frame at a place.
     pub(super) fn header(&self, offset: u64) -> Result<Option<Header>, Damage> {
         let mut bytes = [0; HEADER];
@@ -253,4 +278,9 @@ impl Segment {
         frame::parse(&bytes).map_err(damaged)?;
         Ok(bytes)
     }
+}
+
+/// Whether there is nothing in a file where frames are.
+fn is_empty(file: &File) -> io::Result<bool> {
+    Reader::new(file)?.is_empty(FRAMES)
 }
