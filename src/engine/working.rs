@@ -4,7 +4,7 @@
 
 use std::{
     collections::{
-        HashMap,
+        HashMap, VecDeque,
         hash_map::Entry::{Occupied, Vacant},
     },
     sync::Arc,
@@ -45,7 +45,7 @@ pub struct Working {
     written: Vec<Changed>,
     /// Of `rows`, meters and balances that changed again: the store gets them
     /// when it wants all.
-    running: Vec<Key>,
+    running: VecDeque<Key>,
     /// Of `rows`, the meters of orders that were loaded for this batch: an order has
     /// few payouts, and who asks again finds them in the store.
     passing_by: Vec<Key>,
@@ -82,7 +82,7 @@ impl Default for Working {
             passing: Held::default(),
             changed: Vec::new(),
             written: Vec::new(),
-            running: Vec::new(),
+            running: VecDeque::new(),
             passing_by: Vec::new(),
             turn: 0,
             earliest_due: Instant::MIN,
@@ -217,7 +217,7 @@ impl Working {
         let Some(key) = key else { return };
         // Most meters change once in a turn: those of an order.
         if key.runs() && entry.given.replace(self.turn) == Some(self.turn) {
-            self.running.push(key);
+            self.running.push_back(key);
         } else {
             self.changed.push(key);
         }
@@ -277,20 +277,25 @@ impl Working {
         }
         if store.wants_running() {
             all.extend(self.rest());
+        } else {
+            all.extend(self.oldest(store.takes_running()));
         }
         all
+    }
+
+    /// Some of the meters and balances that the store does not have yet: those that
+    /// changed longest ago. One that changes again is handed over again.
+    fn oldest(&mut self, most: usize) -> impl Iterator<Item = Changed> {
+        let rows = &mut self.rows;
+        let keys = self.running.drain(..most.min(self.running.len()));
+        keys.filter_map(|key| still_running(rows, key))
     }
 
     /// The meters and balances that the store does not have yet.
     pub fn rest(&mut self) -> impl Iterator<Item = Changed> {
         self.turn += 1;
         let rows = &mut self.rows;
-        self.running.drain(..).filter_map(|key| {
-            let entry = rows.get_mut(&key)?;
-            let sequence = entry.changed.take()?;
-            // What comes here was handed over before.
-            Some(Changed { key, row: entry.row.clone(), sequence, alone: false })
-        })
+        self.running.drain(..).filter_map(|key| still_running(rows, key))
     }
 
     /// A batch of commands is over.
@@ -318,6 +323,14 @@ impl Working {
             drop(thread.spawn(move || drop(oldest)));
         }
     }
+}
+
+/// A meter or balance that changed since the store had it. What comes here was
+/// handed over before.
+fn still_running(rows: &mut Held, key: Key) -> Option<Changed> {
+    let entry = rows.get_mut(&key)?;
+    let sequence = entry.changed.take()?;
+    Some(Changed { key, row: entry.row.clone(), sequence, alone: false })
 }
 
 /// The row under a key, as the commands before see it.

@@ -153,6 +153,12 @@ pub trait Store: Send {
         true
     }
 
+    /// How many of those it takes with the next commit before it wants all, so that
+    /// these are not so many that everybody waits for them.
+    fn takes_running(&self) -> usize {
+        0
+    }
+
     /// Whether somebody else may change rows: what was loaded is then current
     /// only until the commit, which may conflict.
     fn is_shared(&self) -> bool;

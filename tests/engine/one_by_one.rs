@@ -77,6 +77,10 @@ impl Store for Gated {
         self.0.wants_running()
     }
 
+    fn takes_running(&self) -> usize {
+        self.0.takes_running()
+    }
+
     fn is_shared(&self) -> bool {
         self.0.is_shared()
     }

@@ -171,3 +171,81 @@ fn a_row_that_was_only_asked_for_is_still_made_by_one_record_alone() {
     let handed = handed_over(&mut working, key, None, &[(7, hold())]);
     assert!(matches!(handed.as_slice(), [(7, true, Some(_))]), "{handed:?}");
 }
+
+/// A store of this engine's own that takes some before it wants all.
+struct Dripping(usize);
+
+impl Store for Dripping {
+    fn begin(&mut self) -> Result<Tip, StoreError> {
+        Ok(Tip::EMPTY)
+    }
+
+    fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Arc<Row>>>, StoreError> {
+        Ok(vec![None; keys.len()])
+    }
+
+    fn commit(&mut self, _: Commit) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn wants_running(&self) -> bool {
+        false
+    }
+
+    fn takes_running(&self) -> usize {
+        self.0
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn scan(&mut self, _: &Scan) -> Result<Vec<Arc<Row>>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn records(&mut self, _: u64, _: usize) -> Result<Vec<Arc<Record>>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn a_store_that_takes_some_beforehand_gets_each_as_it_is_in_the_end() {
+    let shop = ShopName::parse("platforms/p/shops/s").expect("a name");
+    let credit = |account: &str| {
+        Change::Balance(BalanceChange {
+            account: shop.account(Id::parse(account).expect("an id")),
+            credit: Amount::ONE,
+            movement: true,
+            before: None,
+            after: None,
+        })
+    };
+    let names = ["a", "b", "c", "d"];
+    let mut working = Working::default();
+    let keys = names.map(|name| credit(name).key());
+    working.load(keys.to_vec(), &mut Dripping(0)).expect("nothing");
+    let mut had = HashMap::new();
+    let mut take = |changed: Vec<Changed>| {
+        let count = changed.len();
+        had.extend(changed.into_iter().map(|changed| (changed.key, changed.row)));
+        count
+    };
+    let mut sequence = 0;
+    let mut change = |working: &mut Working, name| {
+        sequence += 1;
+        working.apply(&[credit(name)], sequence, true);
+    };
+    names.iter().for_each(|name| change(&mut working, name));
+    assert_eq!(take(working.changed(&Dripping(3))), 4, "the first time all, at once");
+    names.iter().for_each(|name| change(&mut working, name));
+    assert_eq!(take(working.changed(&Dripping(0))), 0);
+    assert_eq!(take(working.changed(&Dripping(3))), 3);
+    change(&mut working, "a");
+    assert_eq!(take(working.rest().collect()), 2, "what changed again, and what was not taken");
+    for (name, movements) in [("a", 3), ("b", 2), ("c", 2), ("d", 2)] {
+        let row = had.get(&credit(name).key()).cloned().flatten();
+        let Some(Row::Balance(balance)) = row.as_deref() else { panic!("{row:?}") };
+        assert_eq!(balance.movements, movements, "{name}");
+    }
+}
