@@ -24,7 +24,7 @@ use crate::{
 
 /// The prototypes of its requests.
 const PROTOTYPES: &str = include_str!("../../../bench/small-payout.yaml");
-/// Before how long a payout may be executed, in a policy.
+/// What stands in a policy before how long a payout may be executed.
 const EXECUTE_WITHIN: &str = "execute_within:";
 /// Operators of each shop: a main account and sub-accounts with grants.
 pub const OPERATORS: usize = 20;

@@ -13,8 +13,16 @@ use crate::{
     store::{Commit, Tip},
 };
 
-/// A store of this engine's own, with this under every key.
-struct Stored(Option<Arc<Row>>);
+/// A store of this engine's own, with this under every key, that takes so many
+/// meters before it wants all.
+struct Stored {
+    row: Option<Arc<Row>>,
+    takes: usize,
+}
+
+fn stored(row: Option<Arc<Row>>) -> Stored {
+    Stored { row, takes: 0 }
+}
 
 impl Store for Stored {
     fn begin(&mut self) -> Result<Tip, StoreError> {
@@ -22,7 +30,7 @@ impl Store for Stored {
     }
 
     fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Arc<Row>>>, StoreError> {
-        Ok(vec![self.0.clone(); keys.len()])
+        Ok(vec![self.row.clone(); keys.len()])
     }
 
     fn commit(&mut self, _: Commit) -> Result<(), StoreError> {
@@ -31,6 +39,10 @@ impl Store for Stored {
 
     fn wants_running(&self) -> bool {
         false
+    }
+
+    fn takes_running(&self) -> usize {
+        self.takes
     }
 
     fn is_shared(&self) -> bool {
@@ -52,31 +64,35 @@ fn questions_do_not_fill_the_memory_and_what_the_store_lacks_stays() {
     let account = shop.account(Id::parse("a").expect("an id"));
     let mut working = Working::default();
     let key = Key::Balance(account);
-    working.load(vec![key.clone()], &mut Stored(None)).expect("nothing");
+    working.load(vec![key.clone()], &mut stored(None)).expect("nothing");
     let credit = credit();
     working.apply(std::slice::from_ref(&credit), 1, true);
-    assert_eq!(working.changed(&Stored(None)).len(), 1, "handed over at once");
+    assert_eq!(working.changed(&stored(None)).len(), 1, "handed over at once");
     for sequence in 2..4 {
-        working.load(vec![key.clone()], &mut Stored(None)).expect("here");
+        working.load(vec![key.clone()], &mut stored(None)).expect("here");
         working.apply(std::slice::from_ref(&credit), sequence, true);
-        assert_eq!(working.changed(&Stored(None)).len(), 0, "again when the store wants all");
+        assert_eq!(working.changed(&stored(None)).len(), 0, "again when the store wants all");
     }
-    working.settle(&Stored(None));
+    working.settle(&stored(None));
     for batch in 0..6 {
         let operator = |n: usize| shop.operator(Id::parse(&format!("o{batch}-{n}")).expect("id"));
         let keys: Vec<Key> = (0..KEPT / 2 + 1).map(|n| Key::Operator(operator(n))).collect();
-        working.load(keys, &mut Stored(None)).expect("nothing");
-        working.settle(&Stored(None));
+        working.load(keys, &mut stored(None)).expect("nothing");
+        working.settle(&stored(None));
         assert!(working.rows.len() + working.old.len() <= 2 * KEPT + 3);
     }
-    let kept = row(&working, &key, &mut Stored(None)).expect("no error");
+    let kept = row(&working, &key, &mut stored(None)).expect("no error");
     assert!(matches!(kept.as_deref(), Some(Row::Balance(balance)) if balance.movements == 3));
 }
 
 fn credit() -> Change {
+    credit_to("a")
+}
+
+fn credit_to(account: &str) -> Change {
     let shop = ShopName::parse("platforms/p/shops/s").expect("a name");
     Change::Balance(BalanceChange {
-        account: shop.account(Id::parse("a").expect("an id")),
+        account: shop.account(Id::parse(account).expect("an id")),
         credit: Amount::ONE,
         movement: true,
         before: None,
@@ -111,7 +127,7 @@ fn handed_over(
     before: Option<&Arc<Row>>,
     changes: &[(u64, Change)],
 ) -> Vec<(u64, bool, Option<Arc<Row>>)> {
-    let mut store = Stored(before.cloned());
+    let mut store = stored(before.cloned());
     working.load(vec![key], &mut store).expect("rows");
     for (sequence, change) in changes {
         working.apply(std::slice::from_ref(change), *sequence, true);
@@ -166,65 +182,18 @@ fn a_row_that_was_only_asked_for_is_still_made_by_one_record_alone() {
     let mut working = Working::default();
     let key = hold().key();
     assert_eq!(handed_over(&mut working, key.clone(), None, &[]), []);
-    working.settle(&Stored(None));
+    working.settle(&stored(None));
     assert!(working.rows.is_empty(), "of an order: it was for that batch");
     let handed = handed_over(&mut working, key, None, &[(7, hold())]);
     assert!(matches!(handed.as_slice(), [(7, true, Some(_))]), "{handed:?}");
 }
 
-/// A store of this engine's own that takes some before it wants all.
-struct Dripping(usize);
-
-impl Store for Dripping {
-    fn begin(&mut self) -> Result<Tip, StoreError> {
-        Ok(Tip::EMPTY)
-    }
-
-    fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Arc<Row>>>, StoreError> {
-        Ok(vec![None; keys.len()])
-    }
-
-    fn commit(&mut self, _: Commit) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn wants_running(&self) -> bool {
-        false
-    }
-
-    fn takes_running(&self) -> usize {
-        self.0
-    }
-
-    fn is_shared(&self) -> bool {
-        false
-    }
-
-    fn scan(&mut self, _: &Scan) -> Result<Vec<Arc<Row>>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    fn records(&mut self, _: u64, _: usize) -> Result<Vec<Arc<Record>>, StoreError> {
-        Ok(Vec::new())
-    }
-}
-
 #[test]
 fn a_store_that_takes_some_beforehand_gets_each_as_it_is_in_the_end() {
-    let shop = ShopName::parse("platforms/p/shops/s").expect("a name");
-    let credit = |account: &str| {
-        Change::Balance(BalanceChange {
-            account: shop.account(Id::parse(account).expect("an id")),
-            credit: Amount::ONE,
-            movement: true,
-            before: None,
-            after: None,
-        })
-    };
     let names = ["a", "b", "c", "d"];
     let mut working = Working::default();
-    let keys = names.map(|name| credit(name).key());
-    working.load(keys.to_vec(), &mut Dripping(0)).expect("nothing");
+    let keys = names.map(|name| credit_to(name).key());
+    working.load(keys.to_vec(), &mut stored(None)).expect("nothing");
     let mut had = HashMap::new();
     let mut take = |changed: Vec<Changed>| {
         let count = changed.len();
@@ -234,17 +203,21 @@ fn a_store_that_takes_some_beforehand_gets_each_as_it_is_in_the_end() {
     let mut sequence = 0;
     let mut change = |working: &mut Working, name| {
         sequence += 1;
-        working.apply(&[credit(name)], sequence, true);
+        working.apply(&[credit_to(name)], sequence, true);
     };
     names.iter().for_each(|name| change(&mut working, name));
-    assert_eq!(take(working.changed(&Dripping(3))), 4, "the first time all, at once");
+    assert_eq!(
+        take(working.changed(&Stored { row: None, takes: 3 })),
+        4,
+        "the first time all, at once"
+    );
     names.iter().for_each(|name| change(&mut working, name));
-    assert_eq!(take(working.changed(&Dripping(0))), 0);
-    assert_eq!(take(working.changed(&Dripping(3))), 3);
+    assert_eq!(take(working.changed(&stored(None))), 0);
+    assert_eq!(take(working.changed(&Stored { row: None, takes: 3 })), 3);
     change(&mut working, "a");
     assert_eq!(take(working.rest().collect()), 2, "what changed again, and what was not taken");
     for (name, movements) in [("a", 3), ("b", 2), ("c", 2), ("d", 2)] {
-        let row = had.get(&credit(name).key()).cloned().flatten();
+        let row = had.get(&credit_to(name).key()).cloned().flatten();
         let Some(Row::Balance(balance)) = row.as_deref() else { panic!("{row:?}") };
         assert_eq!(balance.movements, movements, "{name}");
     }
