@@ -103,6 +103,20 @@ fn damage_in_an_old_file_is_named_and_ends_the_serving() {
 }
 
 #[test]
+fn damage_that_a_question_comes_upon_has_the_next_start_read_everything() {
+    let (mut place, _) = closed();
+    // All of it was read through, so that no check comes upon it first.
+    place.options.checked_bytes = u64::MAX;
+    let mut store = place.open();
+    frame_of(&place, 2).change(|bytes| bytes[100] ^= 1);
+    store.records(0, 100).expect_err("damage");
+    drop(store);
+    place.options.checked_bytes = 0;
+    let why = place.refusal();
+    assert!(why.contains("commit 2 of the journal, with record 2, is damaged"), "{why}");
+}
+
+#[test]
 fn what_is_missing_of_old_files_is_named_and_ends_the_serving() {
     let (place, _) = closed();
     frame_of(&place, 2).change(|bytes| bytes.fill(0));

@@ -180,6 +180,8 @@ impl SledStore {
         act(self).map_err(|damage| {
             if damage.is_of_rows() {
                 recover::condemn(&self.dir);
+            } else if matches!(damage, Damage::Frame { .. } | Damage::Gap { .. }) {
+                self.inner.pipeline.journal().suspect();
             }
             let why = damage.to_string();
             self.inner.pipeline.break_off(&why);

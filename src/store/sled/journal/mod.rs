@@ -157,7 +157,9 @@ impl Journal {
     /// Has the next start read all of it: it is damaged.
     pub(super) fn suspect(&self) {
         let path = self.dir.join(SUSPECT);
-        if let Err(error) = File::create(&path).and_then(|file| file.sync_all()) {
+        let made = File::create(&path).and_then(|file| file.sync_all());
+        let made = made.map_err(Damage::io(&path)).and_then(|()| sync_all(&self.dir));
+        if let Err(error) = made {
             tracing::error!(%error, path = %path.display(), "the next start may serve what is damaged");
         }
     }
