@@ -36,6 +36,10 @@ pub struct Context<'a> {
     /// The meters of limits and measures by position, as worked out when the
     /// command asked for its rows.
     pub meters: Cell<Option<Meters>>,
+    /// Set when the command asked for its rows: its order is nowhere yet. Then there
+    /// are no meters of that order either, since what is counted for an order records
+    /// it, and orders stay.
+    pub order_is_new: Cell<bool>,
     /// What is known of whose payout it is: of an earlier payout, or worked out
     /// for this one and then of use for later ones.
     pub profile: RefCell<Option<Arc<Profile>>>,

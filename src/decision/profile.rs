@@ -3,7 +3,10 @@
 //! worked out once, and then at hand for the next payout. It is a function of
 //! configured rows and of nothing else, so that having it changes no answer.
 
-use std::sync::Arc;
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use super::{
     context::{Context, Meters},
@@ -21,6 +24,7 @@ use crate::domain::{
     instant::Instant,
     key::Key,
     limit::Counting,
+    meter::{MeterKey, Within},
     name::{AccountName, Id, RevisionName},
     operator::{Grant, Operator},
     plan::Looks,
@@ -30,10 +34,11 @@ use crate::domain::{
     shop::{Platform, Shop},
     text::Text,
     value::Value,
+    window::Window,
 };
 
 /// Whose payouts: of an operator of a shop, under a programme of its platform.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Whose {
     /// The platform.
     pub platform: Id,
@@ -67,10 +72,21 @@ pub struct Profile {
     accounts: Option<Vec<AccountRows>>,
     /// Values of facts that do not vary from payout to payout, by position.
     pub(super) facts: Vec<Option<Value>>,
-    /// Meters over such facts, of limits and then measures, by position.
-    meters: Meters,
+    /// Where limits and then measures count, by position.
+    meters: Vec<Counted>,
     /// Conditions that do not fail for any of the payouts, by position.
     pub(super) known_to_hold: Vec<bool>,
+}
+
+/// What is known of the meter of a limit or measure.
+#[derive(Clone, Debug)]
+enum Counted {
+    /// It is this one, or none is needed.
+    In(Option<MeterKey>),
+    /// If there is an order, whose id is this fact, all but that.
+    OfOrder(usize, Within),
+    /// Nothing: it is worked out for each payout.
+    Unknown,
 }
 
 /// An account as it is configured.
@@ -100,6 +116,14 @@ as_row! {
     grant: Grant -> Grant,
     account: Account -> Account,
     freezes: Freezes -> Freezes,
+}
+
+/// Only of what tells most apart: there are few platforms and programmes.
+impl Hash for Whose {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.shop.as_str().as_bytes());
+        state.write(self.operator.as_ref().map_or(&[], |it| it.as_str().as_bytes()));
+    }
 }
 
 impl Whose {
@@ -205,7 +229,7 @@ impl Profile {
         let sources = profile.sources_of_scopes(spec, loaded, context);
         let constant = facts::constant(&policy, &sources, |fact| fact.origin.account().is_none());
         profile.facts = constant;
-        profile.meters = profile.constant_meters(spec, looks, context.now);
+        profile.meters = profile.known_meters(spec, looks, context.now);
         Ok(profile)
     }
 
@@ -213,22 +237,29 @@ impl Profile {
         self.valid.1 = self.valid.1.min(end);
     }
 
-    /// Meters over facts that do not vary.
-    fn constant_meters(&mut self, spec: &Spec, looks: &Looks, now: Instant) -> Meters {
+    /// What is known of meters by facts that do not vary.
+    fn known_meters(&mut self, spec: &Spec, looks: &Looks, now: Instant) -> Vec<Counted> {
         let policy = self.policy.clone();
         let mut until = self.valid.1;
         let mut scopes =
             Scopes::new(&spec.programme, &policy, &self.facts, spec.shop.shop.as_str(), now);
         let meter = |(id, counting): (&Text, &Counting)| {
-            if varies(looks, counting) {
-                return None;
+            let order = scopes.order(counting);
+            let mut rest = counting.scope.iter().filter(|index| Some(**index) != order);
+            if counting.window != Window::Payout && rest.any(|index| looks.varies(*index)) {
+                return Counted::Unknown;
             }
             if counting.window.has_calendar() {
                 // Beyond the calendar nothing is remembered.
                 let end = policy.bounds(&counting.window, now).map_or(now, |(_, end)| end);
                 until = until.min(end);
             }
-            scopes.meter(id, counting)
+            match order {
+                Some(order) if counting.window != Window::Payout => {
+                    Counted::OfOrder(order, scopes.within(id, counting, order).into())
+                }
+                _ => Counted::In(scopes.meter(id, counting)),
+            }
         };
         let meters = countings(&policy).map(meter).collect();
         self.valid.1 = until;
@@ -339,15 +370,17 @@ impl Profile {
     /// Meters of the limits and then the measures, by position, for a payout with
     /// these facts.
     pub(super) fn meters(&self, spec: &Spec, facts: &[Option<Value>], now: Instant) -> Meters {
-        let policy = &self.policy;
-        let looks = looked_at::looks(policy);
         let shop = spec.shop.shop.as_str();
-        let mut scopes = Scopes::new(&spec.programme, policy, facts, shop, now);
-        let meter = |((id, counting), constant): ((&Text, &Counting), &Option<_>)| {
-            if varies(looks, counting) { scopes.meter(id, counting) } else { constant.clone() }
+        let mut scopes = Scopes::new(&spec.programme, &self.policy, facts, shop, now);
+        let meter = |((id, counting), known): ((&Text, &Counting), &Counted)| match known {
+            Counted::In(meter) => meter.clone(),
+            Counted::OfOrder(order, within) if scopes.has(*order) => {
+                Some(scopes.of_order(*order, within.clone()))
+            }
+            Counted::OfOrder(..) | Counted::Unknown => scopes.meter(id, counting),
         };
         let mut meters = Vec::with_capacity(self.meters.len());
-        meters.extend(countings(policy).zip(&self.meters).map(meter));
+        meters.extend(countings(&self.policy).zip(&self.meters).map(meter));
         meters
     }
 }
@@ -356,11 +389,6 @@ impl Profile {
 fn countings(policy: &Policy) -> impl Iterator<Item = (&Text, &Counting)> {
     let limits = policy.limits.iter().map(|l| (&l.rule.id, &l.counting));
     limits.chain(policy.measures.iter().map(|m| (&m.id, &m.counting)))
-}
-
-/// Whether payouts of one operator may count in different meters at one time.
-fn varies(looks: &Looks, counting: &Counting) -> bool {
-    counting.scope.iter().any(|index| looks.varies(*index))
 }
 
 fn first_end(freezes: Option<&Freezes>, now: Instant) -> Option<Instant> {

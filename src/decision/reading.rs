@@ -15,7 +15,7 @@ use crate::domain::{
     instant::Instant,
     key::Key,
     limit::Counting,
-    meter::{Entry, Meter, MeterKey, Metered, Phase, Tally},
+    meter::{Entry, Meter, MeterKey, Metered, Phase, Tally, Within},
     name::ProgrammeName,
     policy::{FactDeclaration, Field, Origin, Policy},
     text::Text,
@@ -63,29 +63,48 @@ impl<'a> Scopes<'a> {
         if counting.window == Window::Payout {
             return None;
         }
-        let start = self.policy.bounds(&counting.window, self.now).map(|(start, _)| start);
-        let order = counting.scope.iter().copied().find(|index| self.is_order(*index));
-        let (cell, scope, window_start) = match order {
-            Some(order) => {
-                let cell = self.cell(&[order], None, CellKey::of_an_order);
-                let rest = counting.scope.iter().copied().filter(|index| *index != order);
-                let mut scope = Vec::with_capacity(counting.scope.len() - 1);
-                for index in rest {
-                    self.write_out(index);
-                    scope.push(self.written(index).clone());
-                }
-                (cell, scope, start)
-            }
-            None => (self.cell(&counting.scope, start, CellKey::from), Vec::new(), None),
-        };
-        Some(MeterKey::from(Metered { cell, rule: rule.clone(), scope, window_start }))
+        if let Some(order) = self.order(counting).filter(|order| self.has(*order)) {
+            let within = self.within(rule, counting, order);
+            return Some(self.of_order(order, within.into()));
+        }
+        let window_start = self.start(counting);
+        let cell = self.cell(&counting.scope, window_start, CellKey::from);
+        let within = Metered { rule: rule.clone(), scope: Vec::new(), window_start: None };
+        Some(MeterKey::new(cell, within))
     }
 
-    /// Whether a fact is the id of the order that there is.
-    fn is_order(&self, index: usize) -> bool {
-        let origin = self.policy.facts.get(index).map(|fact| &fact.origin);
-        let is_there = self.facts.get(index).is_some_and(Option::is_some);
-        is_there && matches!(origin, Some(Origin::Field(Field::OrderId)))
+    /// The fact of a scope, if any, that is the id of an order.
+    pub fn order(&self, counting: &Counting) -> Option<usize> {
+        let is_order = |index: &usize| {
+            let origin = self.policy.facts.get(*index).map(|fact| &fact.origin);
+            matches!(origin, Some(Origin::Field(Field::OrderId)))
+        };
+        counting.scope.iter().copied().find(is_order)
+    }
+
+    /// Whether a fact has a value.
+    pub fn has(&self, index: usize) -> bool {
+        self.facts.get(index).is_some_and(Option::is_some)
+    }
+
+    /// What a meter in the cell of an order, whose id is this fact, has besides.
+    pub fn within(&mut self, rule: &Text, counting: &Counting, order: usize) -> Metered {
+        let rest = counting.scope.iter().copied().filter(|index| *index != order);
+        let mut scope = Vec::with_capacity(counting.scope.len() - 1);
+        for index in rest {
+            self.write_out(index);
+            scope.push(self.written(index).clone());
+        }
+        Metered { rule: rule.clone(), scope, window_start: self.start(counting) }
+    }
+
+    /// The meter in the cell of the order whose id is this fact.
+    pub fn of_order(&mut self, order: usize, within: Within) -> MeterKey {
+        MeterKey { cell: self.cell(&[order], None, CellKey::of_an_order), within }
+    }
+
+    fn start(&self, counting: &Counting) -> Option<Instant> {
+        self.policy.bounds(&counting.window, self.now).map(|(start, _)| start)
     }
 
     /// The cell over these facts: the same for all meters that share it.

@@ -113,6 +113,8 @@ impl Spec {
         let sources = profile.sources_of_scopes(self, loaded, context);
         let facts = facts::countable(policy, &sources, &profile.facts);
         let meters = profile.meters(self, &facts, context.now);
+        let is_new = |order| loaded.order(order).is_none();
+        context.order_is_new.set(self.order.as_ref().is_some_and(is_new));
         keys.extend(reading::cells(meters.iter().flatten()));
         context.meters.set(Some(meters));
         keys

@@ -59,11 +59,6 @@ impl CellKey {
     pub fn is_of_an_order(&self) -> bool {
         self.of_an_order
     }
-
-    /// Its hash in this process.
-    pub(super) fn hashed(&self) -> u64 {
-        self.hash
-    }
 }
 
 impl Deref for CellKey {
@@ -169,6 +164,6 @@ impl Cell {
     /// Where a meter belongs that is not there: all have the cell in common, so
     /// that nothing has to be compared but the rest.
     fn place(&self, key: &MeterKey) -> usize {
-        self.meters.partition_point(|(other, _)| other.within() < key.within())
+        self.meters.partition_point(|(other, _)| other.within < key.within)
     }
 }

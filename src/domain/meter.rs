@@ -14,22 +14,30 @@ use std::{
 use super::{amount::Amount, cell::CellKey, instant::Instant, line::Line, name::Id, text::Text};
 use foldhash::fast::RandomState;
 
-/// Which meter. It stands in a payout, in its changes and under rows, so it is
-/// shared, and hashed once.
-#[derive(Clone)]
+/// Which meter. It stands in a payout, in its changes and under rows, so what it is
+/// made of is shared.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MeterKey {
-    of: Arc<Metered>,
-    hash: u64,
+    /// The row it is in, which says a part of what it counts over.
+    pub cell: CellKey,
+    /// What tells it apart from others in its cell.
+    pub within: Within,
 }
 
 /// What hashes of keys begin with: another in each process.
 pub(super) static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
+/// What tells a meter apart from others in its cell. The same for the orders of a
+/// shop, so it is made apart from the cell, and hashed once.
+#[derive(Clone)]
+pub struct Within {
+    of: Arc<Metered>,
+    hash: u64,
+}
+
 /// What a meter counts, and over which values.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Metered {
-    /// The row it is in, which says a part of what it counts over.
-    pub cell: CellKey,
     /// Id of the limit or measure.
     pub rule: Text,
     /// Values of the scope's facts that the cell does not say, unambiguous across
@@ -39,10 +47,9 @@ pub struct Metered {
     pub window_start: Option<Instant>,
 }
 
-impl From<Metered> for MeterKey {
+impl From<Metered> for Within {
     fn from(of: Metered) -> Self {
         let mut state = SEED.build_hasher();
-        state.write_u64(of.cell.hashed());
         state.write(of.rule.as_bytes());
         of.scope.iter().for_each(|text| state.write(text.as_bytes()));
         // Meters of one limit differ by little else than when they begin.
@@ -51,14 +58,7 @@ impl From<Metered> for MeterKey {
     }
 }
 
-impl MeterKey {
-    /// What tells it apart from others in its cell.
-    pub(super) fn within(&self) -> (&Text, &[Text], Option<Instant>) {
-        (&self.of.rule, &self.of.scope, self.of.window_start)
-    }
-}
-
-impl Deref for MeterKey {
+impl Deref for Within {
     type Target = Metered;
 
     fn deref(&self) -> &Metered {
@@ -66,35 +66,42 @@ impl Deref for MeterKey {
     }
 }
 
-impl Hash for MeterKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
-    }
-}
-
-impl PartialEq for MeterKey {
+impl PartialEq for Within {
     fn eq(&self, other: &Self) -> bool {
         self.hash == other.hash && (Arc::ptr_eq(&self.of, &other.of) || self.of == other.of)
     }
 }
 
-impl Eq for MeterKey {}
+impl Eq for Within {}
 
-impl PartialOrd for MeterKey {
+impl PartialOrd for Within {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for MeterKey {
+impl Ord for Within {
     fn cmp(&self, other: &Self) -> Ordering {
         self.of.cmp(&other.of)
     }
 }
 
-impl fmt::Debug for MeterKey {
+impl fmt::Debug for Within {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.of.fmt(f)
+    }
+}
+
+impl MeterKey {
+    /// A meter in a cell.
+    pub fn new(cell: CellKey, within: Metered) -> Self {
+        Self { cell, within: within.into() }
+    }
+}
+
+impl fmt::Debug for MeterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} in {:?}", self.within, self.cell)
     }
 }
 

@@ -78,11 +78,12 @@ impl Writer {
             let profile = whose.as_ref().and_then(|whose| self.profiles.get(whose, now));
             let is_known = profile.is_some();
             context.profile.replace(profile);
-            self.working.load(pending.command.first(&context), self.store.as_mut())?;
+            self.working.load(pending.command.first(&context), false, self.store.as_mut())?;
             // A command before it in the batch may have changed what it needs.
             let further =
                 guarded(pending, || pending.command.second(&self.working.view(), &context));
-            self.working.load(further.unwrap_or_default(), self.store.as_mut())?;
+            let is_new = context.order_is_new.get();
+            self.working.load(further.unwrap_or_default(), is_new, self.store.as_mut())?;
             let judgement =
                 guarded(pending, || pending.command.judge(&self.working.view(), &context));
             let profile = context.profile.take();
@@ -179,7 +180,7 @@ impl Writer {
             let context = context(&self.policies, &self.options, pending, now, Id::before_all());
             first.extend(pending.command.first(&context));
         }
-        self.working.load(first, self.store.as_mut())?;
+        self.working.load(first, false, self.store.as_mut())?;
         let mut second: Vec<Key> = Vec::new();
         for pending in pending {
             let fresh = Id::before_all();
@@ -187,7 +188,7 @@ impl Writer {
             let keys = guarded(pending, || pending.command.second(&self.working.view(), &context));
             second.extend(keys.unwrap_or_default());
         }
-        self.working.load(second, self.store.as_mut())
+        self.working.load(second, false, self.store.as_mut())
     }
 }
 
@@ -206,6 +207,7 @@ fn context<'a>(
         fresh,
         remember: options.remember,
         meters: Cell::default(),
+        order_is_new: Cell::default(),
         profile: RefCell::default(),
     }
 }

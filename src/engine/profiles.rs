@@ -8,12 +8,7 @@ use foldhash::fast::RandomState;
 
 use crate::{
     decision::profile::{Profile, Whose},
-    domain::{
-        change::Change,
-        instant::Instant,
-        key::Key,
-        name::{Id, ShopName},
-    },
+    domain::{change::Change, instant::Instant, key::Key, name::ShopName, row::Row},
 };
 
 /// How many are kept, of some 2 KB each under the published policy, besides the rows
@@ -44,17 +39,17 @@ impl Profiles {
     }
 }
 
-/// What is kept of whom, by platform and shop, because most changes concern one
+/// What is kept of whom, and of whom of a shop, because most changes concern one
 /// shop.
 #[derive(Debug)]
 struct Kept<T> {
-    shops: HashMap<(Id, Id), HashMap<Whose, T, RandomState>, RandomState>,
-    count: usize,
+    of: HashMap<Whose, T, RandomState>,
+    shops: HashMap<ShopName, Vec<Whose>, RandomState>,
 }
 
 impl<T> Default for Kept<T> {
     fn default() -> Self {
-        Self { shops: HashMap::default(), count: 0 }
+        Self { of: HashMap::default(), shops: HashMap::default() }
     }
 }
 
@@ -67,38 +62,47 @@ enum Concern {
 
 impl<T> Kept<T> {
     fn get(&self, whose: &Whose) -> Option<&T> {
-        self.shops.get(&(whose.platform.clone(), whose.shop.clone()))?.get(whose)
+        self.of.get(whose)
     }
 
     fn keep(&mut self, whose: Whose, value: T) {
-        if self.count >= MOST {
+        if self.of.len() >= MOST {
             self.clear();
         }
-        let shop = self.shops.entry((whose.platform.clone(), whose.shop.clone())).or_default();
-        if shop.insert(whose, value).is_none() {
-            self.count += 1;
+        if self.of.insert(whose.clone(), value).is_none() {
+            let Whose { platform, shop, .. } = whose.clone();
+            self.shops.entry(ShopName { platform, shop }).or_default().push(whose);
         }
     }
 
     fn see(&mut self, change: &Change) {
         let concern = match change {
             Change::Meter(_) | Change::Balance(_) => Concern::Nobody,
-            Change::Put(row) => concern(&row.key()),
+            Change::Put(row) => match row.as_ref() {
+                // What every payout writes: without writing out its key.
+                Row::Order(_)
+                | Row::Payout(_)
+                | Row::PayoutOfOrder(..)
+                | Row::Decision(_)
+                | Row::Request(_) => Concern::Nobody,
+                row => concern(&row.key()),
+            },
             Change::Delete(key) => concern(key),
         };
         match concern {
             Concern::Nobody => {}
-            Concern::Shop(ShopName { platform, shop }) => {
-                let gone = self.shops.remove(&(platform, shop));
-                self.count -= gone.map_or(0, |profiles| profiles.len());
+            Concern::Shop(shop) => {
+                for whose in self.shops.remove(&shop).into_iter().flatten() {
+                    self.of.remove(&whose);
+                }
             }
             Concern::Everybody => self.clear(),
         }
     }
 
     fn clear(&mut self) {
+        self.of.clear();
         self.shops.clear();
-        self.count = 0;
     }
 }
 
@@ -130,7 +134,7 @@ mod tests {
     use super::*;
     use crate::domain::{
         freeze::Target,
-        name::{OperatorName, PlatformName, ProgrammeName, RevisionName},
+        name::{Id, OperatorName, PlatformName, ProgrammeName, RevisionName},
     };
 
     fn id(text: &str) -> Id {
@@ -158,7 +162,7 @@ mod tests {
         kept.see(change);
         let known = |name: &&str| kept.get(&who(name)).is_some();
         let known: Vec<_> = shops.into_iter().filter(known).collect();
-        assert_eq!(kept.count, known.len());
+        assert_eq!(kept.of.len(), known.len());
         known
     }
 
@@ -210,9 +214,9 @@ mod tests {
         for number in 0..=MOST {
             let whose = Whose { operator: Some(id(&format!("o{number}"))), ..who("s") };
             kept.keep(whose.clone(), ());
-            assert!(kept.count <= MOST);
+            assert!(kept.of.len() <= MOST);
             assert!(kept.get(&whose).is_some(), "the last one is known");
         }
-        assert_eq!(kept.count, 1);
+        assert_eq!((kept.of.len(), kept.shops.len()), (1, 1));
     }
 }

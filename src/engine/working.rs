@@ -98,8 +98,16 @@ impl Find for Working {
 }
 
 impl Working {
-    /// Loads those of the keys that are not here yet.
-    pub fn load(&mut self, keys: Vec<Key>, store: &mut dyn Store) -> Result<(), StoreError> {
+    /// Loads those of the keys that are not here yet; `of_new_order`: there are no
+    /// meters of their order, and a store that nobody else changes is not asked for
+    /// them.
+    pub fn load(
+        &mut self,
+        keys: Vec<Key>,
+        of_new_order: bool,
+        store: &mut dyn Store,
+    ) -> Result<(), StoreError> {
+        let asks_for_all = !of_new_order || store.is_shared();
         let mut missing: Vec<Key> = Vec::new();
         for key in keys {
             if self.find(&key).is_some() {
@@ -107,7 +115,8 @@ impl Working {
             }
             match self.old.remove_entry(&key) {
                 Some((key, entry)) => drop(self.rows.insert(key, entry)),
-                None => missing.push(key),
+                None if asks_for_all || !key.is_of_an_order() => missing.push(key),
+                None => self.take_in(key, None),
             }
         }
         if missing.is_empty() {
@@ -120,14 +129,19 @@ impl Working {
         }
         let rows = store.load(&missing)?;
         for (key, row) in missing.into_iter().zip(rows) {
-            let held = if key.passes() { &mut self.passing } else { &mut self.rows };
-            let is_new = row.is_none();
-            if key.is_of_an_order() {
-                self.passing_by.push(key.clone());
-            }
-            held.insert(key, Entry { row, is_new, ..Entry::default() });
+            self.take_in(key, row);
         }
         Ok(())
+    }
+
+    /// Takes in a row as the store has it.
+    fn take_in(&mut self, key: Key, row: Option<Arc<Row>>) {
+        let held = if key.passes() { &mut self.passing } else { &mut self.rows };
+        let is_new = row.is_none();
+        if key.is_of_an_order() {
+            self.passing_by.push(key.clone());
+        }
+        held.insert(key, Entry { row, is_new, ..Entry::default() });
     }
 
     /// For judging.

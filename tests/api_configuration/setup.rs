@@ -11,7 +11,7 @@ use bursar::{
         finding::{Category, Severity},
         instant::Instant,
         limit::{Counting, Counts, Limit, Localized, OnFailure, OnReturn, Quantity, Rule, Texts},
-        meter::{Meter, Metered, Tally},
+        meter::{Meter, MeterKey, Metered, Tally},
         name::{ProgrammeName, RevisionName},
         plan::Plan,
         policy::{FactDeclaration, Field, Origin, Policy},
@@ -124,12 +124,8 @@ pub fn installed(used: &str) -> MemoryStore {
         scope: vec!["=s".into()],
         window_start: Some(at("2026-03-01T16:00:00Z")),
     });
-    let meter = Metered {
-        cell: cell.clone(),
-        rule: "shop-daily".into(),
-        scope: Vec::new(),
-        window_start: None,
-    };
+    let within = Metered { rule: "shop-daily".into(), scope: Vec::new(), window_start: None };
+    let meter = MeterKey::new(cell.clone(), within);
     let used = Amount::parse(used).expect("an amount");
     let held = Amount::parse("20").expect("an amount");
     let tally = Tally { used, held, ..Tally::default() };
@@ -140,7 +136,7 @@ pub fn installed(used: &str) -> MemoryStore {
             activations: vec![(start, 1)],
         }),
         Row::Revision(revision),
-        Row::Cell(Cell::new(cell).with(meter.into(), Meter::Fixed(tally))),
+        Row::Cell(Cell::new(cell).with(meter, Meter::Fixed(tally))),
     ];
     let mut store = MemoryStore::new();
     let changed =

@@ -142,6 +142,7 @@ impl World {
     pub fn context(&self, roles: RoleSet) -> Context<'_> {
         Context {
             meters: Cell::default(),
+            order_is_new: Cell::default(),
             profile: RefCell::default(),
             now: self.now,
             author: Author { caller: "test".into(), actor: None },
@@ -156,7 +157,13 @@ impl World {
     pub fn rows_of(&self, command: &Command, context: &Context<'_>) -> Rows {
         let rows = self.load(command.first(context), Rows::default());
         let second = command.second(&Loaded::new(&rows), context);
-        self.load(second, rows)
+        let rows = self.load(second, rows);
+        // An engine does not ask for meters that it is told are not there.
+        for (key, row) in rows.iter().filter(|(key, _)| key.is_of_an_order()) {
+            let is_there = row.is_some() && context.order_is_new.get();
+            assert!(!is_there, "the order is new, and there is {key:?}");
+        }
+        rows
     }
 
     /// A map of its own for every judgement: each has another seed.

@@ -92,7 +92,7 @@ fn without(record: &mut Record, is_it: impl Fn(&Change) -> bool) -> bool {
 }
 
 fn is_meter(change: &Change, rule: &str) -> bool {
-    matches!(change, Change::Meter(meter) if &*meter.key.rule == rule)
+    matches!(change, Change::Meter(meter) if &*meter.key.within.rule == rule)
 }
 
 /// Changes the payout that a record makes.

@@ -7,7 +7,7 @@ use bursar::{
         cell::{CellKey, Celled},
         change::Change,
         key::Key,
-        meter::{Metered, Shape},
+        meter::{MeterKey, Metered, Shape},
         name::{Id, PlatformName, ProgrammeName, ShopName},
         payout::State,
         request::RequestKey,
@@ -167,7 +167,8 @@ fn the_longest_names_that_the_contract_takes_come_to_rest() {
     let mut hold = hold("day", Shape::Fixed, "p1", "5");
     if let Change::Meter(change) = &mut hold {
         let rule = "r".into();
-        change.key = Metered { cell, rule, scope: Vec::new(), window_start: None }.into();
+        let within = Metered { rule, scope: Vec::new(), window_start: None };
+        change.key = MeterKey::new(cell, within);
     }
     settle(&mut store, writer.commit(vec![vec![hold]])).expect("a commit");
     store.tidy().expect("tidy");

@@ -86,7 +86,8 @@ pub fn meter_key(rule: &str) -> MeterKey {
         window_start: Some(at(0)),
     };
     let cell = CellKey::of_an_order(cell);
-    Metered { cell, rule: rule.into(), scope: vec!["o".into()], window_start: None }.into()
+    let within = Metered { rule: rule.into(), scope: vec!["o".into()], window_start: None };
+    MeterKey::new(cell, within)
 }
 
 pub fn payout(payout: &str, state: State) -> Row {

@@ -7,7 +7,7 @@ use crate::{
         amount::Amount,
         cell::{CellKey, Celled},
         change::Record,
-        meter::{MeterChange, Metered, Phase, Shape},
+        meter::{MeterChange, MeterKey, Metered, Phase, Shape},
         name::{ProgrammeName, ShopName},
     },
     store::{Commit, Tip},
@@ -18,10 +18,13 @@ use crate::{
 struct Stored {
     row: Option<Arc<Row>>,
     takes: usize,
+    /// How many rows it was asked for.
+    asked: usize,
+    is_shared: bool,
 }
 
 fn stored(row: Option<Arc<Row>>) -> Stored {
-    Stored { row, takes: 0 }
+    Stored { row, takes: 0, asked: 0, is_shared: false }
 }
 
 impl Store for Stored {
@@ -30,6 +33,7 @@ impl Store for Stored {
     }
 
     fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Arc<Row>>>, StoreError> {
+        self.asked += keys.len();
         Ok(vec![self.row.clone(); keys.len()])
     }
 
@@ -46,7 +50,7 @@ impl Store for Stored {
     }
 
     fn is_shared(&self) -> bool {
-        false
+        self.is_shared
     }
 
     fn scan(&mut self, _: &Scan) -> Result<Vec<Arc<Row>>, StoreError> {
@@ -64,12 +68,12 @@ fn questions_do_not_fill_the_memory_and_what_the_store_lacks_stays() {
     let account = shop.account(Id::parse("a").expect("an id"));
     let mut working = Working::default();
     let key = Key::Balance(account);
-    working.load(vec![key.clone()], &mut stored(None)).expect("nothing");
+    working.load(vec![key.clone()], false, &mut stored(None)).expect("nothing");
     let credit = credit();
     working.apply(std::slice::from_ref(&credit), 1, true);
     assert_eq!(working.changed(&stored(None)).len(), 1, "handed over at once");
     for sequence in 2..4 {
-        working.load(vec![key.clone()], &mut stored(None)).expect("here");
+        working.load(vec![key.clone()], false, &mut stored(None)).expect("here");
         working.apply(std::slice::from_ref(&credit), sequence, true);
         assert_eq!(working.changed(&stored(None)).len(), 0, "again when the store wants all");
     }
@@ -77,7 +81,7 @@ fn questions_do_not_fill_the_memory_and_what_the_store_lacks_stays() {
     for batch in 0..6 {
         let operator = |n: usize| shop.operator(Id::parse(&format!("o{batch}-{n}")).expect("id"));
         let keys: Vec<Key> = (0..KEPT / 2 + 1).map(|n| Key::Operator(operator(n))).collect();
-        working.load(keys, &mut stored(None)).expect("nothing");
+        working.load(keys, false, &mut stored(None)).expect("nothing");
         working.settle(&stored(None));
         assert!(working.rows.len() + working.old.len() <= 2 * KEPT + 3);
     }
@@ -108,7 +112,7 @@ fn hold() -> Change {
     let cell = CellKey::of_an_order(cell);
     let (rule, scope, window_start) = ("r".into(), Vec::new(), None);
     Change::Meter(MeterChange {
-        key: Metered { cell, rule, scope, window_start }.into(),
+        key: MeterKey::new(cell, Metered { rule, scope, window_start }),
         shape: Shape::Fixed,
         payout: id("p"),
         at: Instant::MIN,
@@ -117,6 +121,25 @@ fn hold() -> Change {
         after: Some((Phase::Held, Amount::ONE)),
         forget_until: None,
     })
+}
+
+#[test]
+fn of_a_new_order_the_store_is_not_asked_for_meters_unless_others_change_it() {
+    let shop = ShopName::parse("platforms/p/shops/s").expect("a name");
+    let balance = Key::Balance(shop.account(Id::parse("a").expect("an id")));
+    let keys = || vec![hold().key(), balance.clone()];
+    for (of_new_order, is_shared, asked) in
+        [(false, false, 2), (true, false, 1), (false, true, 2), (true, true, 2)]
+    {
+        let mut store = Stored { is_shared, ..stored(None) };
+        let mut working = Working::default();
+        working.load(keys(), of_new_order, &mut store).expect("rows");
+        assert_eq!(store.asked, asked, "of a new order: {of_new_order}, shared: {is_shared}");
+        assert_eq!(working.find(&hold().key()), Some(&None), "it is known not to be there");
+        working.apply(&[hold()], 1, true);
+        let changed = working.changed(&store);
+        assert!(changed.iter().any(|it| it.key == hold().key() && it.alone));
+    }
 }
 
 /// Applies changes of records to a row, and what is handed over then: by which
@@ -128,7 +151,7 @@ fn handed_over(
     changes: &[(u64, Change)],
 ) -> Vec<(u64, bool, Option<Arc<Row>>)> {
     let mut store = stored(before.cloned());
-    working.load(vec![key], &mut store).expect("rows");
+    working.load(vec![key], false, &mut store).expect("rows");
     for (sequence, change) in changes {
         working.apply(std::slice::from_ref(change), *sequence, true);
     }
@@ -193,7 +216,7 @@ fn a_store_that_takes_some_beforehand_gets_each_as_it_is_in_the_end() {
     let names = ["a", "b", "c", "d"];
     let mut working = Working::default();
     let keys = names.map(|name| credit_to(name).key());
-    working.load(keys.to_vec(), &mut stored(None)).expect("nothing");
+    working.load(keys.to_vec(), false, &mut stored(None)).expect("nothing");
     let mut had = HashMap::new();
     let mut take = |changed: Vec<Changed>| {
         let count = changed.len();
@@ -207,13 +230,13 @@ fn a_store_that_takes_some_beforehand_gets_each_as_it_is_in_the_end() {
     };
     names.iter().for_each(|name| change(&mut working, name));
     assert_eq!(
-        take(working.changed(&Stored { row: None, takes: 3 })),
+        take(working.changed(&Stored { takes: 3, ..stored(None) })),
         4,
         "the first time all, at once"
     );
     names.iter().for_each(|name| change(&mut working, name));
     assert_eq!(take(working.changed(&stored(None))), 0);
-    assert_eq!(take(working.changed(&Stored { row: None, takes: 3 })), 3);
+    assert_eq!(take(working.changed(&Stored { takes: 3, ..stored(None) })), 3);
     change(&mut working, "a");
     assert_eq!(take(working.rest().collect()), 2, "what changed again, and what was not taken");
     for (name, movements) in [("a", 3), ("b", 2), ("c", 2), ("d", 2)] {

@@ -8,13 +8,16 @@ use std::{
     cell::OnceCell,
     collections::{BTreeMap, HashMap, hash_map::Entry},
     hash::{BuildHasher, BuildHasherDefault, Hasher},
-    ops::Range,
+    ops::{Bound, Range, RangeInclusive},
     sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
 };
 
 use foldhash::fast::RandomState;
 
-use super::sort_key::{append_key, encode_key};
+use super::{
+    runs::Filtered,
+    sort_key::{append_key, encode_key, filtered},
+};
 use crate::domain::{
     change::{Change, following},
     key::Key,
@@ -110,14 +113,18 @@ impl Hasher for Hashed {
 
 /// Rows by key. Their keys lie behind one another as bytes, so that a row takes
 /// little memory, putting one in touches hardly any, and letting go of them all
-/// is nothing.
+/// is nothing. Those that are read in order, and hardly ever by name, are found by
+/// their order alone: a place in the index is memory that is nowhere near.
 #[derive(Debug, Default)]
 pub(super) struct Layer {
-    /// Of the rows with a hash, the one that was put in last.
+    /// Of the rows with a hash, the one that was put in last; without those that are
+    /// found by their order.
     index: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
     places: Vec<Place>,
     keys: Vec<u8>,
-    order: Mutex<Order>,
+    /// By the kind of key: what is due is asked for all the time, and others hardly
+    /// ever.
+    order: Mutex<BTreeMap<u8, Order>>,
 }
 
 /// A row in a layer.
@@ -153,30 +160,32 @@ fn number(places: &[Place], keys: &[u8], mut last: u32, key: &[u8]) -> Option<u3
 /// there can be.
 type NonLast = std::num::NonZeroU32;
 
-/// The rows in the order of their keys, as far as somebody asked for it.
+/// The rows with one kind of key in the order of their keys, as far as somebody
+/// asked for it.
 #[derive(Debug, Default)]
 struct Order {
     sorted: BTreeMap<Box<[u8]>, u32>,
-    /// How many rows are in it: the first ones.
+    /// How many rows of the layer were looked through: the first ones.
     known: usize,
 }
 
 /// A layer, in order.
 pub(super) struct InOrder<'a> {
     layer: &'a Layer,
-    order: MutexGuard<'a, Order>,
+    kinds: RangeInclusive<u8>,
+    order: MutexGuard<'a, BTreeMap<u8, Order>>,
 }
 
 impl InOrder<'_> {
-    /// The rows of a range.
-    pub(super) fn range(
-        &self,
-        range: Range<Vec<u8>>,
-    ) -> impl DoubleEndedIterator<Item = (&[u8], &Slot)> {
-        let rows = self.order.sorted.range::<[u8], _>((
-            std::ops::Bound::Included(range.start.as_slice()),
-            std::ops::Bound::Excluded(range.end.as_slice()),
-        ));
+    /// The rows of a range of these kinds.
+    pub(super) fn range<'s>(
+        &'s self,
+        range: &'s Range<Vec<u8>>,
+    ) -> impl DoubleEndedIterator<Item = (&'s [u8], &'s Slot)> {
+        let bounds =
+            (Bound::Included(range.start.as_slice()), Bound::Excluded(range.end.as_slice()));
+        let kinds = self.order.range(self.kinds.clone());
+        let rows = kinds.flat_map(move |(_, order)| order.sorted.range::<[u8], _>(bounds));
         rows.filter_map(|(key, number)| Some((&**key, &self.layer.place(*number)?.slot)))
     }
 }
@@ -198,7 +207,7 @@ impl Layer {
     /// Forgets all rows and keeps the room.
     pub(super) fn clear(&mut self) {
         let order = self.order.get_mut().unwrap_or_else(PoisonError::into_inner);
-        *order = Order::default();
+        order.clear();
         self.index.clear();
         self.places.clear();
         self.keys.clear();
@@ -214,6 +223,12 @@ impl Layer {
 
     /// What is known of a row.
     pub(super) fn get(&self, sought: &Sought<'_>) -> Option<&Slot> {
+        if is_read_in_order(sought.bytes()) {
+            let kind = *sought.bytes().first()?;
+            let number =
+                *self.in_order(kind..=kind).order.get(&kind)?.sorted.get(sought.bytes())?;
+            return self.place(number).map(|place| &place.slot);
+        }
         let last = *self.index.get(&sought.hash)?;
         let number = number(&self.places, &self.keys, last, sought.bytes())?;
         self.place(number).map(|place| &place.slot)
@@ -224,16 +239,20 @@ impl Layer {
     /// # Panics
     /// If there are 2³² rows already, long after memory was full.
     pub(super) fn put(&mut self, key: &Key, slot: Slot) {
-        self.put_hashed(SEED.hash_one(key), key, slot);
+        self.put_hashed(|| SEED.hash_one(key), key, slot);
     }
 
-    fn put_hashed(&mut self, hash: u64, key: &Key, slot: Slot) {
+    fn put_hashed(&mut self, hash: impl FnOnce() -> u64, key: &Key, slot: Slot) {
         let at = self.keys.len();
         append_key(key, &mut self.keys);
         let length = u32::try_from(self.keys.len() - at).expect("keys are bounded");
         let next = u32::try_from(self.places.len()).expect("memory holds fewer rows");
         let mut place = Place { at, length, before: None, slot };
-        match self.index.entry(hash) {
+        if is_read_in_order(place.key(&self.keys)) {
+            self.places.push(place);
+            return;
+        }
+        match self.index.entry(hash()) {
             Entry::Vacant(last) => drop(last.insert(next)),
             Entry::Occupied(mut last) => {
                 let known = number(&self.places, &self.keys, *last.get(), place.key(&self.keys));
@@ -248,20 +267,24 @@ impl Layer {
         self.places.push(place);
     }
 
-    /// The rows in the order of their keys.
-    pub(super) fn in_order(&self) -> InOrder<'_> {
+    /// The rows whose keys are of these kinds, in the order of their keys.
+    pub(super) fn in_order(&self, kinds: RangeInclusive<u8>) -> InOrder<'_> {
         // Nothing panics meanwhile; the rows that are known are whole at any time.
         let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = self.places.iter().enumerate().skip(order.known);
-        let new = new.filter_map(|(number, place)| {
-            Some((self.key(place).into(), u32::try_from(number).ok()?))
-        });
-        order.sorted.extend(new);
-        order.known = self.places.len();
-        InOrder { layer: self, order }
+        for kind in kinds.clone() {
+            let of_kind = order.entry(kind).or_default();
+            let new = self.places.iter().enumerate().skip(of_kind.known);
+            let new = new.filter_map(|(number, place)| {
+                let key = self.key(place);
+                (key.first() == Some(&kind)).then_some((key.into(), u32::try_from(number).ok()?))
+            });
+            of_kind.sorted.extend(new);
+            of_kind.known = self.places.len();
+        }
+        InOrder { layer: self, kinds, order }
     }
 
-    /// How many rows there are.
+    /// How many rows there are at most.
     pub(super) fn count(&self) -> usize {
         self.places.len()
     }
@@ -269,15 +292,24 @@ impl Layer {
     /// All rows, in the order of their keys.
     pub(super) fn rows(&self) -> impl Iterator<Item = (&[u8], &Slot)> {
         let mut places: Vec<&Place> = self.places.iter().collect();
-        places.sort_unstable_by(|one, other| self.key(one).cmp(self.key(other)));
+        // Of those with one key the last one counts, and comes first.
+        places.sort_unstable_by(|one, other| {
+            self.key(one).cmp(self.key(other)).then(other.at.cmp(&one.at))
+        });
+        places.dedup_by(|next, kept| self.key(next) == self.key(kept));
         places.into_iter().map(|place| (self.key(place), &place.slot))
     }
+}
+
+/// Whether a row is found by its order alone.
+fn is_read_in_order(key: &[u8]) -> bool {
+    filtered(key) == Filtered::Never
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::name::ShopName;
+    use crate::domain::name::{Id, ShopName};
 
     fn key(shop: &str) -> Key {
         Key::Shop(ShopName::parse(&format!("platforms/p/shops/{shop}")).expect("a name"))
@@ -293,10 +325,10 @@ mod tests {
         let mut layer = Layer::default();
         let keys = ["a", "b", "c", "d"].map(key);
         for (sequence, key) in (1..).zip(keys.iter().take(3)) {
-            layer.put_hashed(7, key, Slot::At(sequence));
+            layer.put_hashed(|| 7, key, Slot::At(sequence));
         }
-        layer.put_hashed(7, &key("a"), Slot::At(9));
-        layer.put_hashed(7, &key("b"), Slot::Gone);
+        layer.put_hashed(|| 7, &key("a"), Slot::At(9));
+        layer.put_hashed(|| 7, &key("b"), Slot::Gone);
         let found: Vec<_> = keys.iter().map(|key| layer.get(&sought(key)).cloned()).collect();
         let expected = [Some(Slot::At(9)), Some(Slot::Gone), Some(Slot::At(3)), None];
         assert_eq!(found, expected);
@@ -307,14 +339,54 @@ mod tests {
     fn a_layer_that_was_cleared_knows_nothing_and_takes_rows_again() {
         let mut layer = Layer::with_room(4);
         layer.put(&key("b"), Slot::At(1));
-        assert_eq!(layer.in_order().range(encode_key(&key("a"))..encode_key(&key("c"))).count(), 1);
+        let to_c = encode_key(&key("a"))..encode_key(&key("c"));
+        assert_eq!(layer.in_order(2..=2).range(&to_c).count(), 1);
         layer.clear();
         assert_eq!(layer.get(&Sought::new(&key("b"))), None);
         layer.put(&key("c"), Slot::At(2));
         layer.put(&key("a"), Slot::At(3));
-        let order = layer.in_order();
-        let all = order.range(encode_key(&key("a"))..encode_key(&key("d")));
+        let (order, to_d) = (layer.in_order(2..=2), encode_key(&key("a"))..encode_key(&key("d")));
+        let all = order.range(&to_d);
         let slots: Vec<_> = all.map(|(_, slot)| slot.clone()).collect();
         assert_eq!(slots, [Slot::At(3), Slot::At(2)]);
+    }
+
+    #[test]
+    fn of_what_is_read_in_order_the_last_counts_too() {
+        let mut layer = Layer::default();
+        let shop = ShopName::parse("platforms/p/shops/s").expect("a name");
+        let decision = |id: &str| Key::Decision(shop.decision(Id::parse(id).expect("an id")));
+        layer.put(&decision("b"), Slot::At(1));
+        layer.put(&decision("a"), Slot::At(2));
+        assert_eq!(layer.get(&Sought::new(&decision("b"))), Some(&Slot::At(1)));
+        layer.put(&decision("b"), Slot::At(3));
+        layer.put(&decision("c"), Slot::At(4));
+        layer.put(&decision("c"), Slot::Gone);
+        let found = ["a", "b", "c", "d"].map(|id| layer.get(&Sought::new(&decision(id))).cloned());
+        assert_eq!(found, [Some(Slot::At(2)), Some(Slot::At(3)), Some(Slot::Gone), None]);
+        let rows: Vec<_> = layer.rows().map(|(_, slot)| slot.clone()).collect();
+        assert_eq!(rows, [Slot::At(2), Slot::At(3), Slot::Gone]);
+    }
+
+    #[test]
+    fn kinds_of_keys_come_in_order_each_by_itself_and_together() {
+        let mut layer = Layer::default();
+        let shop = ShopName::parse("platforms/p/shops/s").expect("a name");
+        let platform = Key::Platform(shop.platform());
+        let (first, last) = (vec![0], vec![u8::MAX]);
+        let slots = |layer: &Layer, kinds: RangeInclusive<u8>| -> Vec<Slot> {
+            let (order, all) = (layer.in_order(kinds), first.clone()..last.clone());
+            let forward: Vec<Slot> = order.range(&all).map(|(_, slot)| slot.clone()).collect();
+            let backward = order.range(&all).rev().map(|(_, slot)| slot.clone());
+            assert!(backward.eq(forward.iter().rev().cloned()));
+            forward
+        };
+        layer.put(&key("b"), Slot::At(1));
+        layer.put(&platform, Slot::At(2));
+        assert_eq!(slots(&layer, 2..=2), [Slot::At(1)]);
+        layer.put(&key("a"), Slot::At(3));
+        assert_eq!(slots(&layer, 1..=1), [Slot::At(2)]);
+        assert_eq!(slots(&layer, 2..=2), [Slot::At(3), Slot::At(1)]);
+        assert_eq!(slots(&layer, 0..=9), [Slot::At(2), Slot::At(3), Slot::At(1)]);
     }
 }

@@ -356,7 +356,12 @@ impl Store for SledStore {
         self.guard(|store| {
             let found = store.inner.rows.scan(&scan.from, &scan.to, scan.reverse, scan.limit)?;
             let row = |(key, slot): Keyed| {
-                store.row(slot, |it| encode_key(it) == key).map(Option::into_iter)
+                let row = match (sort_key::due(&key), &slot) {
+                    // All of it is in its key: no record has to be read for it.
+                    (Some((at, payout)), Slot::At(_)) => Some(Arc::new(Row::Due(at, payout))),
+                    _ => store.row(slot, |it| encode_key(it) == key)?,
+                };
+                Ok(row.into_iter())
             };
             let rows: Vec<_> = found.into_iter().map(row).collect::<Result<_, _>>()?;
             Ok(rows.into_iter().flatten().collect())

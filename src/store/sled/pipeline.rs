@@ -20,6 +20,7 @@ use super::{
     damage::Damage,
     fence::Fence,
     journal::{Draft, Journal, Older, Written},
+    runs::behind_others,
     sync::Disk,
 };
 use crate::store::{Done, StoreError};
@@ -197,6 +198,7 @@ impl Shared {
 
     /// Checks what a start did not.
     fn check(&self, older: Older) -> Result<(), Damage> {
+        behind_others();
         let bytes = older.bytes();
         let checked = older.check_behind(&self.closes, |known| self.journal().learn(known));
         checked.inspect_err(|_| self.journal().suspect())?;

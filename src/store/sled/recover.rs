@@ -28,6 +28,7 @@ use super::{
     pipeline::Pipeline,
     rows::Rows,
     runs::{self, Runs},
+    sort_key::filtered,
     sync::sync_all,
 };
 use crate::{
@@ -166,8 +167,8 @@ fn at_rest(dir: &Path, options: &Options, journal: &Journal) -> Result<(Rows, Ma
             why: "it was found damaged".to_owned(),
         });
     }
-    let (runs, mark) =
-        Runs::open(&path, runs::Options { disk: options.disk.clone(), ..Default::default() })?;
+    let (disk, filtered) = (options.disk.clone(), filtered as _);
+    let (runs, mark) = Runs::open(&path, runs::Options { disk, filtered, ..Default::default() })?;
     let mark = Mark::parse(&mark)?;
     journal.saw(("the rows at rest", mark.end))?;
     // What they saw may end before the frame that their last record is in.

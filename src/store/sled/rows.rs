@@ -159,16 +159,18 @@ impl Rows {
         }
         let freezing = self.freezing.iter().rev().map(|layer| &**layer);
         let layers = std::iter::once(&self.live).chain(freezing);
-        let orders: Vec<_> = layers.map(Layer::in_order).collect();
-        let (from, to) = (encode_key(from), encode_key(to));
+        let bounds = encode_key(from)..encode_key(to);
+        let kind = |key: &[u8]| key.first().copied().unwrap_or_default();
+        let kinds = kind(&bounds.start)..=kind(&bounds.end);
+        let orders: Vec<_> = layers.map(|layer| layer.in_order(kinds.clone())).collect();
         let mut sources = Vec::new();
         for order in &orders {
-            let rows = order.range(from.clone()..to.clone());
+            let rows = order.range(&bounds);
             let rows: Box<dyn Iterator<Item = (&[u8], &Slot)>> =
                 if reverse { Box::new(rows.rev()) } else { Box::new(rows) };
             sources.push(Source::new(rows.map(|(key, slot)| Ok((key.to_vec(), slot.clone()))))?);
         }
-        let at_rest = self.runs.range(&from, &to, reverse)?;
+        let at_rest = self.runs.range(&bounds.start, &bounds.end, reverse)?;
         let at_rest = at_rest.map(|entry| {
             let (key, value) = entry?;
             Ok((key, parse(&value)?))

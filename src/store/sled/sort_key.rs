@@ -1,5 +1,6 @@
 //! Keys as bytes whose order is the order of [`Key`]: what blocks are sorted
-//! by. Never decoded, because a row knows its key.
+//! by. Hardly decoded, because a row knows its key; only that something is due is
+//! all in its key.
 //!
 //! A tag per variant, then the parts in order. Texts end in `00 01` with `00`
 //! inside written `00 ff`; numbers are big-endian; lists and options put a 1
@@ -8,15 +9,19 @@
 
 use std::sync::Arc;
 
+use super::{codec::Fields, runs::Filtered};
 use crate::domain::{
     cell::Celled,
     freeze::Target,
     instant::Instant,
     key::Key,
-    name::{Id, ProgrammeName},
+    name::{Id, PayoutName, ProgrammeName},
     request::RequestKey,
     text::Text,
 };
+
+/// Tag of what is due.
+const DUE: u8 = 19;
 
 /// A key as bytes.
 pub(super) type SortKey = Arc<[u8]>;
@@ -65,15 +70,46 @@ pub(super) fn append_key(key: &Key, bytes: &mut Vec<u8>) {
             out.tag(18).programme(programme).list(scope).instant(*window_start)
         }
         Key::Due(at, name) => {
-            out.tag(19).instant(Some(*at)).ids([&name.platform, &name.shop, &name.payout])
+            out.tag(DUE).instant(Some(*at)).ids([&name.platform, &name.shop, &name.payout])
         }
     };
+}
+
+/// When something is due and for which payout, of a key as bytes. `None`: of another
+/// kind, or of names that are no ids.
+pub(super) fn due(key: &[u8]) -> Option<(Instant, PayoutName)> {
+    let mut fields = Fields(key);
+    if (fields.byte()?, fields.byte()?) != (DUE, 1) {
+        return None;
+    }
+    let seconds = fields.long()? ^ (1 << 63);
+    let at = Instant::from_parts(seconds.cast_signed(), fields.short()?.cast_signed())?;
+    let mut id = || {
+        let length = fields.0.iter().position(|byte| *byte == 0)?;
+        let id = str::from_utf8(fields.bytes(length)?).ok()?;
+        (fields.array()? == [0, 1]).then_some(())?;
+        Id::parse(id)
+    };
+    let payout = PayoutName { platform: id()?, shop: id()?, payout: id()? };
+    fields.0.is_empty().then_some((at, payout))
 }
 
 /// Whether a key as bytes is of a row in which the parts of payouts are added up:
 /// [`Key::runs`].
 pub(super) fn is_running(key: &[u8]) -> bool {
     matches!(key.first(), Some(6 | 18))
+}
+
+/// Whether a key as bytes goes into the filters of runs. Decisions, payouts of an
+/// order, movements by number and what is due are read in order, or once in a while
+/// by name. Orders and requests are looked for when they are new. If this changes, so
+/// does the number of the form of runs.
+pub(super) fn filtered(key: &[u8]) -> Filtered {
+    match key.first() {
+        Some(&(8 | 11 | 12 | DUE)) => Filtered::Never,
+        Some(9 | 13) => Filtered::Always,
+        _ => Filtered::InSmall,
+    }
 }
 
 /// The shortest start of `above` that is greater than `below`, for `below` <

@@ -11,7 +11,7 @@ use super::{
     Options, SledStore,
     layer::{Slot, made_by},
     rows::{ADDED, AT, value},
-    sort_key::encode_key,
+    sort_key::{due, encode_key},
 };
 use crate::{
     domain::{
@@ -20,8 +20,8 @@ use crate::{
         change::{Change, Record},
         instant::Instant,
         key::Key,
-        meter::{MeterChange, Metered, Phase, Shape},
-        name::{Id, ProgrammeName, ShopName},
+        meter::{MeterChange, MeterKey, Metered, Phase, Shape},
+        name::{Id, PayoutName, ProgrammeName, ShopName},
         request::{Answered, Fingerprint, Request, RequestKey},
         row::Row,
         who::Author,
@@ -40,10 +40,9 @@ fn cell(order: &str) -> CellKey {
 
 /// A payout's part of a meter of an order.
 fn hold(order: &str, rule: &str, shape: Shape, payout: &str) -> Change {
-    let metered =
-        Metered { cell: cell(order), rule: rule.into(), scope: Vec::new(), window_start: None };
+    let within = Metered { rule: rule.into(), scope: Vec::new(), window_start: None };
     Change::Meter(MeterChange {
-        key: metered.into(),
+        key: MeterKey::new(cell(order), within),
         shape,
         payout: id(payout),
         at: Instant::MIN,
@@ -190,4 +189,21 @@ fn at_rest_a_row_that_was_added_to_is_told_from_one_that_was_written_whole() {
         value.expect("it is there")[0]
     };
     assert_eq!((of(&request().key()), of(&Key::Cell(cell("o")))), (AT, ADDED));
+}
+
+#[test]
+fn what_is_due_is_all_in_its_key() {
+    let name = PayoutName::parse("platforms/p/shops/s-1/payouts/x~y").expect("a name");
+    for (seconds, nanos) in [(0, 0), (1_800_000_000, 999_999_999), (-5, 0)] {
+        let at = Instant::from_parts(seconds, nanos).expect("in range");
+        let key = encode_key(&Key::Due(at, name.clone()));
+        assert_eq!(due(&key), Some((at, name.clone())));
+        for length in 0..key.len() {
+            assert_eq!(due(&key[..length]), None, "cut after {length} bytes");
+        }
+        assert_eq!(due(&[&*key, b"x"].concat()), None);
+    }
+    assert_eq!(due(&encode_key(&Key::Payout(name))), None);
+    let bound = |id: Id| PayoutName { platform: id.clone(), shop: id.clone(), payout: id };
+    assert_eq!(due(&encode_key(&Key::Due(Instant::MAX, bound(Id::after_all())))), None);
 }

@@ -16,7 +16,7 @@ use super::{
     recover::{Found, Purpose, find, replay, runs_path},
     rows::Rows,
     runs,
-    sort_key::{SortKey, encode_key},
+    sort_key::{SortKey, encode_key, filtered},
 };
 use crate::{
     domain::{
@@ -77,7 +77,8 @@ pub fn verify(
     if let Some((mut served, mark)) = rest {
         // In memory: nothing is put away by looking.
         let options = Options { checkpoint_records: u64::MAX, ..options.clone() };
-        let whole = runs::verify(&runs_path(dir))?.damage.into_iter().next().map_or(Ok(()), Err);
+        let whole =
+            runs::verify(&runs_path(dir), filtered)?.damage.into_iter().next().map_or(Ok(()), Err);
         let compared = whole
             .and_then(|()| replay(&mut served, mark.tip, &mut journal, &options))
             .and_then(|_| compare(&rows, &served, &mut journal));

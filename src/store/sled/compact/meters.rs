@@ -61,8 +61,8 @@ impl Compact for CellKey {
 }
 
 /// What a meter's key has besides its cell.
-fn write_inside<'a>(key: &'a Metered, to: &mut Writer<'a>) {
-    let Metered { cell: _, rule, scope, window_start } = key;
+fn write_inside<'a>(key: &'a MeterKey, to: &mut Writer<'a>) {
+    let Metered { rule, scope, window_start } = &*key.within;
     rule.write(to);
     scope.write(to);
     window_start.write(to);
@@ -71,7 +71,7 @@ fn write_inside<'a>(key: &'a Metered, to: &mut Writer<'a>) {
 fn read_inside(cell: CellKey, from: &mut Reader<'_>) -> Read<MeterKey> {
     let (rule, scope): (Text, Vec<Text>) = (Compact::read(from)?, Compact::read(from)?);
     let window_start: Option<Instant> = Compact::read(from)?;
-    Ok(MeterKey::from(Metered { cell, rule, scope, window_start }))
+    Ok(MeterKey::new(cell, Metered { rule, scope, window_start }))
 }
 
 impl Compact for MeterKey {

@@ -1,5 +1,5 @@
-//! A filter of keys: says for certain that a key is not in a run. Ten bits a
-//! key; of a hundred keys that are not there, one is taken for one that may be.
+//! A filter of keys: says for certain that a key is not in a run. Twelve bits a
+//! key; of 200 keys that are not there, one is taken for one that may be.
 //!
 //! A Bloom filter in which all seven bits of a key are in one line of the
 //! processor's cache. It is on disk, so its hash may not change. Our own
@@ -10,7 +10,7 @@ use std::fmt;
 
 use super::super::damage::Damage;
 
-const BITS_PER_KEY: u64 = 10;
+const BITS_PER_KEY: u64 = 12;
 const WORDS: usize = 8;
 const PROBES: usize = 7;
 

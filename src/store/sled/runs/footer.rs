@@ -4,12 +4,12 @@
 //! A run is blocks, each followed by its checksum; then the index and the
 //! filter; then this.
 
-use super::super::codec::Fields;
+use super::{super::codec::Fields, options::Counts};
 
 const MAGIC: &[u8; 8] = b"bursarun";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Bytes that it takes.
-pub(super) const SIZE: usize = 8 + 4 + 4 * 8 + 4 * 4;
+pub(super) const SIZE: usize = 8 + 4 + 6 * 8 + 5 * 4;
 
 /// What the end of a run says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,6 +18,10 @@ pub(super) struct Footer {
     pub(super) run: u64,
     /// How many entries it has.
     pub(super) entries: u64,
+    /// How many keys of them go into filters.
+    pub(super) filtered: Counts,
+    /// Whether those that go only into filters of small runs are not in its own.
+    pub(super) is_large: bool,
     /// Where the blocks end and the index begins.
     pub(super) index_at: u64,
     /// Where the index ends and the filter begins.
@@ -36,9 +40,11 @@ impl Footer {
         let mut out = Vec::with_capacity(SIZE);
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(&VERSION.to_be_bytes());
-        for number in [self.run, self.entries, self.index_at, self.filter_at] {
+        let Counts { always, small } = self.filtered;
+        for number in [self.run, self.entries, always, small, self.index_at, self.filter_at] {
             out.extend_from_slice(&number.to_be_bytes());
         }
+        out.extend_from_slice(&u32::from(self.is_large).to_be_bytes());
         out.extend_from_slice(&self.blocks_checksum.to_be_bytes());
         out.extend_from_slice(&self.index_checksum.to_be_bytes());
         out.extend_from_slice(&self.filter_checksum.to_be_bytes());
@@ -60,8 +66,10 @@ impl Footer {
         let footer = Self {
             run: fields.long()?,
             entries: fields.long()?,
+            filtered: Counts { always: fields.long()?, small: fields.long()? },
             index_at: fields.long()?,
             filter_at: fields.long()?,
+            is_large: fields.short()? != 0,
             blocks_checksum: fields.short()?,
             index_checksum: fields.short()?,
             filter_checksum: fields.short()?,

@@ -4,11 +4,11 @@
 use std::{path::Path, sync::Arc};
 
 use super::{
-    super::{damage::Damage, sync::Disk},
+    super::damage::Damage,
     cursor::{Cursor, Source},
     manifest::Named,
     merged::Merged,
-    options::Keep,
+    options::{Counts, Keep, Options},
     run::Run,
     set::Set,
     writer::Writer,
@@ -56,15 +56,18 @@ impl Merging {
         dir: &Path,
         number: u64,
         plan: Plan,
-        keep: Keep,
-        disk: Arc<dyn Disk>,
+        options: &Options,
     ) -> Result<Self, Damage> {
-        let most = plan.runs.iter().map(|run| run.named().entries).sum();
+        let most = plan.runs.iter().fold((0, Counts::default()), |(entries, counts), run| {
+            let Counts { always, small } = run.filtered();
+            let counts = Counts { always: counts.always + always, small: counts.small + small };
+            (entries + run.named().entries, counts)
+        });
         let level = plan.runs.iter().map(|run| run.named().level).max().unwrap_or(0);
         let cursor = |run: &Arc<Run>| Cursor::new(run.clone(), Source::Ahead, false, None);
         let cursors = plan.runs.iter().map(cursor).collect::<Result<_, _>>()?;
-        let writer = Writer::begin(dir, (number, level.saturating_add(1)), most, disk)?;
-        Ok(Self { plan, merged: Merged::new(cursors, false), writer, keep })
+        let writer = Writer::begin(dir, (number, level.saturating_add(1)), most, options)?;
+        Ok(Self { plan, merged: Merged::new(cursors, false), writer, keep: options.keep.clone() })
     }
 
     /// Writes about a block more. Says whether there is more to do.

@@ -19,6 +19,7 @@ use std::{fs, io, path::Path, sync::Arc, thread::JoinHandle};
 
 use self::{
     cache::Cache,
+    filter::KeyHash,
     manifest::Manifest,
     medium::sync_names,
     run::is_run,
@@ -50,7 +51,7 @@ mod writer;
 
 pub(super) use self::worker::behind_others;
 pub use self::{
-    options::{Keep, Options},
+    options::{Filtered, Keep, Options},
     range::Range,
     verify::{Checked, verify},
 };
@@ -117,6 +118,7 @@ pub fn mark(dir: &Path) -> Result<Mark, Damage> {
 pub struct Runs {
     shared: Arc<Shared>,
     cache: Arc<Cache>,
+    filtered: fn(&[u8]) -> Filtered,
     /// Most tables on their way.
     most: usize,
     /// Tables that were taken and that `poll` has not told of.
@@ -137,6 +139,7 @@ impl Runs {
         let shared = Arc::new(Shared::new(set.clone()));
         let cache = Arc::new(Cache::new(options.cache_bytes));
         let (mark, most) = (manifest.mark.clone(), options.in_flight.max(1));
+        let filtered = options.filtered;
         let worker = Worker {
             dir: dir.to_owned(),
             options,
@@ -146,12 +149,13 @@ impl Runs {
             merging: None,
         };
         let thread = Some(worker.spawn()?);
-        Ok((Self { shared, cache, most, in_flight: 0, thread }, mark))
+        Ok((Self { shared, cache, filtered, most, in_flight: 0, thread }, mark))
     }
 
     /// The value of a key.
     pub fn get(&self, key: &[u8]) -> Result<Option<Value>, Damage> {
-        self.shared.set()?.get(key, &self.cache)
+        let hashed = ((self.filtered)(key), KeyHash::of(key));
+        self.shared.set()?.get(key, hashed, &self.cache)
     }
 
     /// Keys from one (inclusive) to another (exclusive) and their values, in

@@ -6,6 +6,8 @@
 //! LEB128. After the entries come the offsets of the groups and their count,
 //! 32 bits each, so that a group is found by halving.
 
+use std::cmp::Ordering;
+
 use super::super::codec::Fields;
 
 /// Entries that share one full key.
@@ -122,6 +124,53 @@ impl<'a> Packed<'a> {
         if shared == 0 { fields.bytes(rest) } else { None }
     }
 
+    /// What the group that [`Packed::seek`] says has of a key, without spelling keys
+    /// out. `None`: it is not well-formed.
+    pub(super) fn find(&self, group: usize, key: &[u8]) -> Option<Found<'a>> {
+        let mut fields = Fields(self.group(group)?);
+        let mut below = 0;
+        // Of the entry before, which is below the key: how long it is, and how many
+        // bytes the key has in common with it. An entry that has more in common with
+        // that one is below the key as well; one that has less is above both.
+        let (mut length, mut same) = (0, 0);
+        while !fields.0.is_empty() {
+            let (shared, rest) = (number(&mut fields)?, number(&mut fields)?);
+            let value = number(&mut fields)?;
+            let rest = fields.bytes(rest)?;
+            let value = match value.checked_sub(1) {
+                None => None,
+                Some(length) => Some(fields.bytes(length)?),
+            };
+            if shared > length {
+                return None;
+            }
+            match shared.cmp(&same) {
+                Ordering::Less => break,
+                Ordering::Equal => {
+                    let wanted = key.get(same..)?;
+                    match rest.cmp(wanted) {
+                        Ordering::Less => same += common(rest, wanted),
+                        Ordering::Equal => return Some(Found { below, entry: Some(value) }),
+                        Ordering::Greater => break,
+                    }
+                }
+                Ordering::Greater => {}
+            }
+            length = shared + rest.len();
+            below += 1;
+        }
+        Some(Found { below, entry: None })
+    }
+
+    /// The bytes of a group.
+    fn group(&self, group: usize) -> Option<&'a [u8]> {
+        let end = match self.groups.get(group + 1) {
+            Some(_) => self.start(group + 1)?,
+            None => self.entries.len(),
+        };
+        self.entries.get(self.start(group)?..end)
+    }
+
     /// Reads a group. `None`: it is not well-formed.
     pub(super) fn read(&self, group: usize, out: &mut Group) -> Option<()> {
         let start = self.start(group)?;
@@ -144,6 +193,15 @@ impl<'a> Packed<'a> {
         }
         (!out.entries.is_empty() && out.entries.len() <= GROUP).then_some(())
     }
+}
+
+/// What a group has of a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Found<'a> {
+    /// How many of its entries are below the key.
+    pub(super) below: usize,
+    /// Its entry, if it is there: its value, or none for a deletion.
+    pub(super) entry: Option<Option<&'a [u8]>>,
 }
 
 /// The entries of one group, with their keys spelled out. Used again and again,

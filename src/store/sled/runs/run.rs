@@ -14,6 +14,7 @@ use super::{
     footer::{Footer, SIZE, checksum, seal},
     manifest::Named,
     medium::Reading,
+    options::{Counts, Filtered},
     packed::{GROUP, Group, Packed, number},
 };
 
@@ -39,6 +40,8 @@ pub(super) struct Run {
     /// Where every block begins, and where the last one ends.
     places: Vec<u64>,
     filter: Filter,
+    filtered: Counts,
+    is_large: bool,
     blocks_checksum: u32,
 }
 
@@ -84,8 +87,8 @@ impl Run {
         let filter = Filter::from_bytes(&filter).ok_or_else(|| damaged("its filter"))?;
         let places = places(&index).filter(|places| places.last() == Some(&footer.index_at));
         let places = places.ok_or_else(|| damaged("its index"))?;
-        let blocks_checksum = footer.blocks_checksum;
-        Ok(Self { named, medium, index, places, filter, blocks_checksum })
+        let Footer { filtered, is_large, blocks_checksum, .. } = footer;
+        Ok(Self { named, medium, index, places, filter, filtered, is_large, blocks_checksum })
     }
 
     /// What the manifest says of it.
@@ -103,9 +106,14 @@ impl Run {
         self.index.len() + 8 * self.places.len() + self.filter.size()
     }
 
+    /// How many keys go into filters.
+    pub(super) fn filtered(&self) -> Counts {
+        self.filtered
+    }
+
     /// Whether it may have a key; if not, it has not.
-    pub(super) fn may_have(&self, hash: KeyHash) -> bool {
-        self.filter.may_have(hash)
+    pub(super) fn may_have(&self, filtered: Filtered, hash: KeyHash) -> bool {
+        !filtered.is_in(self.is_large) || self.filter.may_have(hash)
     }
 
     /// Removes its name; who still reads it may go on.
@@ -114,8 +122,13 @@ impl Run {
     }
 
     /// What it says about a key.
-    pub(super) fn get(&self, key: &[u8], hash: KeyHash, cache: &Cache) -> Result<Answer, Damage> {
-        if !self.filter.may_have(hash) {
+    pub(super) fn get(
+        &self,
+        key: &[u8],
+        (filtered, hash): (Filtered, KeyHash),
+        cache: &Cache,
+    ) -> Result<Answer, Damage> {
+        if !self.may_have(filtered, hash) {
             return Ok(Answer::Unknown);
         }
         let block = self.block(self.find(key)?, cache)?;
@@ -126,9 +139,9 @@ impl Run {
     pub(super) fn find(&self, key: &[u8]) -> Result<usize, Damage> {
         let find = || {
             let index = Packed::parse(&self.index)?;
-            let (at, mut group) = (index.seek(key)?, Group::default());
-            index.read(at, &mut group)?;
-            let below_or_at = (0..group.len()).take_while(|i| group.key(*i) <= Some(key)).count();
+            let at = index.seek(key)?;
+            let found = index.find(at, key)?;
+            let below_or_at = found.below + usize::from(found.entry.is_some());
             Some(at * GROUP + below_or_at.saturating_sub(1))
         };
         find().ok_or_else(|| self.malformed())
@@ -232,14 +245,10 @@ fn places(index: &[u8]) -> Option<Vec<u64>> {
 /// What a block says about a key. `None`: it is not well-formed.
 fn find_in(block: &[u8], key: &[u8]) -> Option<Answer> {
     let packed = Packed::parse(block)?;
-    let mut group = Group::default();
-    packed.read(packed.seek(key)?, &mut group)?;
-    let at = group.below(key);
-    Some(match group.key(at) {
-        Some(found) if found == key => match group.value(at, block)? {
-            Some(value) => Answer::Value(value.to_vec()),
-            None => Answer::Deleted,
-        },
-        _ => Answer::Unknown,
+    let found = packed.find(packed.seek(key)?, key)?;
+    Some(match found.entry {
+        Some(Some(value)) => Answer::Value(value.to_vec()),
+        Some(None) => Answer::Deleted,
+        None => Answer::Unknown,
     })
 }

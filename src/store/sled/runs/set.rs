@@ -10,6 +10,7 @@ use super::{
     filter::KeyHash,
     manifest::Named,
     merged::Merged,
+    options::Filtered,
     run::{Answer, Run},
 };
 
@@ -58,10 +59,14 @@ impl Set {
     }
 
     /// The value of a key.
-    pub(super) fn get(&self, key: &[u8], cache: &Cache) -> Result<Option<Value>, Damage> {
-        let hash = KeyHash::of(key);
+    pub(super) fn get(
+        &self,
+        key: &[u8],
+        hashed: (Filtered, KeyHash),
+        cache: &Cache,
+    ) -> Result<Option<Value>, Damage> {
         for run in &self.runs {
-            match run.get(key, hash, cache)? {
+            match run.get(key, hashed, cache)? {
                 Answer::Unknown => {}
                 Answer::Deleted => return Ok(None),
                 Answer::Value(value) => return Ok(Some(value)),

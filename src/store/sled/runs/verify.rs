@@ -6,6 +6,7 @@ use super::{
     super::damage::Damage,
     filter::KeyHash,
     manifest::Manifest,
+    options::{Counts, Filtered},
     packed::{GROUP, Group, Packed},
     run::Run,
 };
@@ -23,76 +24,87 @@ pub struct Checked {
     pub damage: Vec<Damage>,
 }
 
-/// Reads all runs that the manifest names. An error: there is no manifest that
-/// can be read.
-pub fn verify(dir: &Path) -> Result<Checked, Damage> {
+/// Reads all runs that the manifest names; which keys are in their filters is as
+/// in their options. An error: there is no manifest that can be read.
+pub fn verify(dir: &Path, filtered: fn(&[u8]) -> Filtered) -> Result<Checked, Damage> {
     let manifest = Manifest::read(dir)?.ok_or_else(|| Damage::Nothing(dir.to_owned()))?;
     let mut checked = Checked { runs: manifest.runs.len(), ..Checked::default() };
     for named in manifest.runs {
         checked.entries = checked.entries.saturating_add(named.entries);
         checked.bytes = checked.bytes.saturating_add(named.bytes);
         match Run::open(dir, named) {
-            Ok(run) => verify_run(&run, &mut checked.damage),
+            Ok(run) => verify_run(&run, filtered, &mut checked.damage),
             Err(damage) => checked.damage.push(damage),
         }
     }
     Ok(checked)
 }
 
-fn verify_run(run: &Run, damage: &mut Vec<Damage>) {
+fn verify_run(run: &Run, filtered: fn(&[u8]) -> Filtered, damage: &mut Vec<Damage>) {
     let before = damage.len();
-    let mut last = Vec::new();
-    let (mut entries, mut checksums) = (0_u64, crc32fast::Hasher::new());
+    let mut seen = Seen::default();
     for block in 0..run.blocks() {
-        let checked = verify_block(run, block, &mut last, &mut checksums);
-        match checked {
-            Ok(count) => entries += count,
-            Err(found) => damage.push(found),
-        }
+        damage.extend(verify_block(run, block, filtered, &mut seen).err());
     }
     if damage.len() > before {
         return;
     }
-    if entries != run.named().entries {
-        damage.push(run.damaged(&format!("it has {entries} entries")));
+    if seen.entries != run.named().entries {
+        damage.push(run.damaged(&format!("it has {} entries", seen.entries)));
     }
-    if checksums.finalize() != run.blocks_checksum() {
+    if seen.filtered != run.filtered() {
+        damage.push(run.damaged(&format!("its filter is not of {:?}", seen.filtered)));
+    }
+    if seen.checksums.finalize() != run.blocks_checksum() {
         damage.push(run.damaged("its blocks are not those that it was written with"));
     }
 }
 
-/// Checks a block and counts its entries; `last` is the highest key so far.
+/// What was seen of a run so far.
+#[derive(Default)]
+struct Seen {
+    entries: u64,
+    /// Keys of them that go into filters.
+    filtered: Counts,
+    /// The highest key.
+    last: Vec<u8>,
+    checksums: crc32fast::Hasher,
+}
+
+/// Checks a block.
 fn verify_block(
     run: &Run,
     block: usize,
-    last: &mut Vec<u8>,
-    checksums: &mut crc32fast::Hasher,
-) -> Result<u64, Damage> {
+    filtered: fn(&[u8]) -> Filtered,
+    seen: &mut Seen,
+) -> Result<(), Damage> {
     let bytes = run.read(block, block + 1)?;
-    checksums.update(bytes.last_chunk::<4>().map_or(&[][..], |sum| sum));
+    seen.checksums.update(bytes.last_chunk::<4>().map_or(&[][..], |sum| sum));
     let content = bytes.get(run.content(block, block)?).unwrap_or_default();
     let lowest = index_key(run, block).ok_or_else(|| run.malformed())?;
     let bound = index_key(run, block + 1);
     let packed = Packed::parse(content).ok_or_else(|| run.malformed())?;
-    let (mut group, mut entries) = (Group::default(), 0);
+    let mut group = Group::default();
     for at in 0..packed.groups() {
         packed.read(at, &mut group).ok_or_else(|| run.malformed())?;
         for entry in 0..group.len() {
             let key = group.key(entry).unwrap_or_default();
             let is_within = key >= &*lowest && bound.as_deref().is_none_or(|bound| key < bound);
-            let is_above = last.is_empty() || key > &**last;
+            let is_above = seen.last.is_empty() || key > &*seen.last;
             if !is_within || !is_above || key.is_empty() {
                 return Err(run.damaged(&format!("its block {block}: keys out of order")));
             }
-            if !run.may_have(KeyHash::of(key)) {
+            let filtered = filtered(key);
+            if !run.may_have(filtered, KeyHash::of(key)) {
                 return Err(run.damaged(&format!("its filter lacks a key of block {block}")));
             }
-            last.clear();
-            last.extend_from_slice(key);
-            entries += 1;
+            seen.last.clear();
+            seen.last.extend_from_slice(key);
+            seen.filtered.add(filtered);
+            seen.entries += 1;
         }
     }
-    Ok(entries)
+    Ok(())
 }
 
 /// The lowest key that may be in a block.

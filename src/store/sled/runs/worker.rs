@@ -13,7 +13,7 @@ use super::{
     Mark, Table,
     manifest::{Manifest, Named},
     merging::{Merging, Plan},
-    options::Options,
+    options::{Counts, Options},
     run::Run,
     set::Set,
     shared::{Shared, Task},
@@ -78,8 +78,8 @@ impl Worker {
 
     fn freeze(&mut self, table: Table) -> Result<(), Damage> {
         let number = self.next_number()?;
-        let disk = self.options.disk.clone();
-        let mut writer = Writer::begin(&self.dir, (number, 0), table.count, disk)?;
+        let most = Counts { always: table.count, small: 0 };
+        let mut writer = Writer::begin(&self.dir, (number, 0), (table.count, most), &self.options)?;
         let mut is_abandoned = false;
         (table.entries)(&mut |key, value| {
             is_abandoned |= writer.push(key, value)? && self.shared.is_abandoned();
@@ -99,8 +99,7 @@ impl Worker {
 
     fn begin_merge(&mut self, plan: Plan) -> Result<(), Damage> {
         let number = self.next_number()?;
-        let Options { keep, disk, .. } = self.options.clone();
-        self.merging = Some(Merging::begin(&self.dir, number, plan, keep, disk)?);
+        self.merging = Some(Merging::begin(&self.dir, number, plan, &self.options)?);
         Ok(())
     }
 

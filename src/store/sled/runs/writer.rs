@@ -1,14 +1,15 @@
 //! Writes a run: entries in order go into blocks, every block's lowest key
-//! into the index, every key into the filter.
+//! into the index, keys that are asked for into the filter.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use super::{
-    super::{MAX_KEY, damage::Damage, sort_key::separator, sync::Disk},
+    super::{MAX_KEY, damage::Damage, sort_key::separator},
     filter::{Filter, KeyHash},
     footer::{Footer, checksum, seal},
     manifest::Named,
     medium::Writing,
+    options::{Counts, Filtered, Options},
     packed::{Packer, put_number},
     run::path_of,
 };
@@ -33,6 +34,11 @@ pub(super) struct Writer {
     /// The key that the block's place in the index is made of.
     lowest: Vec<u8>,
     filter: Filter,
+    /// Which keys go into filters.
+    goes_in: fn(&[u8]) -> Filtered,
+    /// How many do.
+    filtered: Counts,
+    is_large: bool,
     /// Of the block's keys. They go into the filter together: each waits for
     /// memory, and so they wait at the same time.
     hashes: Vec<KeyHash>,
@@ -42,21 +48,25 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Begins a run of at most so many entries.
+    /// Begins a run of at most so many entries, of which so many go into filters.
     pub(super) fn begin(
         dir: &Path,
         (number, level): (u64, u32),
-        most: u64,
-        disk: Arc<dyn Disk>,
+        (entries, filtered): (u64, Counts),
+        options: &Options,
     ) -> Result<Self, Damage> {
+        let is_large = entries >= options.large;
         Ok(Self {
             number,
             level,
-            out: Writing::begin(path_of(dir, number), disk)?,
+            out: Writing::begin(path_of(dir, number), options.disk.clone())?,
             block: Packer::default(),
             index: Packer::default(),
             lowest: Vec::new(),
-            filter: Filter::with_room(most)?,
+            filter: Filter::with_room(filtered.of(is_large))?,
+            goes_in: options.filtered,
+            filtered: Counts::default(),
+            is_large,
             hashes: Vec::new(),
             entries: 0,
             blocks: crc32fast::Hasher::new(),
@@ -76,7 +86,11 @@ impl Writer {
             self.lowest.clear();
             self.lowest.extend_from_slice(separator(self.block.last(), key));
         }
-        self.hashes.push(KeyHash::of(key));
+        let filtered = (self.goes_in)(key);
+        self.filtered.add(filtered);
+        if filtered.is_in(self.is_large) {
+            self.hashes.push(KeyHash::of(key));
+        }
         let pushed = self.block.push(key, value);
         pushed.ok_or_else(|| Damage::Defect("entries of a run out of order".to_owned()))?;
         self.entries += 1;
@@ -133,6 +147,8 @@ impl Writer {
         let footer = Footer {
             run: self.number,
             entries: self.entries,
+            filtered: self.filtered,
+            is_large: self.is_large,
             index_at,
             filter_at,
             blocks_checksum: self.blocks.finalize(),

@@ -201,7 +201,7 @@ impl Dice {
 
     pub(super) fn meter_key(&mut self) -> MeterKey {
         let (cell, rule, scope) = (self.cell_key(), self.text(), self.list(Self::text));
-        MeterKey::from(Metered { cell, rule, scope, window_start: self.maybe(Self::instant) })
+        MeterKey::new(cell, Metered { rule, scope, window_start: self.maybe(Self::instant) })
     }
 
     pub(super) fn phase(&mut self) -> Phase {
@@ -250,8 +250,8 @@ impl Dice {
         let meters = self.list(|dice| {
             let (rule, scope) = (dice.text(), dice.list(Self::text));
             let window_start = dice.maybe(Self::instant);
-            let of = Metered { cell: key.clone(), rule, scope, window_start };
-            (MeterKey::from(of), dice.meter())
+            let within = Metered { rule, scope, window_start };
+            (MeterKey::new(key.clone(), within), dice.meter())
         });
         Cell::kept(key, meters)
     }

@@ -81,7 +81,7 @@ fn a_value_of_a_mebibyte_and_an_empty_one_come_back_whole() {
     assert_eq!(runs.get(b"b").unwrap().as_ref(), Some(&large));
     assert_eq!(runs.get(&longest).unwrap().as_ref(), Some(&large));
     assert_eq!(all(&runs).len(), 4);
-    assert_eq!(verify(dir.path()).unwrap().damage.len(), 0);
+    assert_eq!(verify(dir.path(), filtered).unwrap().damage.len(), 0);
 }
 
 #[test]
@@ -113,8 +113,8 @@ fn what_cannot_be_stored_is_a_defect_and_ends_it() {
 fn a_run_that_would_be_out_of_order_is_not_written() {
     for second in ["b", "a", "abc"] {
         let dir = tempfile::tempdir().unwrap();
-        let disk = options().disk;
-        let mut writer = writer::Writer::begin(dir.path(), (0, 0), 2, disk).unwrap();
+        let most = (2, options::Counts { always: 2, small: 0 });
+        let mut writer = writer::Writer::begin(dir.path(), (0, 0), most, &options()).unwrap();
         writer.push(b"b", None).unwrap();
         assert!(matches!(writer.push(second.as_bytes(), None), Err(Damage::Defect(_))));
         drop(writer);
@@ -341,7 +341,7 @@ fn a_table_need_not_wait_for_the_end_of_a_merge() {
 #[test]
 fn the_filter_answers_absence_for_nearly_all_keys() {
     let mut filter = filter::Filter::with_room(10_000).unwrap();
-    let hash = |number: usize| filter::KeyHash::of(&key(number));
+    let hash = |number: usize| KeyHash::of(&key(number));
     (0..10_000).for_each(|number| filter.add(hash(number)));
     assert!((0..10_000).all(|number| filter.may_have(hash(number))));
     let wrong = (10_000..110_000).filter(|number| filter.may_have(hash(*number))).count();
@@ -353,9 +353,39 @@ fn the_filter_answers_absence_for_nearly_all_keys() {
 }
 
 #[test]
+fn a_filter_has_room_for_the_keys_that_go_into_it_and_for_no_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let filtered = |key: &[u8]| match key {
+        [b's', b'h', b'o', b'p', b'-', b'0', b'0', b'0', b'1', ..] => Filtered::Always,
+        [.., b'7'] => Filtered::InSmall,
+        _ => Filtered::Never,
+    };
+    let large = 20_000;
+    let (mut runs, _) = Runs::open(dir.path(), Options { filtered, large, ..options() }).unwrap();
+    for round in 0..3 {
+        freeze(&mut runs, entries(0..10_000, b"v"), &[round]).unwrap();
+    }
+    runs.settle().unwrap();
+    let sizes = runs.sizes().unwrap();
+    assert_eq!((sizes.runs, sizes.entries), (1, 10_000));
+    // A hundred keys of each run that has 30,000 entries: 450 bytes, not 45,000.
+    assert!(sizes.memory < 5_000, "{sizes:?}");
+    assert_eq!(runs.get(&key(157)).unwrap().as_deref(), Some(&b"v"[..]));
+    assert_eq!(runs.get(&key(257)).unwrap().as_deref(), Some(&b"v"[..]));
+    assert_eq!(runs.get(&key(150)).unwrap().as_deref(), Some(&b"v"[..]));
+    assert_eq!(runs.get(&key(250)).unwrap().as_deref(), Some(&b"v"[..]));
+    assert_eq!(runs.get(b"shop-0001/x").unwrap(), None);
+    assert_eq!(runs.get(b"shop-0002/x").unwrap(), None);
+    drop(runs);
+    assert!(verify(dir.path(), filtered).unwrap().damage.is_empty());
+    // Who asks for others would be told that they are not there.
+    assert!(!verify(dir.path(), |_| Filtered::Always).unwrap().damage.is_empty());
+}
+
+#[test]
 fn the_hash_of_keys_is_what_filters_on_disk_were_made_with() {
-    let hashes = ["", "a", "12345678", "123456789"]
-        .map(|key| format!("{:?}", filter::KeyHash::of(key.as_bytes())));
+    let hashes =
+        ["", "a", "12345678", "123456789"].map(|key| format!("{:?}", KeyHash::of(key.as_bytes())));
     let stored = [
         "KeyHash(9046899091927379139)",
         "KeyHash(6698510031349809270)",

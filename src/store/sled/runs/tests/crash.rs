@@ -102,7 +102,7 @@ fn a_kill_or_power_failure_at_any_moment_leaves_what_a_manifest_said() {
             runs.settle().unwrap();
             assert_eq!(all(&runs), states[state], "{number}-{how}");
             runs.close().unwrap();
-            let checked = verify(&shot).unwrap();
+            let checked = verify(&shot, filtered).unwrap();
             assert_eq!(checked.damage.len(), 0);
             assert_eq!(files(&shot).len(), checked.runs + 1, "nothing unnamed is left");
         }

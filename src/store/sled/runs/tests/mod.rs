@@ -51,9 +51,18 @@ fn freeze(runs: &mut Runs, entries: Vec<TableEntry>, mark: &[u8]) -> Result<(), 
     Ok(())
 }
 
+/// Some keys are in filters, and some are not.
+fn filtered(key: &[u8]) -> Filtered {
+    match key.last().map_or(0, |last| last % 3) {
+        0 => Filtered::Never,
+        1 => Filtered::InSmall,
+        _ => Filtered::Always,
+    }
+}
+
 /// Small enough that every merge happens.
 fn options() -> Options {
-    Options { fan_in: 3, cache_bytes: 64 * 1024, ..Options::default() }
+    Options { fan_in: 3, large: 300, cache_bytes: 64 * 1024, filtered, ..Options::default() }
 }
 
 fn open(dir: &Path) -> Runs {

@@ -89,7 +89,7 @@ fn check(steps: Vec<Step>) -> Result<(), TestCaseError> {
     runs.settle().unwrap();
     prop_assert_eq!(all(&runs), living(&model));
     runs.close().unwrap();
-    let checked: Checked = verify(dir.path()).unwrap();
+    let checked: Checked = verify(dir.path(), filtered).unwrap();
     prop_assert!(checked.damage.is_empty(), "{:?}", checked.damage);
     prop_assert_eq!(files(dir.path()).len(), checked.runs + 1);
     Ok(())
@@ -132,6 +132,13 @@ proptest! {
         packed.read(at, &mut group).unwrap();
         let below = at * packed::GROUP + group.below(&probe);
         prop_assert_eq!(below, keys.iter().filter(|key| **key < probe).count());
+        for probe in keys.iter().chain([&probe]) {
+            let at = packed.seek(probe).unwrap();
+            let found = packed.find(at, probe).unwrap();
+            prop_assert_eq!(at * packed::GROUP + found.below, keys.iter().filter(|key| *key < probe).count());
+            let value = (probe.len() % 3 != 0).then_some(&**probe);
+            prop_assert_eq!(found.entry, keys.contains(probe).then_some(value));
+        }
     }
 
     #[test]
@@ -139,6 +146,7 @@ proptest! {
         if let Some(packed) = packed::Packed::parse(&bytes) {
             let mut group = packed::Group::default();
             let _ = packed.seek(b"probe");
+            let _ = packed.find(0, b"probe");
             for at in 0..packed.groups() {
                 if packed.read(at, &mut group).is_some() {
                     for i in 0..group.len() {
