@@ -68,7 +68,7 @@ impl<'a> Scopes<'a> {
             return Some(self.of_order(order, within.into()));
         }
         let window_start = self.start(counting);
-        let cell = self.cell(&counting.scope, window_start, CellKey::from);
+        let cell = self.cell(&counting.scope, window_start, false);
         let within = Metered { rule: rule.clone(), scope: Vec::new(), window_start: None };
         Some(MeterKey::new(cell, within))
     }
@@ -100,7 +100,7 @@ impl<'a> Scopes<'a> {
 
     /// The meter in the cell of the order whose id is this fact.
     pub fn of_order(&mut self, order: usize, within: Within) -> MeterKey {
-        MeterKey { cell: self.cell(&[order], None, CellKey::of_an_order), within }
+        MeterKey { cell: self.cell(&[order], None, true), within }
     }
 
     fn start(&self, counting: &Counting) -> Option<Instant> {
@@ -112,18 +112,21 @@ impl<'a> Scopes<'a> {
         &mut self,
         indices: &[usize],
         window_start: Option<Instant>,
-        key: fn(Celled) -> CellKey,
+        of_an_order: bool,
     ) -> CellKey {
         indices.iter().for_each(|index| self.write_out(*index));
         let texts = indices.iter().map(|index| self.written(*index));
         let same = |cell: &&CellKey| {
-            cell.window_start == window_start && cell.scope.iter().eq(texts.clone())
+            cell.is_of_an_order() == of_an_order
+                && cell.window_start == window_start
+                && cell.scope.iter().eq(texts.clone())
         };
         if let Some(cell) = self.cells.iter().find(same) {
             return cell.clone();
         }
         let (programme, scope) = (self.programme.clone(), texts.cloned().collect());
-        let cell = key(Celled { programme, scope, window_start });
+        let of = Celled { programme, scope, window_start };
+        let cell = if of_an_order { CellKey::of_an_order(of) } else { of.into() };
         self.cells.push(cell.clone());
         cell
     }

@@ -23,7 +23,8 @@ use super::{
 pub struct CellKey {
     of: Arc<Celled>,
     hash: u64,
-    /// Whether it is known to be of one order. Tells no cells apart.
+    /// Whether it is known to be of one order. Tells it apart from one over the same
+    /// values: an order may have the id of an operator.
     of_an_order: bool,
 }
 
@@ -77,7 +78,9 @@ impl Hash for CellKey {
 
 impl PartialEq for CellKey {
     fn eq(&self, other: &Self) -> bool {
-        self.hash == other.hash && (Arc::ptr_eq(&self.of, &other.of) || self.of == other.of)
+        self.hash == other.hash
+            && self.of_an_order == other.of_an_order
+            && (Arc::ptr_eq(&self.of, &other.of) || self.of == other.of)
     }
 }
 
@@ -91,7 +94,7 @@ impl PartialOrd for CellKey {
 
 impl Ord for CellKey {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.of.cmp(&other.of)
+        self.of_an_order.cmp(&other.of_an_order).then_with(|| self.of.cmp(&other.of))
     }
 }
 

@@ -130,3 +130,31 @@ fn facts_of_accounts_are_known_too_late_to_count_over_them() {
         assert_eq!(found, [("limits[0].scope[0]", "UNSUPPORTED_CONSTRUCT")], "{name}");
     }
 }
+
+#[test]
+fn an_operator_and_a_new_order_of_one_name_count_apart() {
+    let mut policy = over(&["operator", "order"]);
+    let [mut by_order, mut by_operator] = [policy.limits[0].clone(), policy.limits[0].clone()];
+    by_order.id = "order".to_owned();
+    by_order.scope = vec!["order".to_owned()];
+    by_operator.id = "operator".to_owned();
+    by_operator.scope = vec!["operator".to_owned()];
+    let mut lifetime = v1::Window::default();
+    lifetime.set_kind(v1::window::Kind::Lifetime);
+    by_order.window = Some(lifetime.clone());
+    by_operator.window = Some(lifetime);
+    for limits in [[&by_order, &by_operator], [&by_operator, &by_order]] {
+        policy.limits = limits.map(Clone::clone).to_vec();
+        let mut play = play(&policy, |_| {});
+        let of_its_own = Ask { order: None, ..asking() };
+        let mut order = play.books.orders["o1"].clone();
+        order.version += 1;
+        let of_the_name = Ask { order: asking().operator, inline: Some(order), ..asking() };
+        for ask in [of_its_own, of_the_name] {
+            let step = crate::steps::Step::Authorize(Box::new(ask));
+            play.step(&step).unwrap_or_else(|problem| panic!("{problem}"));
+        }
+        let held = play.asked.iter().map(|asked| asked.decision.payout.is_some());
+        assert_eq!(held.collect::<Vec<_>>(), [true, false], "the operator has 2 left of 5");
+    }
+}

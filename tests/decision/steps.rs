@@ -67,7 +67,7 @@ fn roles(choices: &mut Choices) -> Vec<Role> {
 
 /// A request that fits a policy, mostly.
 pub fn ask(choices: &mut Choices, policy: &v1::Policy, books: &Books) -> Ask {
-    let orders = ["o1", "o1", "o2", "o3", "", "o9"];
+    let orders = ["o1", "o1", "o2", "o3", "", "sub1"];
     let order = choices.one(&orders);
     let operators = ["main", "sub1", "sub1", "sub2", ""];
     let operator = choices.one(&operators);
@@ -82,7 +82,7 @@ pub fn ask(choices: &mut Choices, policy: &v1::Policy, books: &Books) -> Ask {
         roles: roles(choices),
     };
     if let Some(order) = &ask.order
-        && (order == "o9" || choices.chance(10))
+        && (order == "sub1" || choices.chance(10))
     {
         ask.inline = Some(new_order(choices, books, order));
     }

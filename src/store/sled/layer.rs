@@ -14,10 +14,7 @@ use std::{
 
 use foldhash::fast::RandomState;
 
-use super::{
-    runs::Filtered,
-    sort_key::{append_key, encode_key, filtered},
-};
+use super::sort_key::{append_key, encode_key, is_read_in_order};
 use crate::domain::{
     change::{Change, following},
     key::Key,
@@ -301,11 +298,6 @@ impl Layer {
     }
 }
 
-/// Whether a row is found by its order alone.
-fn is_read_in_order(key: &[u8]) -> bool {
-    filtered(key) == Filtered::Never
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -355,14 +347,15 @@ mod tests {
     fn of_what_is_read_in_order_the_last_counts_too() {
         let mut layer = Layer::default();
         let shop = ShopName::parse("platforms/p/shops/s").expect("a name");
-        let decision = |id: &str| Key::Decision(shop.decision(Id::parse(id).expect("an id")));
-        layer.put(&decision("b"), Slot::At(1));
-        layer.put(&decision("a"), Slot::At(2));
-        assert_eq!(layer.get(&Sought::new(&decision("b"))), Some(&Slot::At(1)));
-        layer.put(&decision("b"), Slot::At(3));
-        layer.put(&decision("c"), Slot::At(4));
-        layer.put(&decision("c"), Slot::Gone);
-        let found = ["a", "b", "c", "d"].map(|id| layer.get(&Sought::new(&decision(id))).cloned());
+        let order = shop.order(Id::parse("o").expect("an id"));
+        let payout = |id: &str| Key::PayoutOfOrder(order.clone(), Id::parse(id).expect("an id"));
+        layer.put(&payout("b"), Slot::At(1));
+        layer.put(&payout("a"), Slot::At(2));
+        assert_eq!(layer.get(&Sought::new(&payout("b"))), Some(&Slot::At(1)));
+        layer.put(&payout("b"), Slot::At(3));
+        layer.put(&payout("c"), Slot::At(4));
+        layer.put(&payout("c"), Slot::Gone);
+        let found = ["a", "b", "c", "d"].map(|id| layer.get(&Sought::new(&payout(id))).cloned());
         assert_eq!(found, [Some(Slot::At(2)), Some(Slot::At(3)), Some(Slot::Gone), None]);
         let rows: Vec<_> = layer.rows().map(|(_, slot)| slot.clone()).collect();
         assert_eq!(rows, [Slot::At(2), Slot::At(3), Slot::Gone]);

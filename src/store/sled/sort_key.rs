@@ -20,6 +20,9 @@ use crate::domain::{
     text::Text,
 };
 
+/// Tag of cells, and what follows it for that of an order.
+const CELL: u8 = 18;
+const ORDERS: u8 = 1;
 /// Tag of what is due.
 const DUE: u8 = 19;
 
@@ -67,7 +70,8 @@ pub(super) fn append_key(key: &Key, bytes: &mut Vec<u8>) {
         Key::Freezes(target) => out.tag(17).target(target),
         Key::Cell(key) => {
             let Celled { programme, scope, window_start } = &**key;
-            out.tag(18).programme(programme).list(scope).instant(*window_start)
+            let kind = if key.is_of_an_order() { ORDERS } else { 0 };
+            out.tag(CELL).tag(kind).programme(programme).list(scope).instant(*window_start)
         }
         Key::Due(at, name) => {
             out.tag(DUE).instant(Some(*at)).ids([&name.platform, &name.shop, &name.payout])
@@ -97,18 +101,23 @@ pub(super) fn due(key: &[u8]) -> Option<(Instant, PayoutName)> {
 /// Whether a key as bytes is of a row in which the parts of payouts are added up:
 /// [`Key::runs`].
 pub(super) fn is_running(key: &[u8]) -> bool {
-    matches!(key.first(), Some(6 | 18))
+    matches!(key.first(), Some(&(6 | CELL)))
 }
 
-/// Whether a key as bytes goes into the filters of runs. Decisions, payouts of an
-/// order, movements by number and what is due are read in order, or once in a while
-/// by name. Orders and requests are looked for when they are new. If this changes, so
-/// does the number of the form of runs.
+/// Whether a row is read in order, and hardly ever by its key as bytes: movements by
+/// number, payouts of an order, and what is due.
+pub(super) fn is_read_in_order(key: &[u8]) -> bool {
+    matches!(key.first(), Some(&(8 | 11 | DUE)))
+}
+
+/// Whether a key as bytes goes into the filters of runs. Payouts, decisions and the
+/// meters of orders are most of all keys, and who asks for one knows that it is there,
+/// mostly while it is new. If this changes, so does the number of the form of runs.
 pub(super) fn filtered(key: &[u8]) -> Filtered {
-    match key.first() {
-        Some(&(8 | 11 | 12 | DUE)) => Filtered::Never,
-        Some(9 | 13) => Filtered::Always,
-        _ => Filtered::InSmall,
+    match key {
+        key if is_read_in_order(key) => Filtered::Never,
+        [10 | 12, ..] | [CELL, ORDERS, ..] => Filtered::InSmall,
+        _ => Filtered::Always,
     }
 }
 

@@ -11,7 +11,8 @@ use super::{
     Options, SledStore,
     layer::{Slot, made_by},
     rows::{ADDED, AT, value},
-    sort_key::{due, encode_key},
+    runs::Filtered,
+    sort_key::{due, encode_key, filtered},
 };
 use crate::{
     domain::{
@@ -206,4 +207,38 @@ fn what_is_due_is_all_in_its_key() {
     assert_eq!(due(&encode_key(&Key::Payout(name))), None);
     let bound = |id: Id| PayoutName { platform: id.clone(), shop: id.clone(), payout: id };
     assert_eq!(due(&encode_key(&Key::Due(Instant::MAX, bound(Id::after_all())))), None);
+}
+
+/// Keys of each kind that payouts write.
+fn written() -> Vec<(Key, Filtered)> {
+    let shop = ShopName::parse("platforms/p/shops/s").expect("a name");
+    let (order, payout) = (shop.order(id("o")), shop.payout(id("x")));
+    let of_no_order = CellKey::from((*cell("s/o")).clone());
+    vec![
+        (Key::Balance(shop.account(id("a"))), Filtered::Always),
+        (Key::Order(order.clone()), Filtered::Always),
+        (request().key(), Filtered::Always),
+        (Key::Cell(of_no_order), Filtered::Always),
+        (Key::Payout(payout.clone()), Filtered::InSmall),
+        (Key::Decision(shop.decision(id("x"))), Filtered::InSmall),
+        (Key::Cell(cell("s/o")), Filtered::InSmall),
+        (Key::PayoutOfOrder(order, id("x")), Filtered::Never),
+        (Key::Due(Instant::MAX, payout), Filtered::Never),
+    ]
+}
+
+/// Runs on disk were written by this rule: another one is another form of runs.
+#[test]
+fn which_keys_are_in_filters_is_part_of_the_form_of_runs() {
+    for (key, expected) in written() {
+        assert_eq!(filtered(&encode_key(&key)), expected, "{key:?}");
+    }
+}
+
+#[test]
+fn the_cell_of_an_order_is_another_than_one_over_the_same_values() {
+    let (of_an_order, plain) = (cell("s/7"), CellKey::from((*cell("s/7")).clone()));
+    assert_ne!(of_an_order, plain);
+    assert!(plain < of_an_order);
+    assert!(encode_key(&Key::Cell(plain)) < encode_key(&Key::Cell(of_an_order)));
 }
