@@ -20,9 +20,8 @@ use crate::domain::{
     text::Text,
 };
 
-/// Tag of cells, and what follows it for that of an order.
+/// Tag of cells.
 const CELL: u8 = 18;
-const ORDERS: u8 = 1;
 /// Tag of what is due.
 const DUE: u8 = 19;
 
@@ -70,8 +69,8 @@ pub(super) fn append_key(key: &Key, bytes: &mut Vec<u8>) {
         Key::Freezes(target) => out.tag(17).target(target),
         Key::Cell(key) => {
             let Celled { programme, scope, window_start } = &**key;
-            let kind = if key.is_of_an_order() { ORDERS } else { 0 };
-            out.tag(CELL).tag(kind).programme(programme).list(scope).instant(*window_start)
+            out.tag(CELL).tag(key.is_of_an_order().into());
+            out.programme(programme).list(scope).instant(*window_start)
         }
         Key::Due(at, name) => {
             out.tag(DUE).instant(Some(*at)).ids([&name.platform, &name.shop, &name.payout])
@@ -110,13 +109,15 @@ pub(super) fn is_read_in_order(key: &[u8]) -> bool {
     matches!(key.first(), Some(&(8 | 11 | DUE)))
 }
 
-/// Whether a key as bytes goes into the filters of runs. Payouts, decisions and the
-/// meters of orders are most of all keys, and who asks for one knows that it is there,
-/// mostly while it is new. If this changes, so does the number of the form of runs.
+/// Whether a key as bytes goes into the filters of runs. Payouts and decisions are
+/// many, and who asks for one knows that it is there, mostly while it is new. Orders,
+/// their meters and requests are as many, and are asked for when they are nowhere: by
+/// payouts, and by a start that makes rows again. If this changes, so does the number
+/// of the form of runs.
 pub(super) fn filtered(key: &[u8]) -> Filtered {
     match key {
         key if is_read_in_order(key) => Filtered::Never,
-        [10 | 12, ..] | [CELL, ORDERS, ..] => Filtered::InSmall,
+        [10 | 12, ..] => Filtered::InSmall,
         _ => Filtered::Always,
     }
 }

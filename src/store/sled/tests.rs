@@ -221,7 +221,7 @@ fn written() -> Vec<(Key, Filtered)> {
         (Key::Cell(of_no_order), Filtered::Always),
         (Key::Payout(payout.clone()), Filtered::InSmall),
         (Key::Decision(shop.decision(id("x"))), Filtered::InSmall),
-        (Key::Cell(cell("s/o")), Filtered::InSmall),
+        (Key::Cell(cell("s/o")), Filtered::Always),
         (Key::PayoutOfOrder(order, id("x")), Filtered::Never),
         (Key::Due(Instant::MAX, payout), Filtered::Never),
     ]
