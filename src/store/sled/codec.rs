@@ -7,7 +7,7 @@ use super::{
 
 /// The form of records and rows. 1 was MessagePack; 2 had a row for each meter; 3
 /// had the fields of each struct counted; 4 wrote each hold of a meter by itself.
-pub(super) const FORM: u8 = 5;
+pub(super) const FORM: u8 = 6;
 
 /// Appends a value's bytes.
 pub(super) fn encode(out: &mut Vec<u8>, value: &impl Compact) {
