@@ -11,7 +11,7 @@ use super::{
     judge::{self, Largest, Wanted},
     life,
     loaded::Loaded,
-    out::{Judgement, Out},
+    out::{Judgement, Out, Outcome},
     profile::Profile,
     replay::{self, Seen},
     reply::Reply,
@@ -24,15 +24,16 @@ use crate::domain::{
     event::EventKind,
     instant::Instant,
     key::Key,
-    limit::{Counting, Counts, Quantity},
+    limit::Counting,
     meter::MeterKey,
     order::Order,
-    payout::{CountsWhile, Drawn, Holding, Payout, State},
+    payout::{Drawn, Holding, Payout, State},
+    placing::place,
     policy::Policy,
     refusal::{Reason, Refusal},
     request::{Answered, RequestIdentity},
     row::Row,
-    window::Window,
+    template::{Part, PartOf},
 };
 
 /// A payout to decide and hold.
@@ -67,23 +68,44 @@ impl Authorize {
     /// Judges it: a repeat is answered from the record, a new one is decided,
     /// and held unless denied.
     pub fn judge(&self, loaded: &Loaded<'_>, context: &Context<'_>) -> Judgement {
+        match self.prepared(loaded, context) {
+            Ok(prepared) => self.decide(prepared, context),
+            Err(judgement) => *judgement,
+        }
+    }
+
+    /// The same; told in short where that can be done.
+    pub fn outcome<'a>(&'a self, loaded: &Loaded<'_>, context: &'a Context<'_>) -> Outcome<'a> {
+        match self.prepared(loaded, context) {
+            Ok(prepared) => match self.allow(&prepared, context) {
+                Some((allowed, reply)) => Outcome::Allowed(Box::new(allowed), reply),
+                None => Outcome::Judged(self.decide(prepared, context)),
+            },
+            Err(judgement) => Outcome::Judged(*judgement),
+        }
+    }
+
+    /// Everything that is found out before something is made of it, or how it ends
+    /// before.
+    fn prepared(
+        &self,
+        loaded: &Loaded<'_>,
+        context: &Context<'_>,
+    ) -> Result<Prepared, Box<Judgement>> {
         let there = match Profile::at_hand(&self.spec, context) {
             Some(_) => Ok(()),
             None => loaded.the_shop(&self.spec.shop).map(drop),
         };
-        let seen = there.and_then(|()| replay::seen(loaded, &self.identity, context.now));
-        match seen {
-            Err(refusal) => return Judgement::only(Err(refusal)),
+        let answer = |answer| Box::new(Judgement::only(answer));
+        match there.and_then(|()| replay::seen(loaded, &self.identity, context.now)) {
+            Err(refusal) => return Err(answer(Err(refusal))),
             Ok(Seen::Before(answered)) => {
-                return Judgement::only(self.again(loaded, &answered, context.now));
+                return Err(answer(self.again(loaded, &answered, context.now)));
             }
             Ok(Seen::New) => {}
         }
-        match self.spec.prepare(loaded, context) {
-            Err(refusal) => Judgement::only(Err(refusal)),
-            // From here on it can no longer be refused.
-            Ok(prepared) => self.decide(prepared, context),
-        }
+        // Behind it, it can no longer be refused.
+        self.spec.prepare(loaded, context).map_err(|refusal| answer(Err(refusal)))
     }
 
     fn again(
@@ -113,7 +135,7 @@ impl Authorize {
     }
 
     fn decide(&self, prepared: Prepared, context: &Context<'_>) -> Judgement {
-        let Prepared { policy, revision, inputs, verdict, meters, order } = prepared;
+        let Prepared { policy, revision, inputs, verdict, meters, order, .. } = prepared;
         let spec = &self.spec;
         let wanted = Wanted { passes: false, largest: Largest::UnlessAllowed };
         let inputs = judge::needed(&policy, inputs, &verdict, wanted);
@@ -205,7 +227,7 @@ impl Authorize {
             let row = Row::PayoutOfOrder(order.clone(), payout.name.payout.clone());
             out.changes.push(Change::put(row));
         }
-        life::place(&mut payout, context.now, out);
+        place(&mut payout, context.now, &mut out.changes);
         life::announce(&payout, None, context.now, policy, out);
         let state = payout.state_at(context.now);
         out.changes.push(Change::put(Row::Payout(Arc::new(payout))));
@@ -220,23 +242,7 @@ fn holdings(policy: &Policy, inputs: &Inputs, meters: Vec<Option<MeterKey>>) -> 
     let counted = limits.chain(policy.measures.iter().map(|m| (&m.counting, &m.when)));
     let part = |((counting, when), key): ((&Counting, &Predicate), Option<MeterKey>)| {
         let key = key.filter(|_| situation.holds(when))?;
-        Some(Holding {
-            key,
-            shape: counting.shape(),
-            rolling: if let Window::Rolling(length) = counting.window {
-                Some(length)
-            } else {
-                None
-            },
-            adds_amount: counting.quantity == Quantity::Amount,
-            counts: match &counting.counts {
-                Counts::Live => CountsWhile::Live,
-                Counts::Attempts => CountsWhile::Always,
-                Counts::InStates(states) => CountsWhile::InStates(states.clone()),
-            },
-            on_return: counting.on_return,
-            now: None,
-        })
+        Some(Part::new(PartOf::Meter(key.clone()), counting).holding(key))
     };
     let mut holdings = Vec::with_capacity(meters.len());
     holdings.extend(counted.zip(meters).filter_map(part));

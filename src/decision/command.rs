@@ -1,8 +1,13 @@
 //! What can be asked of the core.
 
 use super::{
-    authorize, configure, context::Context, due, life, loaded::Loaded, out::Judgement,
-    profile::Whose, settle, spec, usage,
+    authorize, configure,
+    context::Context,
+    due, life,
+    loaded::Loaded,
+    out::{Judgement, Outcome},
+    profile::Whose,
+    settle, spec, usage,
 };
 use crate::domain::key::Key;
 
@@ -81,6 +86,14 @@ impl Command {
             Self::Due(command) => command.judge(loaded, context),
             Self::Configure(command) => command.judge(loaded, context),
             Self::Usage(command) => command.judge(loaded, context),
+        }
+    }
+
+    /// The same, told as shortly as can be.
+    pub fn outcome<'a>(&'a self, loaded: &Loaded<'_>, context: &'a Context<'_>) -> Outcome<'a> {
+        match self {
+            Self::Authorize(command) => command.outcome(loaded, context),
+            command => Outcome::Judged(command.judge(loaded, context)),
         }
     }
 

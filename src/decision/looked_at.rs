@@ -1,6 +1,6 @@
 //! Which facts rules look at.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::domain::{
     condition::{Check, Left, Operand, Predicate, Right, Source, Test},
@@ -8,6 +8,7 @@ use crate::domain::{
     name::Id,
     plan::{Looks, Supplied},
     policy::{Field, Origin, Policy},
+    template::FactSource,
     text::Text,
 };
 
@@ -44,6 +45,12 @@ pub fn looks(policy: &Policy) -> &Looks {
             needed: stages.map(|stage| needed(policy, stage)),
             counted: counted.into_iter().collect(),
             varying: policy.facts.iter().map(|fact| varies(&fact.origin)).collect(),
+            sources: policy
+                .facts
+                .iter()
+                .map(|fact| source(&fact.origin))
+                .collect::<Option<_>>()
+                .map(Arc::new),
             supplied: policy.facts.iter().map(|fact| supplied(&fact.origin)).collect(),
             sent: sent(policy),
             accounts: accounts(policy),
@@ -139,6 +146,27 @@ fn varies(origin: &Origin) -> bool {
             | Field::AccountFrozen(_) => false,
         },
     }
+}
+
+/// Where the value of a fact comes from, if it is not what payouts have held.
+fn source(origin: &Origin) -> Option<FactSource> {
+    Some(match origin {
+        origin if !varies(origin) => FactSource::Configured,
+        Origin::Request(key) => FactSource::Request(key.clone()),
+        Origin::Order(key) => FactSource::Order(key.clone()),
+        Origin::Field(field) => match field {
+            Field::Payee => FactSource::Payee,
+            Field::Purpose => FactSource::Purpose,
+            Field::OrderId => FactSource::OrderId,
+            Field::OrderExists => FactSource::OrderExists,
+            Field::OrderPaid => FactSource::OrderPaid,
+            Field::OrderPlaceTime => FactSource::OrderPlaceTime,
+            // Filled in by whoever evaluates.
+            Field::Amount | Field::Time => FactSource::Configured,
+            _ => return None,
+        },
+        _ => return None,
+    })
 }
 
 fn supplied(origin: &Origin) -> Supplied {

@@ -7,6 +7,7 @@
 //! or a `Refusal`. A refusal may still change something: an expiry that the
 //! call came too late for is written by it.
 
+mod allow;
 pub mod authorize;
 pub mod command;
 pub mod configure;
@@ -33,5 +34,5 @@ pub mod usage;
 pub use command::Command;
 pub use context::Context;
 pub use loaded::{Find, Loaded};
-pub use out::Judgement;
+pub use out::{Judgement, Outcome};
 pub use reply::Reply;

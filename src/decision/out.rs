@@ -2,6 +2,7 @@
 
 use super::reply::Reply;
 use crate::domain::{
+    allowed::Allowed,
     change::Change,
     event::{Event, EventKind},
     finding::Severity,
@@ -19,6 +20,15 @@ pub struct Judgement {
     pub events: Vec<Event>,
     /// What it answers.
     pub answer: Result<Reply, Refusal>,
+}
+
+/// What a command came to, as short as it can be told.
+#[derive(Debug)]
+pub enum Outcome<'a> {
+    /// Changes, events and an answer.
+    Judged(Judgement),
+    /// An authorization that every rule allowed, and the answer.
+    Allowed(Box<Allowed<'a>>, Reply),
 }
 
 impl Judgement {

@@ -32,6 +32,7 @@ use crate::domain::{
     refusal::Refusal,
     row::Row,
     shop::{Platform, Shop},
+    template::{Constants, Template},
     text::Text,
     value::Value,
     window::Window,
@@ -71,16 +72,18 @@ pub struct Profile {
     /// Accounts that the policy draws from or looks at, once they were loaded.
     accounts: Option<Vec<AccountRows>>,
     /// Values of facts that do not vary from payout to payout, by position.
-    pub(super) facts: Vec<Option<Value>>,
+    pub(super) facts: Arc<Constants>,
     /// Where limits and then measures count, by position.
-    meters: Vec<Counted>,
+    pub(super) meters: Vec<Counted>,
     /// Conditions that do not fail for any of the payouts, by position.
     pub(super) known_to_hold: Vec<bool>,
+    /// What records of its payouts have in common, if that can be told beforehand.
+    pub(super) template: Option<Arc<Template>>,
 }
 
 /// What is known of the meter of a limit or measure.
 #[derive(Clone, Debug)]
-enum Counted {
+pub(super) enum Counted {
     /// It is this one, or none is needed.
     In(Option<MeterKey>),
     /// If there is an order, whose id is this fact, all but that.
@@ -218,9 +221,10 @@ impl Profile {
             operator_freezes: operator
                 .and_then(|it| row(Key::Freezes(Target::Operator(it.clone())))),
             accounts: None,
-            facts: Vec::new(),
+            facts: Arc::default(),
             meters: Vec::new(),
             known_to_hold: Vec::new(),
+            template: None,
         };
         let on = [&profile.shop_freezes, &profile.operator_freezes];
         let ends = on.map(|row| first_end(freezes(row.as_ref()), context.now));
@@ -228,7 +232,7 @@ impl Profile {
         let looks = looked_at::looks(&policy);
         let sources = profile.sources_of_scopes(spec, loaded, context);
         let constant = facts::constant(&policy, &sources, |fact| fact.origin.account().is_none());
-        profile.facts = constant;
+        profile.facts = Arc::new(constant);
         profile.meters = profile.known_meters(spec, looks, context.now);
         Ok(profile)
     }
@@ -300,30 +304,34 @@ impl Profile {
         let sources = profile.sources(spec, loaded, context);
         let of_accounts =
             facts::constant(&policy, &sources, |fact| fact.origin.account().is_some());
-        for (fact, value) in profile.facts.iter_mut().zip(of_accounts) {
+        let mut constants = Arc::unwrap_or_clone(std::mem::take(&mut profile.facts));
+        for (fact, value) in constants.iter_mut().zip(of_accounts) {
             if value.is_some() {
                 *fact = value;
             }
         }
-        profile.known_to_hold = profile.conditions(spec, context.now);
+        profile.facts = Arc::new(constants);
+        let inputs = profile.inputs_of_constants(spec, context.now);
+        profile.known_to_hold = judge::known_to_hold(&policy, &inputs);
+        profile.template = profile.template(spec, context.now).map(Arc::new);
         let profile = Arc::new(profile);
         *context.profile.borrow_mut() = Some(profile.clone());
         profile
     }
 
-    fn conditions(&self, spec: &Spec, now: Instant) -> Vec<bool> {
-        let inputs = Inputs {
+    /// Inputs of which what is configured is known, and nothing else.
+    pub(super) fn inputs_of_constants(&self, spec: &Spec, now: Instant) -> Inputs {
+        Inputs {
             now,
             stage: spec.stage,
             amount: None,
-            facts: self.facts.clone(),
+            facts: self.facts.to_vec(),
             fact_changes: Vec::new(),
             limits: Vec::new(),
             measures: Vec::new(),
             funds: Vec::new(),
             next_revision: None,
-        };
-        judge::known_to_hold(&self.policy, &inputs)
+        }
     }
 
     /// Where a payout's facts are looked up.
@@ -386,7 +394,7 @@ impl Profile {
 }
 
 /// Ids of limits and then of measures, with what they count.
-fn countings(policy: &Policy) -> impl Iterator<Item = (&Text, &Counting)> {
+pub(super) fn countings(policy: &Policy) -> impl Iterator<Item = (&Text, &Counting)> {
     let limits = policy.limits.iter().map(|l| (&l.rule.id, &l.counting));
     limits.chain(policy.measures.iter().map(|m| (&m.id, &m.counting)))
 }

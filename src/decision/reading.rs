@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use smol_str::{SmolStrBuilder, format_smolstr};
-
 use super::{facts::Held, loaded::Loaded};
 use crate::domain::{
     account::Position,
@@ -17,7 +15,8 @@ use crate::domain::{
     limit::Counting,
     meter::{Entry, Meter, MeterKey, Metered, Phase, Tally, Within},
     name::ProgrammeName,
-    policy::{FactDeclaration, Field, Origin, Policy},
+    policy::{Field, Origin, Policy},
+    scope::scope_text,
     text::Text,
     value::Value,
     window::Window,
@@ -144,25 +143,6 @@ impl<'a> Scopes<'a> {
         const ABSENT: &Text = &Text::new_static("");
         self.texts.get(index).and_then(Option::as_ref).unwrap_or(ABSENT)
     }
-}
-
-/// A scope value that is unambiguous across shops: ids of orders and operators
-/// are unique only within theirs. Absent and empty must differ.
-fn scope_text(fact: Option<&FactDeclaration>, value: Option<&Value>, shop: &str) -> Text {
-    let Some(value) = value else { return "".into() };
-    match (fact.map(|f| &f.origin), value) {
-        (Some(Origin::Field(Field::OrderId | Field::OperatorId)), Value::Text(text)) => {
-            joined([shop, "/", text])
-        }
-        (_, Value::Text(text)) => joined(["=", text]),
-        (_, value) => format_smolstr!("={value}"),
-    }
-}
-
-fn joined<const N: usize>(parts: [&str; N]) -> Text {
-    let mut text = SmolStrBuilder::new();
-    parts.iter().for_each(|part| text.push_str(part));
-    text.finish()
 }
 
 /// The rows that meters are in, each once.

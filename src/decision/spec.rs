@@ -27,6 +27,7 @@ use crate::domain::{
     policy::Policy,
     refusal::{Reason, Refusal},
     row::Programme,
+    template::Template,
     text::Text,
     value::Value,
 };
@@ -69,6 +70,10 @@ pub(super) struct Prepared {
     pub meters: Vec<Option<MeterKey>>,
     /// The order to record, if one was sent along and is newer.
     pub order: Option<Order>,
+    /// Nobody recorded it before.
+    pub order_is_new: bool,
+    /// What records of such payouts have in common.
+    pub template: Option<Arc<Template>>,
 }
 
 impl Spec {
@@ -162,7 +167,9 @@ impl Spec {
         let verdict = read_and_judge(&profile, &sources, &meters, &mut inputs);
         let order = newer.then(|| self.inline_order.as_deref().cloned()).flatten();
         let revision = profile.revision.clone();
-        Ok(Prepared { policy, revision, inputs, verdict, meters, order })
+        let order_is_new = self.order.as_ref().is_some_and(|name| loaded.order(name).is_none());
+        let template = profile.template.clone();
+        Ok(Prepared { policy, revision, inputs, verdict, meters, order, order_is_new, template })
     }
 
     fn check_amount(&self, policy: &Policy) -> Result<(), Refusal> {

@@ -3,6 +3,7 @@
 //! nothing.
 
 pub mod account;
+pub mod allowed;
 pub mod amount;
 pub mod cell;
 pub mod change;
@@ -20,13 +21,16 @@ pub mod name;
 pub mod operator;
 pub mod order;
 pub mod payout;
+pub mod placing;
 pub mod plan;
 pub mod policy;
 pub mod refusal;
 pub mod request;
 pub mod row;
+pub mod scope;
 mod shelf;
 pub mod shop;
+pub mod template;
 pub mod text;
 pub mod value;
 pub mod who;

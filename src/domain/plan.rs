@@ -1,9 +1,11 @@
 //! What is worked out of a policy once for all decisions, or once for all of a
 //! day: it depends on nothing else, so that remembering it changes no answer.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::{instant::Instant, name::Id, policy::Policy, text::Text, window::Window};
+use super::{
+    instant::Instant, name::Id, policy::Policy, template::FactSources, text::Text, window::Window,
+};
 
 /// How many spans of the calendar are remembered; a policy has fewer.
 const MOST_KEPT: usize = 64;
@@ -31,6 +33,9 @@ pub struct Looks {
     /// Facts whose values differ from payout to payout of one operator, or change
     /// without anything being configured.
     pub varying: Vec<bool>,
+    /// Where the values of facts come from, unless there is one that comes from what
+    /// payouts have held.
+    pub sources: Option<Arc<FactSources>>,
     /// What evaluating fills in for a fact.
     pub supplied: Vec<Supplied>,
     /// Facts of a request, by their key, in order.

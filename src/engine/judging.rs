@@ -13,11 +13,13 @@ use super::{
     handle::Answer,
     ids,
     timekeeper::Notice,
+    working::Working,
     writer::{Options, Pending, Writer},
 };
 use crate::{
-    decision::{Command, Context, Judgement, Reply, due::Due},
+    decision::{Command, Context, Judgement, Outcome, Reply, due::Due},
     domain::{
+        allowed::Allowed,
         change::{Change, Record},
         event::{Event, EventKind},
         finding::Severity,
@@ -28,7 +30,7 @@ use crate::{
         refusal::{Reason, Refusal},
         who::{Author, RoleSet},
     },
-    store::{Commit, StoreError},
+    store::{Commit, Store, StoreError},
 };
 
 /// The alert for a wall clock that stepped back.
@@ -59,6 +61,7 @@ impl Writer {
         let mut judged = Judged::default();
         let mut sequence = tip.sequence;
         let is_shared = self.store.is_shared();
+        let in_short = !is_shared && self.store.takes_allowed();
         if self.owes_alert {
             sequence += 1;
             judged.commit.records.push(stepped_back(sequence, now));
@@ -84,11 +87,31 @@ impl Writer {
                 guarded(pending, || pending.command.second(&self.working.view(), &context));
             let is_new = context.order_is_new.get();
             self.working.load(further.unwrap_or_default(), is_new, self.store.as_mut())?;
-            let judgement =
-                guarded(pending, || pending.command.judge(&self.working.view(), &context));
+            let judge = || match in_short {
+                true => pending.command.outcome(&self.working.view(), &context),
+                false => Outcome::Judged(pending.command.judge(&self.working.view(), &context)),
+            };
+            let outcome = guarded(pending, judge);
             let profile = context.profile.take();
-            let Judgement { changes, events, answer } =
-                judgement.unwrap_or_else(|refusal| Judgement::only(Err(refusal)));
+            let outcome =
+                outcome.unwrap_or_else(|refusal| Outcome::Judged(Judgement::only(Err(refusal))));
+            let Judgement { changes, events, answer } = match outcome {
+                Outcome::Judged(judgement) => judgement,
+                Outcome::Allowed(mut allowed, reply) => {
+                    if let (Some(whose), Some(profile), false) = (whose, profile, is_known) {
+                        self.profiles.keep(whose, profile);
+                    }
+                    sequence += 1;
+                    allowed.sequence = sequence;
+                    let policy = governed(&reply).and_then(|it| self.policies.policy(it));
+                    let commit = std::mem::take(&mut judged.commit);
+                    take(&allowed, commit, &mut self.working, self.store.as_mut())?;
+                    // An alert that was owed is in what was committed.
+                    self.owes_alert = false;
+                    judged.answers.push(Ok(Answer { reply, now, policy }));
+                    continue;
+                }
+            };
             let policy =
                 answer.as_ref().ok().and_then(|reply| self.policies.policy(governed(reply)?));
             judged.answers.push(answer.map(|reply| Answer { reply, now, policy }));
@@ -138,10 +161,7 @@ impl Writer {
     /// durable with the batch.
     fn hand_over(&mut self, commit: &mut Commit) -> Result<(), StoreError> {
         self.complete(commit);
-        self.store.commit(std::mem::take(commit)).map_err(|error| match error {
-            StoreError::Conflict => StoreError::Fatal("somebody else changed its rows".to_owned()),
-            StoreError::Fatal(why) => StoreError::Fatal(why),
-        })?;
+        self.store.commit(std::mem::take(commit)).map_err(alone)?;
         self.committed();
         Ok(())
     }
@@ -189,6 +209,28 @@ impl Writer {
             second.extend(keys.unwrap_or_default());
         }
         self.working.load(second, false, self.store.as_mut())
+    }
+}
+
+/// Commits an authorization that is told in short, behind what is in a commit.
+fn take(
+    allowed: &Allowed<'_>,
+    mut commit: Commit,
+    working: &mut Working,
+    store: &mut dyn Store,
+) -> Result<(), StoreError> {
+    working.pass(allowed);
+    working.apply(&allowed.running(), allowed.sequence, true);
+    commit.has_running = store.wants_running();
+    commit.rows = working.changed(store);
+    store.commit_allowed(allowed, commit).map_err(alone)
+}
+
+/// An error of a store that nobody else changes.
+fn alone(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Conflict => StoreError::Fatal("somebody else changed its rows".to_owned()),
+        StoreError::Fatal(why) => StoreError::Fatal(why),
     }
 }
 

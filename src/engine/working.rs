@@ -16,6 +16,7 @@ use foldhash::fast::RandomState;
 use crate::{
     decision::{Find, Loaded},
     domain::{
+        allowed::Allowed,
         change::{Change, following},
         instant::Instant,
         key::Key,
@@ -147,6 +148,17 @@ impl Working {
     /// For judging.
     pub fn view(&self) -> Loaded<'_> {
         Loaded::new(self)
+    }
+
+    /// Takes note of a record that is told in short: the store gets it at once, and
+    /// with it the rows that it makes alone. Nobody is told that they are not there.
+    pub fn pass(&mut self, allowed: &Allowed<'_>) {
+        self.passing.clear();
+        for key in self.passing_by.drain(..) {
+            self.rows.remove(&key);
+        }
+        let due = allowed.expire_time().unwrap_or(Instant::MAX);
+        self.earliest_due = self.earliest_due.min(due);
     }
 
     /// Applies the changes that a record makes; `at_once`: the store gets them

@@ -14,6 +14,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use thiserror::Error;
 
 use crate::domain::{
+    allowed::Allowed,
     change::{Record, following},
     instant::Instant,
     key::Key,
@@ -139,6 +140,17 @@ pub trait Store: Send {
     /// become durable later, in the order of the commits, or when that is asked
     /// for: whoever tells others of them waits for [`Store::when_durable`].
     fn commit(&mut self, commit: Commit) -> Result<(), StoreError>;
+
+    /// Whether it takes authorizations that are told in short.
+    fn takes_allowed(&self) -> bool {
+        false
+    }
+
+    /// Takes a commit, and the record of such an authorization behind it. The rows
+    /// that it makes alone are not among those of the commit.
+    fn commit_allowed(&mut self, _: &Allowed<'_>, _: Commit) -> Result<(), StoreError> {
+        Err(StoreError::Fatal("it takes no authorizations that are told in short".to_owned()))
+    }
 
     /// Calls back when all that was committed so far is durable, or the store
     /// failed before it was; from any thread, or before this returns.

@@ -26,6 +26,7 @@ mod revisions;
 mod scoping;
 mod settling;
 mod setup;
+mod short;
 mod steps;
 mod words;
 mod world;

@@ -67,13 +67,16 @@ fn roles(choices: &mut Choices) -> Vec<Role> {
 
 /// A request that fits a policy, mostly.
 pub fn ask(choices: &mut Choices, policy: &v1::Policy, books: &Books) -> Ask {
-    let orders = ["o1", "o1", "o2", "o3", "", "sub1"];
-    let order = choices.one(&orders);
+    let orders = ["o1", "o1", "o2", "o3", "", "sub1", "new", "new"];
+    let mut order = choices.one(&orders).to_owned();
+    if order == "new" {
+        order = format!("new{}", choices.pick(60));
+    }
     let operators = ["main", "sub1", "sub1", "sub2", ""];
     let operator = choices.one(&operators);
     let mut ask = Ask {
         amount: number(choices.one(AMOUNTS)),
-        order: (!order.is_empty()).then(|| order.to_owned()),
+        order: (!order.is_empty()).then_some(order),
         inline: None,
         operator: (!operator.is_empty()).then(|| operator.to_owned()),
         payee: choices.one(&["ann", "bob", "", "eve"]).to_owned(),
@@ -82,7 +85,7 @@ pub fn ask(choices: &mut Choices, policy: &v1::Policy, books: &Books) -> Ask {
         roles: roles(choices),
     };
     if let Some(order) = &ask.order
-        && (order == "sub1" || choices.chance(10))
+        && (order == "sub1" || order.starts_with("new") || choices.chance(10))
     {
         ask.inline = Some(new_order(choices, books, order));
     }

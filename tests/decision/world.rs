@@ -1,6 +1,7 @@
 //! Rows in a map and the pure core over them, without engine, store or clock.
 //! A command sees exactly the rows that it names; asking for another panics. One
-//! whose profile is known of an earlier payout is judged with and without it.
+//! whose profile is known of an earlier payout is judged with and without it. What
+//! can be told in short is told at length as well, and has to say the same.
 
 use std::{
     cell::{Cell, RefCell},
@@ -12,12 +13,13 @@ use std::{
 use bursar::{
     api::policy::compile,
     decision::{
-        Command, Context, Judgement, Loaded,
+        Command, Context, Judgement, Loaded, Outcome, Reply,
         configure::{Activate, Configure, NewRevision, What},
         profile::{Profile, Whose},
     },
     domain::{
-        change::{Change, Rows},
+        allowed::Allowed,
+        change::{Change, Rows, following},
         instant::Instant,
         key::Key,
         name::{Id, ProgrammeName, RevisionName},
@@ -54,6 +56,8 @@ pub struct World {
     profiles: RefCell<HashMap<Whose, Arc<Profile>>>,
     /// How many were judged with one, too.
     pub with_profile: Cell<usize>,
+    /// How many were told in short, too.
+    pub in_short: Cell<usize>,
 }
 
 pub fn id(text: &str) -> Id {
@@ -71,6 +75,7 @@ impl World {
             decided: 0,
             profiles: RefCell::default(),
             with_profile: Cell::default(),
+            in_short: Cell::default(),
         }
     }
 
@@ -108,6 +113,7 @@ impl World {
                 change.key()
             );
         }
+        self.assert_the_same_in_short(command, None, roles, &judgement);
         if let Some(whose) = command.whose() {
             self.assert_the_same_with_a_profile(command, &whose, roles, &judgement);
             let profile = context.profile.take().filter(|profile| profile.is_complete());
@@ -132,10 +138,30 @@ impl World {
             self.with_profile.set(self.with_profile.get() + 1);
         }
         let context = self.context(roles);
-        context.profile.replace(Some(profile));
+        context.profile.replace(Some(profile.clone()));
         let rows = self.rows_of(command, &context);
         let with = command.judge(&Loaded::new(&rows), &context);
         assert_eq!(&with, without, "a profile changes no answer");
+        self.assert_the_same_in_short(command, Some(profile), roles, without);
+    }
+
+    fn assert_the_same_in_short(
+        &self,
+        command: &Command,
+        profile: Option<Arc<Profile>>,
+        roles: RoleSet,
+        at_length: &Judgement,
+    ) {
+        let context = self.context(roles);
+        context.profile.replace(profile);
+        let rows = self.rows_of(command, &context);
+        match command.outcome(&Loaded::new(&rows), &context) {
+            Outcome::Judged(judgement) => assert_eq!(&judgement, at_length),
+            Outcome::Allowed(allowed, reply) => {
+                self.in_short.set(self.in_short.get() + 1);
+                assert_in_short(&allowed, &reply, command, at_length);
+            }
+        }
     }
 
     /// What a command is judged with, besides rows.
@@ -233,4 +259,34 @@ impl World {
         }
         rows
     }
+}
+
+/// What was told in short says the same as what was told at length.
+fn assert_in_short(allowed: &Allowed<'_>, reply: &Reply, command: &Command, judged: &Judgement) {
+    let record = allowed.record().expect("it fits its template");
+    assert_eq!(record.operation, command.operation());
+    assert_eq!(record.changes, judged.changes);
+    assert_eq!(record.events, judged.events);
+    // The answer is the same but for what nobody reads in it.
+    let mut answer = judged.answer.clone();
+    if let Ok(Reply::Decided { decision, .. }) = &mut answer {
+        Arc::make_mut(decision).inputs.let_go();
+    }
+    assert_eq!(Ok(reply), answer.as_ref());
+    // Its rows are those of its changes: what others change too, and the rest.
+    let is_running = |change: &&Change| change.adds() && !change.key().is_of_an_order();
+    let (running, alone): (Vec<&Change>, Vec<&Change>) =
+        record.changes.iter().partition(is_running);
+    assert_eq!(allowed.running().iter().collect::<Vec<_>>(), running);
+    let mut keys: Vec<Key> = Vec::new();
+    for change in alone {
+        keys.push(change.key());
+        let after = change.as_put();
+        keys.extend(following(None, after).map(|(key, _)| key));
+    }
+    keys.sort();
+    keys.dedup();
+    let mut told: Vec<Key> = allowed.keys().collect();
+    told.sort();
+    assert_eq!(told, keys);
 }

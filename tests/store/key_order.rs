@@ -2,7 +2,7 @@
 
 use bursar::{
     domain::{
-        cell::Celled,
+        cell::{CellKey, Celled},
         freeze::Target,
         instant::Instant,
         key::Key,
@@ -111,9 +111,10 @@ fn keys() -> BoxedStrategy<Key> {
         shops().prop_map(|name| Key::Freezes(Target::Shop(name))),
         operators().prop_map(|name| Key::Freezes(Target::Operator(name))),
         accounts().prop_map(|name| Key::Freezes(Target::Account(name))),
-        (programmes(), prop::collection::vec(texts(), 0..4), instants()).prop_map(
-            |(programme, scope, window_start)| {
-                Key::Cell(Celled { programme, scope, window_start }.into())
+        (programmes(), prop::collection::vec(texts(), 0..4), instants(), any::<bool>()).prop_map(
+            |(programme, scope, window_start, of_an_order)| {
+                let of = Celled { programme, scope, window_start };
+                Key::Cell(if of_an_order { CellKey::of_an_order(of) } else { of.into() })
             }
         ),
     ];

@@ -124,14 +124,12 @@ fn the_order_of_authorize_payout_is_the_documents() {
     let decision: Vec<String> =
         files("src/decision", ".rs").iter().map(|p| code(&read(p))).collect();
     let service = code(&read("src/api/payout_service.rs"));
-    let authorize = decision.iter().find_map(|source| source.split_once("impl Authorize {"));
-    let judge = authorize.and_then(|(_, rest)| body(rest, "fn judge("));
     let of_the_core = |signature| decision.iter().find_map(|source| body(source, signature));
     let bodies = [
         ("authorize_payout", body(&service, "fn authorize_payout(")),
         ("authorization", body(&service, "fn authorization(")),
         ("authorize", body(&service, "async fn authorize(")),
-        ("judge", judge),
+        ("prepared", of_the_core("fn prepared(")),
         // What prepares a decision begins with it.
         ("work_out", of_the_core("fn work_out(")),
         ("prepare", of_the_core("fn prepare(")),

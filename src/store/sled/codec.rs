@@ -1,18 +1,26 @@
 //! Records and rows as bytes: the number of their form, then `compact/`'s form of them.
 
 use super::{
-    compact::{Compact, append, from_bytes},
+    compact::{Compact, append, append_allowed, from_bytes},
     damage::Damage,
 };
+use crate::domain::allowed::Allowed;
 
 /// The form of records and rows. 1 was MessagePack; 2 had a row for each meter; 3
-/// had the fields of each struct counted; 4 wrote each hold of a meter by itself.
-pub(super) const FORM: u8 = 6;
+/// had the fields of each struct counted; 4 wrote each hold of a meter by itself;
+/// 6 had no records in short.
+pub(super) const FORM: u8 = 7;
 
 /// Appends a value's bytes.
 pub(super) fn encode(out: &mut Vec<u8>, value: &impl Compact) {
     out.push(FORM);
     append(out, value);
+}
+
+/// Appends the bytes of a record that is told in short.
+pub(super) fn encode_allowed(out: &mut Vec<u8>, allowed: &Allowed<'_>) {
+    out.push(FORM);
+    append_allowed(out, allowed);
 }
 
 /// A value from its bytes; `what` names it in an error.

@@ -43,7 +43,7 @@ use self::{
     sync::{Disk, RealDisk},
 };
 use super::{Changed, Commit, Done, Scan, Store, StoreError, Tip};
-use crate::domain::{change::Record, key::Key, row::Row};
+use crate::domain::{allowed::Allowed, change::Record, key::Key, row::Row};
 
 pub mod backup;
 mod codec;
@@ -189,24 +189,40 @@ impl SledStore {
         })
     }
 
-    fn take(&mut self, commit: Commit) -> Result<(), Damage> {
+    fn take(&mut self, commit: Commit, allowed: Option<&Allowed<'_>>) -> Result<(), Damage> {
         let Commit { records, rows, has_running } = commit;
         for record in &records {
             self.draft.push(record)?;
-        }
-        for Changed { key, row, sequence, alone } in rows {
-            let slot = Slot::new(&key, row, sequence, alone);
-            self.inner.rows.put(&key, slot);
         }
         if let Some(record) = records.last() {
             self.tip = Tip { sequence: record.sequence, at: record.at };
         }
         self.since += records.len() as u64;
+        if let Some(allowed) = allowed {
+            self.draft.push_allowed(allowed)?;
+            for key in allowed.keys() {
+                self.inner.rows.put(&key, Slot::At(allowed.sequence));
+            }
+            self.tip = Tip { sequence: allowed.sequence, at: allowed.at };
+            self.since += 1;
+        }
+        for Changed { key, row, sequence, alone } in rows {
+            let slot = Slot::new(&key, row, sequence, alone);
+            self.inner.rows.put(&key, slot);
+        }
         self.is_complete = has_running;
         if self.is_complete && self.since >= self.options.checkpoint_records {
             self.seal()?;
         }
         Ok(())
+    }
+
+    /// Whether records follow the last one.
+    fn follows(&mut self, commit: &Commit, last: Option<u64>) -> Result<(), StoreError> {
+        let tip = self.begin()?;
+        let sequences = commit.records.iter().map(|record| record.sequence).chain(last);
+        let follow = (tip.sequence + 1..).zip(sequences).all(|(expected, it)| it == expected);
+        if follow { Ok(()) } else { Err(StoreError::Conflict) }
     }
 
     /// Sends what was committed to the disk: commits that come one after the other
@@ -316,17 +332,21 @@ impl Store for SledStore {
     }
 
     fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
-        let tip = self.begin()?;
-        for (expected, record) in (tip.sequence + 1..).zip(&commit.records) {
-            if record.sequence != expected {
-                return Err(StoreError::Conflict);
-            }
-        }
+        self.follows(&commit, None)?;
         if commit.records.is_empty() && commit.rows.is_empty() {
             self.is_complete |= commit.has_running;
             return Ok(());
         }
-        self.guard(|store| store.take(commit))
+        self.guard(|store| store.take(commit, None))
+    }
+
+    fn takes_allowed(&self) -> bool {
+        true
+    }
+
+    fn commit_allowed(&mut self, allowed: &Allowed<'_>, commit: Commit) -> Result<(), StoreError> {
+        self.follows(&commit, Some(allowed.sequence))?;
+        self.guard(|store| store.take(commit, Some(allowed)))
     }
 
     fn when_durable(&mut self, done: Done) {

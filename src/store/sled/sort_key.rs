@@ -111,9 +111,9 @@ pub(super) fn is_read_in_order(key: &[u8]) -> bool {
 
 /// Whether a key as bytes goes into the filters of runs. Payouts and decisions are
 /// many, and who asks for one knows that it is there, mostly while it is new. Orders,
-/// their meters and requests are as many, and are asked for when they are nowhere: by
-/// payouts, and by a start that makes rows again. If this changes, so does the number
-/// of the form of runs.
+/// their meters and requests are as many, and are asked for when they are nowhere:
+/// orders and requests by every payout, meters by a start that makes rows again. If this
+/// changes, so does the number of the form of runs.
 pub(super) fn filtered(key: &[u8]) -> Filtered {
     match key {
         key if is_read_in_order(key) => Filtered::Never,

@@ -17,11 +17,14 @@
 //! number of digits, decimals and sign; a name of the same shop as the name before
 //! does not say the shop; a meter is written once and then is its place; and what
 //! a payout has of a meter says only in what it differs from what it has of the
-//! one before.
+//! one before. An authorization that every rule allowed is told in short: what it
+//! has in common with others of its operator stands in front as it was written out
+//! once (docs/decisions/0082).
 //!
 //! Nothing may be added to a struct without another form (`codec.rs`); variants
 //! may be appended to an enum. Whatever is a value can be written.
 
+mod allowed;
 mod codes;
 mod ends;
 mod fields;
@@ -37,6 +40,7 @@ mod write;
 mod tests;
 
 pub use self::{
+    allowed::append_allowed,
     read::{Reader, Unreadable, from_bytes},
     write::{Writer, append},
 };

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    Compact, Reader, Unreadable, Writer,
+    Compact, Reader, Unreadable, Writer, allowed,
     fields::{fields, variants},
     read::Read,
 };
@@ -43,6 +43,35 @@ macro_rules! shared {
 }
 
 shared!(Row, Decision, Facts);
+
+/// At length or in short.
+impl Compact for Record {
+    fn write<'a>(&'a self, to: &mut Writer<'a>) {
+        let Self { sequence, at, author, operation, changes, events } = self;
+        to.byte(allowed::AT_LENGTH);
+        sequence.write(to);
+        at.write(to);
+        author.write(to);
+        operation.write(to);
+        changes.write(to);
+        events.write(to);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Read<Self> {
+        match from.byte()? {
+            allowed::AT_LENGTH => Ok(Self {
+                sequence: Compact::read(from)?,
+                at: Compact::read(from)?,
+                author: Compact::read(from)?,
+                operation: Compact::read(from)?,
+                changes: Compact::read(from)?,
+                events: Compact::read(from)?,
+            }),
+            allowed::IN_SHORT => allowed::read(from),
+            _ => Err(Unreadable("it is told in no known way")),
+        }
+    }
+}
 
 impl Compact for Arc<Payout> {
     fn write<'a>(&'a self, to: &mut Writer<'a>) {
@@ -115,7 +144,6 @@ impl Compact for Decision {
 }
 
 fields! {
-    Record { sequence, at, author, operation, changes, events }
     Author { caller, actor }
     Event { effect_time, shop, kind }
     Stamp { create_time, update_time, version }

@@ -24,23 +24,7 @@ const LONG_NAME: usize = "platforms//shops/".len();
 
 /// Appends a value's bytes.
 pub fn append<T: Compact>(out: &mut Vec<u8>, value: &T) {
-    let mut writer = Writer {
-        out: std::mem::take(out),
-        texts: [None; TEXTS],
-        places: [0; TEXTS],
-        text_count: 1,
-        instants: Few::new(Instant::MIN),
-        base: (0, 0),
-        cells: Few::new(None),
-        keys: Few::new(None),
-        shop: None,
-        part: (0, 0),
-        until: None,
-        counted: None,
-        sent: None,
-        programme: None,
-        payout: None,
-    };
+    let mut writer = Writer::new(std::mem::take(out));
     value.write(&mut writer);
     *out = writer.out;
 }
@@ -48,7 +32,7 @@ pub fn append<T: Compact>(out: &mut Vec<u8>, value: &T) {
 /// Writes what is in a value.
 #[derive(Debug)]
 pub struct Writer<'a> {
-    out: Vec<u8>,
+    pub(super) out: Vec<u8>,
     /// Texts that were written out, where their bytes say, and their places.
     texts: [Option<&'a str>; TEXTS],
     places: [u16; TEXTS],
@@ -75,6 +59,27 @@ pub struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
+    /// Writes behind these bytes.
+    pub(super) fn new(out: Vec<u8>) -> Self {
+        Self {
+            out,
+            texts: [None; TEXTS],
+            places: [0; TEXTS],
+            text_count: 1,
+            instants: Few::new(Instant::MIN),
+            base: (0, 0),
+            cells: Few::new(None),
+            keys: Few::new(None),
+            shop: None,
+            part: (0, 0),
+            until: None,
+            counted: None,
+            sent: None,
+            programme: None,
+            payout: None,
+        }
+    }
+
     /// A byte.
     #[inline]
     pub(super) fn byte(&mut self, byte: u8) {

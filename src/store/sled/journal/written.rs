@@ -4,9 +4,9 @@
 
 use super::frame::too_long;
 use crate::{
-    domain::change::Record,
+    domain::{allowed::Allowed, change::Record},
     store::sled::{
-        codec::{decode, encode},
+        codec::{decode, encode, encode_allowed},
         damage::Damage,
     },
 };
@@ -33,16 +33,28 @@ impl Written {
 
     /// Writes out the record that follows.
     pub(in crate::store::sled) fn push(&mut self, record: &Record) -> Result<(), Damage> {
+        self.push_with(record.sequence, |bytes| encode(bytes, record))
+    }
+
+    /// Writes out the record that follows, in short.
+    pub(in crate::store::sled) fn push_allowed(
+        &mut self,
+        allowed: &Allowed<'_>,
+    ) -> Result<(), Damage> {
+        self.push_with(allowed.sequence, |bytes| encode_allowed(bytes, allowed))
+    }
+
+    fn push_with(&mut self, sequence: u64, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Damage> {
         if self.is_empty() {
-            self.first = record.sequence;
+            self.first = sequence;
         }
         let start = self.end();
         // One that was too long was left behind.
         self.bytes.truncate(start);
         self.bytes.extend([0; 4]);
-        encode(&mut self.bytes, record);
+        write(&mut self.bytes);
         let end = self.bytes.len();
-        let length = u32::try_from(end - start - 4).map_err(|_| too_long(record.sequence))?;
+        let length = u32::try_from(end - start - 4).map_err(|_| too_long(sequence))?;
         if let Some(slot) = self.bytes.get_mut(start..start + 4) {
             slot.copy_from_slice(&length.to_be_bytes());
         }

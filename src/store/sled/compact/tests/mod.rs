@@ -8,6 +8,7 @@ use crate::domain::{amount::Amount, change::Record, instant::Instant, text::Text
 
 mod dice;
 mod rows;
+mod short;
 
 use dice::Dice;
 

@@ -1,0 +1,328 @@
+//! An authorization that every rule allowed, about an order that came along and
+//! was not seen before, in short: what its record says beyond its [`Template`].
+//! The record follows from it, so that nothing of it has to be made before somebody
+//! reads it.
+
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+
+use super::{
+    account::{BalanceChange, Position},
+    amount::Amount,
+    cell::{CellKey, Celled},
+    change::{Change, Record},
+    decision::{Answer, DECISION_VERSION, Decision, Inputs, Reading, Verdict},
+    event::{Event, EventKind},
+    instant::Instant,
+    key::Key,
+    limit::Stage,
+    meter::{MeterChange, MeterKey, Metered, Phase},
+    name::Id,
+    order::Order,
+    payout::{Drawn, Holding, Payout, State},
+    placing::place,
+    request::{Answered, Fingerprint, Request, RequestKey},
+    row::Row,
+    scope::{plain_text, within_shop},
+    template::{FactSource, Over, PartOf, Read, Template},
+    text::Text,
+    value::Value,
+    who::Author,
+};
+
+/// What is called.
+pub const OPERATION: &str = "AuthorizePayout";
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Allowed<'a> {
+    /// What it has in common with others.
+    pub template: Arc<Template>,
+    /// The record's place in the journal.
+    pub sequence: u64,
+    /// When it was decided.
+    pub at: Instant,
+    /// Who asked.
+    pub author: &'a Author,
+    /// The id of the decision and its payout.
+    pub id: &'a Id,
+    /// Which request.
+    pub request: &'a RequestKey,
+    /// What the request said.
+    pub content: &'a Fingerprint,
+    /// The order, as it came along.
+    pub order: &'a Order,
+    /// Who gets it.
+    pub payee: &'a Text,
+    /// What it is for.
+    pub purpose: &'a Text,
+    /// Facts that were sent.
+    pub facts: &'a Arc<BTreeMap<Text, Value>>,
+    /// How much.
+    pub amount: Amount,
+    /// What was used and held, of each limit and then measure that reads numbers.
+    pub numbers: Vec<(Amount, Amount)>,
+    /// What the accounts stood at that it draws from. All of them are there.
+    pub positions: Vec<Position>,
+}
+
+impl Allowed<'_> {
+    /// When its hold expires.
+    pub fn expire_time(&self) -> Option<Instant> {
+        self.template.hold.map(|within| self.at.plus(within))
+    }
+
+    /// The value of a fact. `None`: it has none, or there is no such fact.
+    pub fn fact(&self, index: usize) -> Option<Cow<'_, Value>> {
+        let text = |text: &Text| (!text.is_empty()).then(|| Value::Text(text.clone()));
+        Some(match self.template.sources.get(index)? {
+            FactSource::Configured => {
+                return self.template.facts.get(index)?.as_ref().map(Cow::Borrowed);
+            }
+            FactSource::Order(key) => Cow::Borrowed(&self.order.facts.get(key)?.value),
+            FactSource::Request(key) => Cow::Borrowed(self.facts.get(key)?),
+            FactSource::Payee => Cow::Owned(text(self.payee)?),
+            FactSource::Purpose => Cow::Owned(text(self.purpose)?),
+            FactSource::OrderId => Cow::Owned(Value::Text(self.order.name.order.shared())),
+            FactSource::OrderExists => Cow::Owned(Value::Bool(true)),
+            FactSource::OrderPaid => Cow::Owned(Value::Decimal(self.order.paid?.0)),
+            FactSource::OrderPlaceTime => Cow::Owned(Value::Time(self.order.place_time?)),
+        })
+    }
+
+    /// The keys of the rows that it makes alone: the store keeps them as made by
+    /// its record. Who asks for the meters of the order finds them there too.
+    pub fn keys(&self) -> impl Iterator<Item = Key> {
+        let Template { shop, parts, .. } = &*self.template;
+        let payout = shop.payout(self.id.clone());
+        let due = self.expire_time().map(|at| Key::Due(at, payout.clone()));
+        let counts = parts.iter().any(|part| {
+            let counts = part.at_first(self.amount, None).is_some();
+            counts && !matches!(part.of, PartOf::Meter(_))
+        });
+        let keys = [
+            Key::Order(self.order.name.clone()),
+            Key::Request(self.request.clone()),
+            Key::PayoutOfOrder(self.order.name.clone(), self.id.clone()),
+            Key::Payout(payout),
+            Key::Decision(shop.decision(self.id.clone())),
+        ];
+        keys.into_iter().chain(due).chain(counts.then(|| Key::Cell(self.cell())))
+    }
+
+    /// What it changes of meters and balances that others change too: all that have
+    /// rows of their own.
+    pub fn running(&self) -> Vec<Change> {
+        let Template { parts, draws, .. } = &*self.template;
+        let until = self.expire_time();
+        let mut changes = Vec::with_capacity(parts.len() + draws.len());
+        changes.extend(parts.iter().filter_map(|part| {
+            let PartOf::Meter(key) = &part.of else { return None };
+            let after = part.at_first(self.amount, until)?;
+            Some(Change::Meter(MeterChange {
+                key: key.clone(),
+                shape: part.shape,
+                payout: self.id.clone(),
+                at: self.at,
+                amount: self.amount,
+                before: None,
+                after: Some(after),
+                forget_until: part.rolling.map(|length| self.at.minus(length)),
+            }))
+        }));
+        let after = Some((until.map_or(Phase::Held, Phase::Expiring), self.amount));
+        changes.extend(draws.iter().map(|account| {
+            Change::Balance(BalanceChange {
+                account: account.clone(),
+                credit: Amount::ZERO,
+                movement: false,
+                before: None,
+                after,
+            })
+        }));
+        changes
+    }
+
+    /// The decision without what it was made from.
+    pub fn decision(&self) -> Decision {
+        let Template { shop, operator, revision, next_revision, .. } = &*self.template;
+        Decision {
+            name: shop.decision(self.id.clone()),
+            revision: revision.clone(),
+            request_id: self.request.id.clone(),
+            author: self.author.clone(),
+            order: Some(self.order.name.clone()),
+            operator: operator.clone(),
+            sent_facts: self.facts.clone(),
+            inputs: Inputs {
+                now: self.at,
+                stage: Stage::Confirm,
+                amount: Some(self.amount),
+                facts: Vec::new(),
+                fact_changes: Vec::new(),
+                limits: Vec::new(),
+                measures: Vec::new(),
+                funds: Vec::new(),
+                next_revision: *next_revision,
+            },
+            verdict: Verdict {
+                answer: Answer::Allow,
+                findings: Vec::new(),
+                max_amount: None,
+                max_amount_unreviewed: None,
+            },
+            payout: Some(self.id.clone()),
+            expire_time: self.expire_time(),
+            decision_version: DECISION_VERSION,
+        }
+    }
+
+    /// The record. `None`: it does not fit its template.
+    pub fn record(&self) -> Option<Record> {
+        let shop = &self.template.shop;
+        let mut decision = self.decision();
+        self.put_inputs(&mut decision.inputs)?;
+        let mut payout = self.payout(&decision.inputs.facts)?;
+        let order = Order { update_time: self.at, ..self.order.clone() };
+        let request = Request {
+            key: self.request.clone(),
+            content: self.content.clone(),
+            answered: Answered::Decision(self.id.clone()),
+            at: self.at,
+            forget_time: None,
+        };
+        let made =
+            EventKind::PayoutChanged { payout: payout.name.clone(), from: None, to: payout.state };
+        let kinds = [
+            EventKind::Configured(order.name.text().into()),
+            EventKind::Decided(decision.name.clone()),
+            made,
+        ];
+        let event = |kind| Event { effect_time: self.at, shop: Some(shop.clone()), kind };
+        let of_order = Row::PayoutOfOrder(order.name.clone(), self.id.clone());
+        let mut changes = vec![
+            Change::put(Row::Order(order)),
+            Change::put(Row::Request(request)),
+            Change::put(of_order),
+        ];
+        place(&mut payout, self.at, &mut changes);
+        changes.push(Change::put(Row::Payout(Arc::new(payout))));
+        changes.push(Change::put(Row::Decision(Arc::new(decision))));
+        Some(Record {
+            sequence: self.sequence,
+            at: self.at,
+            author: self.author.clone(),
+            operation: OPERATION.into(),
+            changes,
+            events: kinds.map(event).into(),
+        })
+    }
+
+    fn put_inputs(&self, inputs: &mut Inputs) -> Option<()> {
+        let Template { facts, sources, limits, measures, draws, .. } = &*self.template;
+        (facts.len() == sources.len() && draws.len() == self.positions.len()).then_some(())?;
+        inputs.facts = (0..facts.len()).map(|it| self.fact(it).map(Cow::into_owned)).collect();
+        let mut numbers = self.numbers.iter();
+        let mut read = |read: &Read| {
+            Some(match *read {
+                Read::Nothing => None,
+                Read::Empty(window) => Some(Reading { window, ..Reading::default() }),
+                Read::Numbers(window) => {
+                    let (used, held) = *numbers.next()?;
+                    Some(Reading { used, held, window, ..Reading::default() })
+                }
+            })
+        };
+        inputs.limits = limits.iter().map(&mut read).collect::<Option<_>>()?;
+        inputs.measures = measures.iter().map(&mut read).collect::<Option<_>>()?;
+        numbers.next().is_none().then_some(())?;
+        let funds = |position: &Position| super::decision::Funds {
+            exists: true,
+            position: *position,
+            relief: Vec::new(),
+        };
+        inputs.funds = self.positions.iter().map(funds).collect();
+        Some(())
+    }
+
+    /// The payout, before it is counted anywhere.
+    fn payout(&self, facts: &[Option<Value>]) -> Option<Payout> {
+        let Template { shop, operator, revision, currency, dimensions, draws, .. } =
+            &*self.template;
+        let dimension = |(name, index): &(Text, usize)| match facts.get(*index) {
+            None => Some(None),
+            Some(None) => None,
+            Some(Some(value)) => Some(Some((name.clone(), value.to_text()))),
+        };
+        let expire_time = self.expire_time();
+        let drawn =
+            |account: &_| Drawn { account: Clone::clone(account), amount: self.amount, now: None };
+        Some(Payout {
+            name: shop.payout(self.id.clone()),
+            revision: revision.clone(),
+            request_id: self.request.id.clone(),
+            order: Some(self.order.name.clone()),
+            operator: operator.clone(),
+            payee: self.payee.clone(),
+            purpose: self.purpose.clone(),
+            currency: *currency,
+            amount: self.amount,
+            net_amount: self.amount,
+            settled: None,
+            returned: None,
+            facts: self.facts.clone(),
+            // One of no fact at all makes it none.
+            dimensions: dimensions.iter().filter_map(dimension).collect::<Option<_>>()?,
+            create_time: self.at,
+            update_time: self.at,
+            state_time: self.at,
+            expire_time,
+            state: State::Authorized,
+            execution_id: None,
+            execute_time: None,
+            settle_time: None,
+            reason: "".into(),
+            flags: Vec::new(),
+            settlements: Vec::new(),
+            returns: Vec::new(),
+            holdings: self.holdings(facts)?,
+            draws: draws.iter().map(drawn).collect(),
+            caller: self.author.caller.clone(),
+            fired: Vec::new(),
+            due: expire_time,
+        })
+    }
+
+    fn holdings(&self, facts: &[Option<Value>]) -> Option<Vec<Holding>> {
+        let cell = self.cell();
+        // Each is written out once, however many count over it.
+        let mut texts: BTreeMap<usize, Text> = BTreeMap::new();
+        let mut over = |over: &Over| match over {
+            Over::Known(text) => Some(text.clone()),
+            Over::Fact(index) => {
+                let value = facts.get(*index)?.as_ref();
+                Some(texts.entry(*index).or_insert_with(|| plain_text(value)).clone())
+            }
+        };
+        let parts = self.template.parts.iter().map(|part| {
+            let key = match &part.of {
+                PartOf::Meter(key) => key.clone(),
+                PartOf::Order(within) => MeterKey { cell: cell.clone(), within: within.clone() },
+                PartOf::OrderBy { rule, scope, window_start } => {
+                    let scope = scope.iter().map(&mut over).collect::<Option<_>>()?;
+                    let within = Metered { rule: rule.clone(), scope, window_start: *window_start };
+                    MeterKey::new(cell.clone(), within)
+                }
+            };
+            Some(part.holding(key))
+        });
+        parts.collect()
+    }
+
+    /// The cell of the order's meters.
+    fn cell(&self) -> CellKey {
+        let Template { shop, revision, .. } = &*self.template;
+        let scope = vec![within_shop(shop.shop.as_str(), self.order.name.order.as_str())];
+        let programme = revision.programme.clone();
+        CellKey::of_an_order(Celled { programme, scope, window_start: None })
+    }
+}

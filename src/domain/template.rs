@@ -1,0 +1,197 @@
+//! What the records of payouts have in common that an operator is allowed under
+//! one revision, while nothing is configured anew: all but what was asked, by
+//! whom and when, and the numbers that were read.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use super::{
+    amount::{Amount, Currency},
+    instant::Instant,
+    limit::{Counting, Counts, OnReturn, Quantity},
+    meter::{MeterKey, Phase, Shape, Within},
+    name::{AccountName, OperatorName, RevisionName, ShopName},
+    payout::{CountsWhile, Holding, State},
+    text::Text,
+    value::Value,
+    window::Window,
+};
+
+/// Values of facts by position, as far as they are configured.
+pub type Constants = Vec<Option<Value>>;
+/// Where the values of facts come from, by position.
+pub type FactSources = Vec<FactSource>;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Template {
+    /// The shop.
+    pub shop: ShopName,
+    /// The operator.
+    pub operator: Option<OperatorName>,
+    /// The revision in force.
+    pub revision: RevisionName,
+    /// Its currency.
+    pub currency: Currency,
+    /// How long is held. `None`: for ever.
+    pub hold: Option<Duration>,
+    /// When the next revision comes into force.
+    pub next_revision: Option<Instant>,
+    /// What is configured of the facts.
+    pub facts: Arc<Constants>,
+    /// Where the facts come from.
+    pub sources: Arc<FactSources>,
+    /// Names of the policy's dimensions, and their facts.
+    pub dimensions: Vec<(Text, usize)>,
+    /// What limits read, by position.
+    pub limits: Vec<Read>,
+    /// What measures read, by position.
+    pub measures: Vec<Read>,
+    /// What a payout has of meters.
+    pub parts: Vec<Part>,
+    /// The accounts it draws from.
+    pub draws: Vec<AccountName>,
+    /// As it is written.
+    pub written: Written,
+}
+
+/// Something as bytes, made by whoever writes it first and kept for the next time.
+#[derive(Clone, Debug, Default)]
+pub struct Written(OnceLock<Box<[u8]>>);
+
+impl Written {
+    /// The bytes.
+    pub fn bytes(&self, write: impl FnOnce() -> Vec<u8>) -> &[u8] {
+        self.0.get_or_init(|| write().into())
+    }
+}
+
+/// Where the value of a fact comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum FactSource {
+    /// What is configured; if nothing is, it has none.
+    Configured,
+    /// Who gets it.
+    Payee,
+    /// What it is for.
+    Purpose,
+    /// The order's id.
+    OrderId,
+    /// That there is an order.
+    OrderExists,
+    /// What was paid for the order.
+    OrderPaid,
+    /// When the order was placed.
+    OrderPlaceTime,
+    /// The order's facts, under this key.
+    Order(Text),
+    /// The facts that were sent, under this key.
+    Request(Text),
+}
+
+/// What a limit or measure reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Read {
+    /// Nothing: its window is a single payout.
+    Nothing,
+    /// Nothing was counted yet, in this calendar window: it counts over an order that
+    /// is new.
+    Empty(Option<(Instant, Instant)>),
+    /// What was used and is held, in this calendar window.
+    Numbers(Option<(Instant, Instant)>),
+}
+
+/// What a payout has of a meter, but when.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Part {
+    /// Which meter.
+    pub of: PartOf,
+    /// The meter's shape.
+    pub shape: Shape,
+    /// Length of a rolling window.
+    pub rolling: Option<Duration>,
+    /// Whether its amount is added up, or 1.
+    pub adds_amount: bool,
+    /// When it counts.
+    pub counts: CountsWhile,
+    /// What a return gives back.
+    pub on_return: OnReturn,
+}
+
+/// Which meter a part is of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PartOf {
+    /// This one.
+    Meter(MeterKey),
+    /// This one of the order.
+    Order(Within),
+    /// One of the order that differs by facts.
+    OrderBy {
+        /// Id of the limit or measure.
+        rule: Text,
+        /// What it counts over besides the order.
+        scope: Vec<Over>,
+        /// Start of its calendar window.
+        window_start: Option<Instant>,
+    },
+}
+
+/// What a meter counts over.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Over {
+    /// This, as it stands in keys.
+    Known(Text),
+    /// The value of this fact.
+    Fact(usize),
+}
+
+impl Part {
+    /// The part of a payout that is counted so.
+    pub fn new(of: PartOf, counting: &Counting) -> Self {
+        Self {
+            of,
+            shape: counting.shape(),
+            rolling: if let Window::Rolling(length) = counting.window {
+                Some(length)
+            } else {
+                None
+            },
+            adds_amount: counting.quantity == Quantity::Amount,
+            counts: match &counting.counts {
+                Counts::Live => CountsWhile::Live,
+                Counts::Attempts => CountsWhile::Always,
+                Counts::InStates(states) => CountsWhile::InStates(states.clone()),
+            },
+            on_return: counting.on_return,
+        }
+    }
+
+    /// The part as a payout carries it, before it counts.
+    pub fn holding(&self, key: MeterKey) -> Holding {
+        let Self { of: _, shape, rolling, adds_amount, counts, on_return } = self;
+        Holding {
+            key,
+            shape: *shape,
+            rolling: *rolling,
+            adds_amount: *adds_amount,
+            counts: counts.clone(),
+            on_return: *on_return,
+            now: None,
+        }
+    }
+
+    /// How a payout that was just authorized counts, held until an instant or for
+    /// ever.
+    pub fn at_first(&self, amount: Amount, until: Option<Instant>) -> Option<(Phase, Amount)> {
+        let held = until.map_or(Phase::Held, Phase::Expiring);
+        let phase = match &self.counts {
+            CountsWhile::Always => Phase::Used,
+            CountsWhile::Live => held,
+            CountsWhile::InStates(states) if states.contains(&State::Authorized) => held,
+            CountsWhile::InStates(_) => return None,
+        };
+        Some((phase, if self.adds_amount { amount } else { Amount::ONE }))
+    }
+}

@@ -1,0 +1,245 @@
+//! Authorizations told in short as bytes: the template as it was written out once,
+//! then what is the payout's own. Read, it is the record at length.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    Compact, Reader, Unreadable, Writer, append,
+    fields::{fields, variants},
+    from_bytes,
+    read::Read as Outcome,
+};
+use crate::domain::{
+    account::Position,
+    allowed::{Allowed, OPERATION},
+    amount::{Amount, Currency},
+    change::Record,
+    instant::Instant,
+    limit::OnReturn,
+    meter::{Metered, Shape, Within},
+    name::{Id, OperatorName, PlatformName, ShopName},
+    order::Order,
+    request::{Fingerprint, RequestKey},
+    template::{Constants, FactSource, FactSources, Over, Part, PartOf, Read, Template, Written},
+    text::Text,
+    value::{Facts, Value},
+    who::{Author, RoleSet},
+};
+
+/// Begins a record that is told at length.
+pub(super) const AT_LENGTH: u8 = 0;
+/// Begins one that is told in short.
+pub(super) const IN_SHORT: u8 = 1;
+
+/// Appends a record's bytes.
+pub fn append_allowed(out: &mut Vec<u8>, allowed: &Allowed<'_>) {
+    let Allowed { template, sequence, at, author, id, request, content, order, .. } = allowed;
+    let Allowed { payee, purpose, facts, amount, numbers, positions, .. } = allowed;
+    let common = template.written.bytes(|| {
+        let mut bytes = Vec::new();
+        append(&mut bytes, &**template);
+        bytes
+    });
+    let mut writer = Writer::new(std::mem::take(out));
+    let to = &mut writer;
+    to.byte(IN_SHORT);
+    to.length(common.len());
+    to.bytes(common);
+    sequence.write(to);
+    at.write(to);
+    author.caller.write(to);
+    match &author.actor {
+        None => to.byte(actor::NOBODY),
+        same if *same == template.operator => to.byte(actor::THE_OPERATOR),
+        Some(other) => {
+            to.byte(actor::ANOTHER);
+            other.write(to);
+        }
+    }
+    to.plain(id.as_str());
+    let RequestKey { platform, parent, operation, id: request_id } = request;
+    let is_of_shop = platform.platform == template.shop.platform
+        && is_name_of(parent, &template.shop)
+        && operation == OPERATION;
+    to.byte(u8::from(is_of_shop));
+    if !is_of_shop {
+        platform.write(to);
+        parent.write(to);
+        operation.write(to);
+    }
+    to.plain(request_id);
+    content.write(to);
+    let Order { name, paid, place_time, facts: registered, asserted_by, .. } = order;
+    to.plain(name.order.as_str());
+    paid.write(to);
+    place_time.write(to);
+    registered.write(to);
+    asserted_by.write(to);
+    order.source_time.write(to);
+    order.caller.write(to);
+    payee.write(to);
+    purpose.write(to);
+    (***facts).write(to);
+    amount.write(to);
+    numbers.write(to);
+    positions.write(to);
+    *out = writer.out;
+}
+
+/// Who acted.
+mod actor {
+    pub(super) const NOBODY: u8 = 0;
+    pub(super) const THE_OPERATOR: u8 = 1;
+    pub(super) const ANOTHER: u8 = 2;
+}
+
+/// Whether a text is the name of this shop.
+fn is_name_of(text: &str, shop: &ShopName) -> bool {
+    let rest = text.strip_prefix("platforms/");
+    let rest = rest.and_then(|rest| rest.strip_prefix(shop.platform.as_str()));
+    let rest = rest.and_then(|rest| rest.strip_prefix("/shops/"));
+    rest == Some(shop.shop.as_str())
+}
+
+/// Reads a record that was told in short, behind its first byte.
+pub(super) fn read(from: &mut Reader<'_>) -> Outcome<Record> {
+    let length = from.length()?;
+    let template: Arc<Template> = Arc::new(from_bytes(from.bytes(length)?)?);
+    let (sequence, at): (u64, Instant) = (Compact::read(from)?, Compact::read(from)?);
+    let caller: Text = Compact::read(from)?;
+    let actor: Option<OperatorName> = match from.byte()? {
+        actor::NOBODY => None,
+        actor::THE_OPERATOR => template.operator.clone(),
+        actor::ANOTHER => Some(Compact::read(from)?),
+        _ => return Err(Unreadable("nobody knows who acted")),
+    };
+    let id = Id::kept(from.plain()?.into());
+    let shop = template.shop.clone();
+    let (platform, parent, operation): (PlatformName, Text, Text) = if bool::read(from)? {
+        (shop.platform(), shop.text().into(), OPERATION.into())
+    } else {
+        (Compact::read(from)?, Compact::read(from)?, Compact::read(from)?)
+    };
+    let request = RequestKey { platform, parent, operation, id: from.plain()?.into() };
+    let content = Fingerprint::read(from)?;
+    let name = shop.order(Id::kept(from.plain()?.into()));
+    let paid: Option<(Amount, Currency)> = Compact::read(from)?;
+    let place_time: Option<Instant> = Compact::read(from)?;
+    let facts: Arc<Facts> = Compact::read(from)?;
+    let asserted_by = RoleSet::read(from)?;
+    let source_time = Instant::read(from)?;
+    let sent_by: Text = Compact::read(from)?;
+    let order = Order {
+        name,
+        paid,
+        place_time,
+        facts,
+        asserted_by,
+        source_time,
+        update_time: at,
+        caller: sent_by,
+    };
+    let (payee, purpose): (Text, Text) = (Compact::read(from)?, Compact::read(from)?);
+    let facts: BTreeMap<Text, Value> = Compact::read(from)?;
+    let amount = Amount::read(from)?;
+    let numbers: Vec<(Amount, Amount)> = Compact::read(from)?;
+    let positions: Vec<Position> = Compact::read(from)?;
+    let allowed = Allowed {
+        template,
+        sequence,
+        at,
+        author: &Author { caller, actor },
+        id: &id,
+        request: &request,
+        content: &content,
+        order: &order,
+        payee: &payee,
+        purpose: &purpose,
+        facts: &Arc::new(facts),
+        amount,
+        numbers,
+        positions,
+    };
+    allowed.record().ok_or(Unreadable("it does not fit its template"))
+}
+
+/// It is not part of what is written.
+impl Compact for Written {
+    fn write<'a>(&'a self, _: &mut Writer<'a>) {}
+
+    fn read(_: &mut Reader<'_>) -> Outcome<Self> {
+        Ok(Self::default())
+    }
+}
+
+impl Compact for Within {
+    fn write<'a>(&'a self, to: &mut Writer<'a>) {
+        Metered::write(self, to);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Outcome<Self> {
+        Metered::read(from).map(Self::from)
+    }
+}
+
+macro_rules! shared {
+    ($($type:ident),+) => {$(
+        impl Compact for Arc<$type> {
+            fn write<'a>(&'a self, to: &mut Writer<'a>) {
+                $type::write(self, to);
+            }
+
+            fn read(from: &mut Reader<'_>) -> Outcome<Self> {
+                $type::read(from).map(Self::new)
+            }
+        }
+    )+};
+}
+
+shared!(Constants, FactSources);
+
+fields! {
+    Template {
+        shop, operator, revision, currency, hold, next_revision, facts, sources, dimensions,
+        limits, measures, parts, draws, written,
+    }
+    Metered { rule, scope, window_start }
+    Part { of, shape, rolling, adds_amount, counts, on_return }
+}
+
+variants! {
+    FactSource {
+        0 Configured,
+        1 Payee,
+        2 Purpose,
+        3 OrderId,
+        4 OrderExists,
+        5 OrderPaid,
+        6 OrderPlaceTime,
+        7 Order(key),
+        8 Request(key),
+    }
+    Read {
+        0 Nothing,
+        1 Empty(window),
+        2 Numbers(window),
+    }
+    PartOf {
+        0 Meter(key),
+        1 Order(within),
+        2 OrderBy{rule, scope, window_start},
+    }
+    Over {
+        0 Known(text),
+        1 Fact(index),
+    }
+    Shape {
+        0 Fixed,
+        1 Rolling,
+        2 ByAmount,
+    }
+    OnReturn {
+        0 Keep,
+        1 Restore,
+    }
+}

@@ -1,0 +1,261 @@
+//! Authorizations in short, by chance.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::{dice::Dice, from_bytes, written};
+use crate::{
+    domain::{
+        account::Position,
+        allowed::Allowed,
+        amount::Amount,
+        change::Record,
+        limit::OnReturn,
+        meter::{MeterKey, Metered},
+        name::{Id, PlatformName},
+        order::Order,
+        payout::{CountsWhile, State},
+        request::{Fingerprint, RequestKey},
+        template::{FactSource, Over, Part, PartOf, Read, Template, Written},
+        text::Text,
+        value::Value,
+        who::Author,
+    },
+    store::sled::compact::append_allowed,
+};
+
+/// What an authorization in short refers to.
+struct Told {
+    author: Author,
+    id: Id,
+    request: RequestKey,
+    content: Fingerprint,
+    order: Order,
+    payee: Text,
+    purpose: Text,
+    facts: Arc<std::collections::BTreeMap<Text, Value>>,
+    template: Arc<Template>,
+    numbers: Vec<(Amount, Amount)>,
+    positions: Vec<Position>,
+}
+
+impl Dice {
+    /// With so many facts.
+    fn part_of(&mut self, facts: u64) -> Part {
+        let index = |dice: &mut Self| usize::try_from(dice.below(facts)).expect("small");
+        let of = match self.below(3) {
+            0 => {
+                let (rule, scope) = (self.text(), self.list(Self::text));
+                let within = Metered { rule, scope, window_start: self.maybe(Self::instant) };
+                PartOf::Meter(MeterKey::new(self.cell_key(), within))
+            }
+            1 => {
+                let (rule, scope) = (self.text(), self.list(Self::text));
+                let within = Metered { rule, scope, window_start: self.maybe(Self::instant) };
+                PartOf::Order(within.into())
+            }
+            _ => PartOf::OrderBy {
+                rule: self.text(),
+                scope: self.list(|dice| {
+                    if dice.flag() { Over::Known(dice.text()) } else { Over::Fact(index(dice)) }
+                }),
+                window_start: self.maybe(Self::instant),
+            },
+        };
+        Part {
+            of,
+            shape: self.shape(),
+            rolling: self.maybe(|dice| std::time::Duration::from_secs(dice.number())),
+            adds_amount: self.flag(),
+            counts: match self.below(3) {
+                0 => CountsWhile::Live,
+                1 => CountsWhile::Always,
+                _ => CountsWhile::InStates(
+                    self.list(|dice| dice.one(&[State::Authorized, State::Processing])),
+                ),
+            },
+            on_return: self.one(&[OnReturn::Keep, OnReturn::Restore]),
+        }
+    }
+
+    fn template(&mut self) -> Template {
+        let shop = self.shop();
+        let facts = 1 + self.below(30);
+        let source = |dice: &mut Self| match dice.below(9) {
+            0 => FactSource::Configured,
+            1 => FactSource::Payee,
+            2 => FactSource::Purpose,
+            3 => FactSource::OrderId,
+            4 => FactSource::OrderExists,
+            5 => FactSource::OrderPaid,
+            6 => FactSource::OrderPlaceTime,
+            7 => FactSource::Order(dice.text()),
+            _ => FactSource::Request(dice.text()),
+        };
+        let read = |dice: &mut Self| match dice.below(3) {
+            0 => Read::Nothing,
+            1 => Read::Empty(dice.maybe(Self::span)),
+            _ => Read::Numbers(dice.maybe(Self::span)),
+        };
+        Template {
+            operator: self.maybe(|dice| shop.operator(dice.id())),
+            revision: self.revision(),
+            currency: self.currency(),
+            hold: self.maybe(|dice| std::time::Duration::from_secs(dice.number())),
+            next_revision: self.maybe(Self::instant),
+            facts: Arc::new((0..facts).map(|_| self.maybe(Self::value)).collect()),
+            sources: Arc::new((0..facts).map(|_| source(self)).collect()),
+            dimensions: self
+                .list(|dice| (dice.text(), usize::try_from(dice.below(facts)).expect("small"))),
+            limits: self.list(read),
+            measures: self.list(read),
+            parts: self.list(|dice| dice.part_of(facts)),
+            draws: self.list(|dice| shop.account(dice.id())),
+            written: Written::default(),
+            shop,
+        }
+    }
+
+    fn told(&mut self) -> Told {
+        let template = self.template();
+        let Template { shop, operator, limits, measures, draws, .. } = &template;
+        let of_shop = self.flag();
+        let mut author = self.author();
+        if self.flag() {
+            author.actor.clone_from(operator);
+        }
+        let (platform, parent, operation) = match of_shop {
+            true => (shop.platform(), shop.text().into(), "AuthorizePayout".into()),
+            false => (PlatformName { platform: self.id() }, self.text(), self.text()),
+        };
+        let position = |dice: &mut Self| {
+            let (balance, held) = (dice.amount(), dice.amount());
+            Position { balance, held, freeze: dice.maybe(Self::amount) }
+        };
+        let reads = limits.iter().chain(measures);
+        let numbers = reads.filter(|read| matches!(read, Read::Numbers(_)));
+        Told {
+            numbers: numbers.map(|_| (self.amount(), self.amount())).collect(),
+            positions: draws.iter().map(|_| position(self)).collect(),
+            author,
+            id: self.id(),
+            request: RequestKey { platform, parent, operation, id: self.text() },
+            content: Fingerprint(self.list(|dice| (dice.small(), dice.draw()))),
+            order: Order {
+                name: shop.order(self.id()),
+                paid: self.maybe(|dice| (dice.amount(), dice.currency())),
+                place_time: self.maybe(Self::instant),
+                facts: self.facts().into(),
+                asserted_by: self.roles(),
+                source_time: self.instant(),
+                update_time: self.instant(),
+                caller: self.text(),
+            },
+            payee: self.text(),
+            purpose: self.text(),
+            facts: self.sent(),
+            template: Arc::new(template),
+        }
+    }
+}
+
+impl Told {
+    fn allowed(&self, dice: &mut Dice) -> Allowed<'_> {
+        let Self { author, id, request, content, order, payee, purpose, facts, .. } = self;
+        Allowed {
+            template: self.template.clone(),
+            sequence: dice.number(),
+            at: dice.instant(),
+            author,
+            id,
+            request,
+            content,
+            order,
+            payee,
+            purpose,
+            facts,
+            amount: dice.amount(),
+            numbers: self.numbers.clone(),
+            positions: self.positions.clone(),
+        }
+    }
+}
+
+fn in_short(allowed: &Allowed<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    append_allowed(&mut bytes, allowed);
+    bytes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn what_was_told_in_short_is_read_at_length(seed in any::<u64>()) {
+        let mut dice = Dice::new(seed);
+        let told = dice.told();
+        let (one, two) = (told.allowed(&mut dice), told.allowed(&mut dice));
+        // The second time by what was kept of the first.
+        for allowed in [&one, &two, &one] {
+            let record = allowed.record().expect("it fits");
+            prop_assert_eq!(from_bytes::<Record>(&in_short(allowed)), Ok(record));
+        }
+        let mut bytes = written(&one.record().expect("it fits"));
+        let behind = bytes.len();
+        append_allowed(&mut bytes, &two);
+        prop_assert_eq!(&bytes[behind..], &in_short(&two)[..]);
+    }
+
+    #[test]
+    fn what_was_told_in_short_and_cut_off_is_not_read(
+        seed in any::<u64>(),
+        at in any::<prop::sample::Index>(),
+    ) {
+        let mut dice = Dice::new(seed);
+        let told = dice.told();
+        let bytes = in_short(&told.allowed(&mut dice));
+        prop_assert!(from_bytes::<Record>(&bytes[..at.index(bytes.len())]).is_err());
+    }
+
+    #[test]
+    fn whatever_became_of_what_was_told_in_short_is_read_or_refused(
+        seed in any::<u64>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let mut dice = Dice::new(seed);
+        let told = dice.told();
+        let mut bytes = in_short(&told.allowed(&mut dice));
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Ok(read) = from_bytes::<Record>(&bytes) {
+            prop_assert_eq!(from_bytes::<Record>(&written(&read)), Ok(read));
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_its_template_is_no_record(seed in any::<u64>()) {
+        let mut dice = Dice::new(seed);
+        let told = dice.told();
+        let whole = told.allowed(&mut dice);
+        let fits = |change: &dyn Fn(&mut Allowed<'_>)| {
+            let mut other = whole.clone();
+            change(&mut other);
+            other.record().is_some()
+        };
+        let template = |change: &dyn Fn(&mut Template)| {
+            let mut template = (*whole.template).clone();
+            change(&mut template);
+            fits(&|other| other.template = Arc::new(template.clone()))
+        };
+        prop_assert!(whole.record().is_some());
+        prop_assert!(!fits(&|other| other.numbers.push((Amount::ZERO, Amount::ONE))));
+        prop_assert!(whole.numbers.is_empty() || !fits(&|other| other.numbers.truncate(whole.numbers.len() - 1)));
+        prop_assert!(!fits(&|other| other.positions.push(Position::default())));
+        let beyond = whole.template.facts.len();
+        prop_assert!(!template(&|it| it.dimensions.push(("beyond".into(), beyond))));
+        prop_assert!(!template(&|it| it.facts = Arc::new(Vec::new())));
+    }
+}
