@@ -37,7 +37,7 @@ impl Profile {
         let authorized = State::Authorized;
         let tells_more = policy.timers.iter().any(|timer| timer.state == authorized)
             || policy.alerts.iter().any(|alert| alert.on_states.contains(&authorized));
-        if tells_more || spec.stage != Stage::Confirm || self.whose().is_none() {
+        if tells_more || self.whose().is_none() {
             return None;
         }
         let sources = looks.sources.clone()?;
@@ -115,10 +115,13 @@ impl Authorize {
         context: &'a Context<'_>,
     ) -> Option<(Allowed<'a>, Reply)> {
         let Self { spec, identity } = self;
-        let Prepared { inputs, verdict, order, order_is_new, .. } = prepared;
-        let plain = verdict.answer == Answer::Allow && verdict.findings.is_empty() && !spec.full;
-        let order = order.as_ref().filter(|_| plain && *order_is_new)?;
-        let template = prepared.template.clone()?;
+        let Prepared { inputs, verdict, .. } = prepared;
+        let plain = verdict.answer == Answer::Allow && verdict.findings.is_empty();
+        let asked = inputs.stage == Stage::Confirm && !spec.full;
+        if !plain || !asked || !prepared.order_is_new || !prepared.all_count {
+            return None;
+        }
+        let (order, template) = (spec.inline_order.as_deref()?, prepared.profile.template.clone()?);
         let is_of_shop = |order: &Order| {
             order.name.shop == template.shop.shop && order.name.platform == template.shop.platform
         };
@@ -135,17 +138,17 @@ impl Authorize {
             id: &context.fresh,
             request: &identity.key,
             content: &identity.content,
-            order: spec.inline_order.as_deref()?,
+            order,
             payee: &spec.payee,
             purpose: &spec.purpose,
             facts: &spec.facts,
             amount: inputs.amount?,
         };
-        // A value may be there and not count: somebody said it who may not.
         let mut facts = inputs.facts.iter().enumerate();
-        if !facts.all(|(index, value)| allowed.fact(index).as_deref() == value.as_ref()) {
-            return None;
-        }
+        debug_assert!(
+            facts.all(|(index, value)| allowed.fact(index).as_deref() == value.as_ref()),
+            "a fact is not what its source says"
+        );
         let decision = Arc::new(allowed.decision());
         let state = Some(State::Authorized);
         Some((allowed, Reply::Decided { decision, state, replayed: false }))

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    context::Context,
+    context::{Context, Meters},
     due,
     evaluate::Situation,
     facts::{self},
@@ -135,11 +135,17 @@ impl Authorize {
     }
 
     fn decide(&self, prepared: Prepared, context: &Context<'_>) -> Judgement {
-        let Prepared { policy, revision, inputs, verdict, meters, order, .. } = prepared;
+        let Prepared { profile, inputs, verdict, meters, order, .. } = prepared;
         let spec = &self.spec;
+        let Profile { policy, revision, .. } = &*profile;
         let wanted = Wanted { passes: false, largest: Largest::UnlessAllowed };
-        let inputs = judge::needed(&policy, inputs, &verdict, wanted);
         let held = verdict.answer != Answer::Deny;
+        let meters = if held {
+            meters.unwrap_or_else(|| profile.meters(spec, &inputs.facts, context.now))
+        } else {
+            Meters::new()
+        };
+        let inputs = judge::needed(policy, inputs, &verdict, wanted);
         let expire_time = policy.execute_within.filter(|_| held).map(|w| context.now.plus(w));
         let id = context.fresh.clone();
         let decision = Decision {
@@ -168,7 +174,7 @@ impl Authorize {
             replay::remember(&self.identity, Answered::Decision(id.clone()), context.now, forget);
         out.changes.push(Change::put(Row::Request(request)));
         out.tell(context.now, shop, EventKind::Decided(decision.name.clone()));
-        let state = held.then(|| self.hold(&decision, &policy, meters, context, &mut out));
+        let state = held.then(|| self.hold(&decision, policy, meters, context, &mut out));
         let decision = Arc::new(decision);
         out.changes.push(Change::put(Row::Decision(decision.clone())));
         out.answer(Ok(Reply::Decided { decision, state, replayed: false }))

@@ -33,6 +33,9 @@ pub struct Context<'a> {
     pub fresh: Id,
     /// How long denied and configuration request ids are remembered.
     pub remember: Duration,
+    /// Nobody else changes the store. What nobody recorded is then not there, and
+    /// needs no asking.
+    pub alone: bool,
     /// The meters of limits and measures by position, as worked out when the
     /// command asked for its rows.
     pub meters: Cell<Option<Meters>>,

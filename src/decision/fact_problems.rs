@@ -11,6 +11,9 @@ use crate::domain::{
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     found: Vec<(Reason, Detail)>,
+    /// Whether a value is there that does not count: because of who said it, or of
+    /// what it is.
+    pub(super) not_counted: bool,
 }
 
 impl Problems {

@@ -92,13 +92,16 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// Gathers the facts of a policy, by position; `constant` are those that do not
-/// vary, as far as they have a value, see [`constant`].
+/// The facts of a policy, by position; and whether every value that is there counts.
+pub type Gathered = (Vec<Option<Value>>, bool);
+
+/// Gathers the facts of a policy; `constant` are those that do not vary, as far as
+/// they have a value, see [`constant`].
 pub fn gather(
     policy: &Policy,
     sources: &Sources<'_>,
     constant: &[Option<Value>],
-) -> Result<Vec<Option<Value>>, Refusal> {
+) -> Result<Gathered, Refusal> {
     let mut problems = Problems::default();
     check_sent(policy, sources, &mut problems);
     let looks = looked_at::looks(policy);
@@ -117,7 +120,8 @@ pub fn gather(
         }
         facts.push(value);
     }
-    problems.into_result().map(|()| facts)
+    let all_count = !problems.not_counted;
+    problems.into_result().map(|()| (facts, all_count))
 }
 
 /// How the facts of a policy will change by waiting alone, by instant.
@@ -269,7 +273,10 @@ fn value(
                     problems.add(reason, path, problem);
                     None
                 }
-                Some(_) => None,
+                Some(_) => {
+                    problems.not_counted = true;
+                    None
+                }
                 None => Some(value),
             }
         }
@@ -286,9 +293,11 @@ fn registered(
 ) -> Option<Value> {
     let registered = facts?.get(key)?;
     if !fact.asserted_by.is_empty() && !fact.asserted_by.meets(registered.asserted_by) {
+        problems.not_counted = true;
         return None;
     }
     if let Some(problem) = misfit(fact, &registered.value) {
+        problems.not_counted = true;
         if looked_at {
             let (path, is_registered) = path(&fact.origin, sources);
             let reason = match (is_registered, registered.value.kind() == fact.kind) {
@@ -324,7 +333,7 @@ fn field_value(
         Field::OrderId => spec.order.as_ref().map(|o| Value::Text(o.order.shared())),
         Field::OrderExists => Some(Value::Bool(sources.order.is_some())),
         Field::OrderPaid => {
-            let (amount, currency) = order_that_counts(fact, sources)?.paid?;
+            let (amount, currency) = order_that_counts(fact, sources, problems)?.paid?;
             if looked_at && currency != sources.currency {
                 let (path, _) = path(&fact.origin, sources);
                 problems.add(
@@ -336,7 +345,9 @@ fn field_value(
             }
             Some(Value::Decimal(amount))
         }
-        Field::OrderPlaceTime => order_that_counts(fact, sources)?.place_time.map(Value::Time),
+        Field::OrderPlaceTime => {
+            order_that_counts(fact, sources, problems)?.place_time.map(Value::Time)
+        }
         Field::ShopId => Some(Value::Text(spec.shop.shop.shared())),
         Field::ShopFrozen => frozen(sources.shop_freezes, Freezes::stops_all),
         Field::ShopProceedsFrozen => frozen(sources.shop_freezes, Freezes::stops_proceeds),
@@ -372,10 +383,15 @@ fn field_value(
 }
 
 /// The order, if who recorded it may assert this fact.
-fn order_that_counts<'a>(fact: &FactDeclaration, sources: &Sources<'a>) -> Option<&'a Order> {
-    let counts =
-        |order: &&Order| fact.asserted_by.is_empty() || fact.asserted_by.meets(order.asserted_by);
-    sources.order.filter(counts)
+fn order_that_counts<'a>(
+    fact: &FactDeclaration,
+    sources: &Sources<'a>,
+    problems: &mut Problems,
+) -> Option<&'a Order> {
+    let order = sources.order?;
+    let counts = fact.asserted_by.is_empty() || fact.asserted_by.meets(order.asserted_by);
+    problems.not_counted |= !counts;
+    counts.then_some(order)
 }
 
 /// How a fact changes by waiting alone: freezes end, holds expire.

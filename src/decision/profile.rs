@@ -14,7 +14,7 @@ use super::{
     judge,
     loaded::Loaded,
     looked_at,
-    reading::Scopes,
+    reading::{self, Scopes},
     spec::{Spec, not_active, the_programme},
 };
 use crate::domain::{
@@ -27,6 +27,7 @@ use crate::domain::{
     meter::{MeterKey, Within},
     name::{AccountName, Id, RevisionName},
     operator::{Grant, Operator},
+    order::Order,
     plan::Looks,
     policy::Policy,
     refusal::Refusal,
@@ -79,6 +80,9 @@ pub struct Profile {
     pub(super) known_to_hold: Vec<bool>,
     /// What records of its payouts have in common, if that can be told beforehand.
     pub(super) template: Option<Arc<Template>>,
+    /// Rows that payouts about a new order need further: all but those of the order.
+    /// Only with a template.
+    pub(super) running: Vec<Key>,
 }
 
 /// What is known of the meter of a limit or measure.
@@ -225,12 +229,13 @@ impl Profile {
             meters: Vec::new(),
             known_to_hold: Vec::new(),
             template: None,
+            running: Vec::new(),
         };
         let on = [&profile.shop_freezes, &profile.operator_freezes];
         let ends = on.map(|row| first_end(freezes(row.as_ref()), context.now));
         ends.into_iter().flatten().for_each(|end| profile.ends_by(end));
         let looks = looked_at::looks(&policy);
-        let sources = profile.sources_of_scopes(spec, loaded, context);
+        let sources = profile.sources_of_scopes(spec, None, loaded, context);
         let constant = facts::constant(&policy, &sources, |fact| fact.origin.account().is_none());
         profile.facts = Arc::new(constant);
         profile.meters = profile.known_meters(spec, looks, context.now);
@@ -301,7 +306,7 @@ impl Profile {
             }
         }
         profile.accounts = Some(accounts);
-        let sources = profile.sources(spec, loaded, context);
+        let sources = profile.sources(spec, None, loaded, context);
         let of_accounts =
             facts::constant(&policy, &sources, |fact| fact.origin.account().is_some());
         let mut constants = Arc::unwrap_or_clone(std::mem::take(&mut profile.facts));
@@ -314,6 +319,15 @@ impl Profile {
         let inputs = profile.inputs_of_constants(spec, context.now);
         profile.known_to_hold = judge::known_to_hold(&policy, &inputs);
         profile.template = profile.template(spec, context.now).map(Arc::new);
+        if profile.template.is_some() {
+            let balances = profile.accounts.iter().flatten();
+            let balances = balances.map(|rows| Key::Balance(rows.name.clone()));
+            let known = profile.meters.iter().filter_map(|known| match known {
+                Counted::In(meter) => meter.as_ref(),
+                _ => None,
+            });
+            profile.running = balances.chain(reading::cells(known)).collect();
+        }
         let profile = Arc::new(profile);
         *context.profile.borrow_mut() = Some(profile.clone());
         profile
@@ -338,10 +352,11 @@ impl Profile {
     pub(super) fn sources<'a>(
         &'a self,
         spec: &'a Spec,
+        registered: Option<&'a Order>,
         loaded: &Loaded<'a>,
         context: &Context<'_>,
     ) -> Sources<'a> {
-        let sources = self.sources_of_scopes(spec, loaded, context);
+        let sources = self.sources_of_scopes(spec, registered, loaded, context);
         let held = |rows: &'a AccountRows| Held {
             name: &rows.name,
             account: account(rows.account.as_ref()),
@@ -355,6 +370,7 @@ impl Profile {
     pub(super) fn sources_of_scopes<'a>(
         &'a self,
         spec: &'a Spec,
+        registered: Option<&'a Order>,
         loaded: &Loaded<'a>,
         context: &Context<'_>,
     ) -> Sources<'a> {
@@ -366,7 +382,7 @@ impl Profile {
             accounts: Vec::new(),
             shop_freezes: freezes(self.shop_freezes.as_ref()),
             operator_freezes: freezes(self.operator_freezes.as_ref()),
-            order: spec.the_order(loaded),
+            order: spec.the_order(registered),
             operator: operator(self.operator.as_ref()),
             grant: grant(self.grant.as_ref()),
             roles: context.roles,

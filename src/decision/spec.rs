@@ -5,13 +5,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    context::Context,
+    context::{Context, Meters},
     facts::{self, Held, Sources},
     judge::{self, Largest, Wanted},
     loaded::Loaded,
     looked_at,
     out::Judgement,
-    profile::Profile,
+    profile::{Counted, Profile},
     reading,
     reply::{Check, Reply},
 };
@@ -22,12 +22,11 @@ use crate::domain::{
     key::Key,
     limit::{Counting, Stage},
     meter::MeterKey,
-    name::{OperatorName, OrderName, ProgrammeName, RevisionName, ShopName},
+    name::{OperatorName, OrderName, ProgrammeName, ShopName},
     order::Order,
     policy::Policy,
     refusal::{Reason, Refusal},
     row::Programme,
-    template::Template,
     text::Text,
     value::Value,
 };
@@ -61,19 +60,18 @@ pub struct Spec {
 
 /// Everything that was found out before judging.
 pub(super) struct Prepared {
-    pub policy: Arc<Policy>,
-    pub revision: RevisionName,
+    pub profile: Arc<Profile>,
     pub inputs: Inputs,
     /// What was judged of them without what passes.
     pub verdict: Verdict,
-    /// Meters of the limits and then the measures, by position. `None`: needs none.
-    pub meters: Vec<Option<MeterKey>>,
+    /// Meters of the limits and then the measures, as far as they were needed.
+    pub meters: Option<Meters>,
     /// The order to record, if one was sent along and is newer.
     pub order: Option<Order>,
     /// Nobody recorded it before.
     pub order_is_new: bool,
-    /// What records of such payouts have in common.
-    pub template: Option<Arc<Template>>,
+    /// Whether every fact that is there counts.
+    pub all_count: bool,
 }
 
 impl Spec {
@@ -103,6 +101,12 @@ impl Spec {
     pub fn second(&self, loaded: &Loaded<'_>, context: &Context<'_>) -> Vec<Key> {
         let Ok(profile) = Profile::of(self, loaded, context) else { return Vec::new() };
         let policy = &profile.policy;
+        let registered = self.registered(loaded);
+        let is_new = registered.is_none() && self.order.is_some();
+        context.order_is_new.set(is_new);
+        if context.alone && self.reads_fresh(&profile, registered) {
+            return profile.running.clone();
+        }
         let accounts = &looked_at::looks(policy).accounts;
         let mut keys = Vec::with_capacity(3 * accounts.len() + 6);
         for account in accounts {
@@ -115,19 +119,28 @@ impl Spec {
         }
         // The same values that the decision will be judged with, so that the meters
         // it needs are the meters that are loaded.
-        let sources = profile.sources_of_scopes(self, loaded, context);
+        let sources = profile.sources_of_scopes(self, registered, loaded, context);
         let facts = facts::countable(policy, &sources, &profile.facts);
         let meters = profile.meters(self, &facts, context.now);
-        let is_new = |order| loaded.order(order).is_none();
-        context.order_is_new.set(self.order.as_ref().is_some_and(is_new));
         keys.extend(reading::cells(meters.iter().flatten()));
         context.meters.set(Some(meters));
         keys
     }
 
+    /// The order as it was recorded, if it was.
+    pub(super) fn registered<'a>(&self, loaded: &Loaded<'a>) -> Option<&'a Order> {
+        self.order.as_ref().and_then(|name| loaded.order(name))
+    }
+
+    /// Whether all meters that differ from payout to payout are of an order that is
+    /// new, so that nothing is in them.
+    fn reads_fresh(&self, profile: &Profile, registered: Option<&Order>) -> bool {
+        let comes_along = self.order.is_some() && self.inline_order.is_some();
+        comes_along && registered.is_none() && profile.template.is_some()
+    }
+
     /// The order that counts: of the registered and the inline one the newer.
-    pub(super) fn the_order<'a>(&'a self, loaded: &Loaded<'a>) -> Option<&'a Order> {
-        let registered = self.order.as_ref().and_then(|name| loaded.order(name));
+    pub(super) fn the_order<'a>(&'a self, registered: Option<&'a Order>) -> Option<&'a Order> {
         match (registered, self.inline_order.as_deref()) {
             (Some(registered), Some(inline)) if !registered.yields_to(inline) => Some(registered),
             (_, Some(inline)) => Some(inline),
@@ -143,16 +156,19 @@ impl Spec {
         context: &Context<'_>,
     ) -> Result<Prepared, Refusal> {
         let profile = Profile::of(self, loaded, context)?;
-        let policy = profile.policy.clone();
-        self.check_amount(&policy)?;
-        let newer = self.check_order(loaded)?;
+        self.check_amount(&profile.policy)?;
+        let registered = self.registered(loaded);
+        let newer = self.check_order(registered)?;
         let profile = profile.complete(self, loaded, context);
-        let sources = profile.sources(self, loaded, context);
-        check_accounts(&policy, &sources.accounts)?;
-        let facts = facts::gather(&policy, &sources, &profile.facts)?;
+        let policy = &profile.policy;
+        let sources = profile.sources(self, registered, loaded, context);
+        check_accounts(policy, &sources.accounts)?;
+        let (facts, all_count) = facts::gather(policy, &sources, &profile.facts)?;
         // The same facts give the same meters.
-        let known = context.meters.take();
-        let meters = known.unwrap_or_else(|| profile.meters(self, &facts, context.now));
+        let mut meters = context.meters.take();
+        if meters.is_none() && !self.reads_fresh(&profile, registered) {
+            meters = Some(profile.meters(self, &facts, context.now));
+        }
         let mut inputs = Inputs {
             now: sources.now,
             stage: self.stage,
@@ -164,12 +180,15 @@ impl Spec {
             funds: Vec::new(),
             next_revision: profile.next_revision,
         };
-        let verdict = read_and_judge(&profile, &sources, &meters, &mut inputs);
+        let counted = match &meters {
+            Some(meters) => In::These(meters),
+            None => In::Fresh(&profile.meters),
+        };
+        let verdict = read_and_judge(&profile, &sources, counted, &mut inputs);
         let order = newer.then(|| self.inline_order.as_deref().cloned()).flatten();
-        let revision = profile.revision.clone();
-        let order_is_new = self.order.as_ref().is_some_and(|name| loaded.order(name).is_none());
-        let template = profile.template.clone();
-        Ok(Prepared { policy, revision, inputs, verdict, meters, order, order_is_new, template })
+        let order_is_new = registered.is_none() && self.order.is_some();
+        drop(sources);
+        Ok(Prepared { profile, inputs, verdict, meters, order, order_is_new, all_count })
     }
 
     fn check_amount(&self, policy: &Policy) -> Result<(), Refusal> {
@@ -178,9 +197,8 @@ impl Spec {
     }
 
     /// Whether the inline order is to be recorded.
-    fn check_order(&self, loaded: &Loaded<'_>) -> Result<bool, Refusal> {
+    fn check_order(&self, registered: Option<&Order>) -> Result<bool, Refusal> {
         let Some(name) = &self.order else { return Ok(false) };
-        let registered = loaded.order(name);
         match (registered, self.inline_order.as_deref()) {
             (None, None) => {
                 Err(Refusal::new(Reason::OrderNotFound, format!("There is no order {name}.")).at(
@@ -198,13 +216,14 @@ impl Spec {
     pub fn judge(&self, loaded: &Loaded<'_>, context: &Context<'_>) -> Judgement {
         Judgement::only(self.prepare(loaded, context).map(|prepared| {
             let wanted = Wanted { passes: self.full, largest: Largest::Always };
-            let verdict = judge::judge(&prepared.policy, &prepared.inputs, wanted);
+            let policy = &prepared.profile.policy;
+            let verdict = judge::judge(policy, &prepared.inputs, wanted);
             Reply::Checked(Box::new(Check {
-                expire_time: prepared.policy.execute_within.map(|within| context.now.plus(within)),
+                expire_time: policy.execute_within.map(|within| context.now.plus(within)),
                 inputs: prepared.inputs,
                 verdict,
-                revision: prepared.revision,
-                currency: prepared.policy.currency,
+                revision: prepared.profile.revision.clone(),
+                currency: policy.currency,
                 order: self.order.clone(),
                 operator: self.operator.clone(),
             }))
@@ -228,23 +247,56 @@ fn check_accounts(policy: &Policy, accounts: &[Held<'_>]) -> Result<(), Refusal>
     }))
 }
 
+/// Where limits and then measures count.
+#[derive(Clone, Copy)]
+enum In<'a> {
+    /// In these meters.
+    These(&'a [Option<MeterKey>]),
+    /// In those that are known; all others are of an order that is new.
+    Fresh(&'a [Counted]),
+}
+
+/// The meter of a limit or measure.
+enum Meter<'a> {
+    /// It needs none.
+    None,
+    /// One that nothing is in.
+    Empty,
+    /// This one.
+    Of(&'a MeterKey),
+}
+
+impl<'a> In<'a> {
+    fn meter(self, number: usize) -> Meter<'a> {
+        let known = match self {
+            Self::These(meters) => meters.get(number).and_then(Option::as_ref),
+            Self::Fresh(counted) => match counted.get(number) {
+                Some(Counted::In(meter)) => meter.as_ref(),
+                Some(Counted::OfOrder(..) | Counted::Unknown) => return Meter::Empty,
+                None => None,
+            },
+        };
+        known.map_or(Meter::None, Meter::Of)
+    }
+}
+
 /// Reads meters and accounts, and judges. The future is read only for what
 /// fails now: its reasons state when they end.
 fn read_and_judge(
     profile: &Profile,
     sources: &Sources<'_>,
-    meters: &[Option<MeterKey>],
+    counted: In<'_>,
     inputs: &mut Inputs,
 ) -> Verdict {
     let Profile { policy, known_to_hold, .. } = profile;
     let wanted = Wanted { passes: false, largest: Largest::Never };
-    read(policy, sources, meters, inputs, |_| false);
+    read(policy, sources, counted, inputs, |_| false);
     let verdict = judge::judge_rest(policy, inputs, wanted, known_to_hold);
     if verdict.findings.is_empty() {
         return verdict;
     }
     inputs.fact_changes = facts::changes(policy, sources);
-    read(policy, sources, meters, inputs, |id| match id {
+    read(policy, sources, counted, inputs, |id| match id {
         Some(rule) => verdict.findings.iter().any(|f| f.rule == *rule),
         None => true,
     });
@@ -257,16 +309,20 @@ fn read_and_judge(
 fn read(
     policy: &Policy,
     sources: &Sources<'_>,
-    meters: &[Option<MeterKey>],
+    counted: In<'_>,
     inputs: &mut Inputs,
     future: impl Fn(Option<&Text>) -> bool,
 ) {
     let now = sources.now;
     let asked = inputs.amount.unwrap_or_else(|| policy.currency.smallest());
-    let mut meters = meters.iter();
+    let mut numbers = 0..;
     let mut cells = sources.loaded.cells();
     let mut read = |counting: &Counting, most: usize, future: bool| {
-        let meter = cells.meter(meters.next()?.as_ref()?);
+        let meter = match counted.meter(numbers.next()?) {
+            Meter::None => return None,
+            Meter::Empty => None,
+            Meter::Of(key) => cells.meter(key),
+        };
         Some(reading::read(meter, counting, most, policy, now, future.then_some(asked)))
     };
     let limits = policy.limits.iter();

@@ -52,7 +52,7 @@ impl ReadUsage {
         let profile = Profile::of(spec, loaded, context)?.complete(spec, loaded, context);
         let policy = profile.policy.clone();
         let revision = profile.revision.clone();
-        let sources = profile.sources(spec, loaded, context);
+        let sources = profile.sources(spec, spec.registered(loaded), loaded, context);
         let facts = facts::known(&policy, &sources);
         let inputs = Inputs {
             now: context.now,

@@ -76,7 +76,8 @@ impl Writer {
                 continue;
             }
             let fresh = ids::fresh(now, sequence + 1);
-            let context = context(&self.policies, &self.options, pending, now, fresh);
+            let mut context = context(&self.policies, &self.options, pending, now, fresh);
+            context.alone = !is_shared;
             let whose = if is_shared { None } else { pending.command.whose() };
             let profile = whose.as_ref().and_then(|whose| self.profiles.get(whose, now));
             let is_known = profile.is_some();
@@ -123,6 +124,9 @@ impl Writer {
             }
             came_about |= matches!(pending.command, Command::Due(_));
             sequence += 1;
+            if is_new && !is_shared {
+                self.working.begin(&changes);
+            }
             self.working.apply(&changes, sequence, !is_shared);
             for change in &changes {
                 self.profiles.see(change);
@@ -248,6 +252,7 @@ fn context<'a>(
         policies,
         fresh,
         remember: options.remember,
+        alone: false,
         meters: Cell::default(),
         order_is_new: Cell::default(),
         profile: RefCell::default(),

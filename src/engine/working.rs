@@ -150,6 +150,16 @@ impl Working {
         Loaded::new(self)
     }
 
+    /// Takes in the meters of a new order that are changed: nobody asked for them,
+    /// because there are none.
+    pub fn begin(&mut self, changes: &[Change]) {
+        for key in changes.iter().filter(|change| change.adds()).map(Change::key) {
+            if key.is_of_an_order() && !self.rows.contains_key(&key) {
+                self.take_in(key, None);
+            }
+        }
+    }
+
     /// Takes note of a record that is told in short: the store gets it at once, and
     /// with it the rows that it makes alone. Nobody is told that they are not there.
     pub fn pass(&mut self, allowed: &Allowed<'_>) {

@@ -152,7 +152,7 @@ impl World {
         roles: RoleSet,
         at_length: &Judgement,
     ) {
-        let context = self.context(roles);
+        let context = Context { alone: true, ..self.context(roles) };
         context.profile.replace(profile);
         let rows = self.rows_of(command, &context);
         match command.outcome(&Loaded::new(&rows), &context) {
@@ -167,6 +167,7 @@ impl World {
     /// What a command is judged with, besides rows.
     pub fn context(&self, roles: RoleSet) -> Context<'_> {
         Context {
+            alone: false,
             meters: Cell::default(),
             order_is_new: Cell::default(),
             profile: RefCell::default(),

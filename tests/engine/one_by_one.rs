@@ -1,5 +1,5 @@
 //! Commands that come together, on a store that nobody else changes: each is
-//! committed by itself, over what those before it left.
+//! committed by itself, over what those before it left, told in short or at length.
 
 use std::{
     sync::{Arc, Condvar, Mutex},
@@ -7,11 +7,11 @@ use std::{
 };
 
 use bursar::{
-    domain::{change::Record, key::Key, row::Row},
+    domain::{allowed::Allowed, change::Record, key::Key, row::Row},
     engine::clock::ManualClock,
     proto::v1::{
         AuthorizePayoutRequest, AuthorizePayoutResult, BatchAuthorizePayoutsRequest, Receipt,
-        ValidatePayoutRequest, authorize_payout_result::Result as Outcome,
+        ReceiptView, ValidatePayoutRequest, authorize_payout_result::Result as Outcome,
     },
     store::{
         Commit, Done, Scan, Store, StoreError, Tip,
@@ -39,6 +39,26 @@ struct State {
     waits: bool,
     /// Commits with records until one fails. `None`: none does.
     left: Option<usize>,
+    /// Whether it takes authorizations that are told in short, and how many it took.
+    in_short: bool,
+    taken: usize,
+}
+
+impl Gate {
+    fn new(in_short: bool) -> Arc<Self> {
+        let state = Mutex::new(State { in_short, ..State::default() });
+        Arc::new(Self { state, changed: Condvar::new() })
+    }
+
+    /// Takes another commit with records.
+    fn take(&self, in_short: bool) -> Result<(), StoreError> {
+        let mut state = self.state.lock().expect("a state");
+        if let Some(left) = &mut state.left {
+            *left = left.checked_sub(1).ok_or_else(|| StoreError::Fatal("as told".to_owned()))?;
+        }
+        state.taken += usize::from(in_short);
+        Ok(())
+    }
 }
 
 /// The embedded store, before a batch of which one can be made to wait, and a
@@ -61,12 +81,19 @@ impl Store for Gated {
     }
 
     fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
-        if !commit.records.is_empty()
-            && let Some(left) = &mut self.1.state.lock().expect("a state").left
-        {
-            *left = left.checked_sub(1).ok_or_else(|| StoreError::Fatal("as told".to_owned()))?;
+        if !commit.records.is_empty() {
+            self.1.take(false)?;
         }
         self.0.commit(commit)
+    }
+
+    fn takes_allowed(&self) -> bool {
+        self.1.state.lock().expect("a state").in_short
+    }
+
+    fn commit_allowed(&mut self, allowed: &Allowed<'_>, commit: Commit) -> Result<(), StoreError> {
+        self.1.take(true)?;
+        self.0.commit_allowed(allowed, commit)
     }
 
     fn when_durable(&mut self, done: Done) {
@@ -144,21 +171,31 @@ fn receipts(results: Vec<AuthorizePayoutResult>) -> Vec<Receipt> {
 
 #[tokio::test]
 async fn what_comes_twice_in_one_batch_holds_once_and_orders_add_up() {
-    for checkpoint_records in [1, 2, 20_000] {
-        let (data, gate) = (TempDir::new().expect("a directory"), Arc::<Gate>::default());
+    for (checkpoint_records, in_short) in
+        [1, 2, 20_000].into_iter().flat_map(|it| [(it, false), (it, true)])
+    {
+        let (data, gate) = (TempDir::new().expect("a directory"), Gate::new(in_short));
         let options = Options { checkpoint_records, tidy_records: 0, ..Options::default() };
         let running = running(&data, &options, &gate).await;
         running.client.furnish(&["s1"]).await;
         // One order; the second request comes twice, the last is too much with them.
         let requests = [("a", 4_000), ("b", 4_000), ("b", 4_000), ("c", 30_000)];
-        let requests = requests.map(|(id, fen)| authorize("s1", id, "o", fen)).to_vec();
+        let mut requests = requests.map(|(id, fen)| authorize("s1", id, "o", fen)).to_vec();
+        // Of another new order all is wanted: it is told at length.
+        requests.push(AuthorizePayoutRequest {
+            view: ReceiptView::Full.into(),
+            ..authorize("s1", "d", "p", 4_000)
+        });
         let receipts = receipts(together(&running, &gate, requests.clone()).await);
-        let [a, b, again, c] = receipts.as_slice() else { panic!("{receipts:?}") };
+        let [a, b, again, c, d] = receipts.as_slice() else { panic!("{receipts:?}") };
+        assert!(!d.payout.is_empty() && !d.replayed);
         assert!(!a.replayed && !b.replayed && again.replayed);
         assert!(!a.payout.is_empty() && a.payout != b.payout && b.payout == again.payout);
         assert_eq!((c.payout.as_str(), c.max_amount.is_empty()), ("", false));
         let payouts = running.client.every_payout("s1").await;
-        assert_eq!(payouts.len(), 2);
+        assert_eq!(payouts.len(), 3);
+        // The first only: then the order is known.
+        assert_eq!(gate.state.lock().expect("a state").taken, usize::from(in_short));
         // Asked for each by itself, it is the same.
         for (request, receipt) in requests.into_iter().zip(&receipts) {
             let alone = running.client.authorize_payout(request).await.expect("an answer");
@@ -172,7 +209,13 @@ async fn what_comes_twice_in_one_batch_holds_once_and_orders_add_up() {
 
 #[tokio::test]
 async fn when_a_commit_fails_within_a_batch_nobody_of_it_is_told_yes() {
-    let (data, gate) = (TempDir::new().expect("a directory"), Arc::<Gate>::default());
+    for in_short in [false, true] {
+        a_commit_fails_within_a_batch(in_short).await;
+    }
+}
+
+async fn a_commit_fails_within_a_batch(in_short: bool) {
+    let (data, gate) = (TempDir::new().expect("a directory"), Gate::new(in_short));
     let options = Options::default();
     let failing = running(&data, &options, &gate).await;
     failing.client.furnish(&["s1"]).await;
