@@ -89,24 +89,30 @@ impl Allowed<'_> {
         })
     }
 
-    /// The keys of the rows that it makes alone: the store keeps them as made by
-    /// its record. Who asks for the meters of the order finds them there too.
+    /// The keys of the rows that it makes alone and that are asked for by them.
     pub fn keys(&self) -> impl Iterator<Item = Key> {
-        let Template { shop, parts, .. } = &*self.template;
-        let payout = shop.payout(self.id.clone());
+        let payout = self.template.shop.payout(self.id.clone());
         let due = self.expire_time().map(|at| Key::Due(at, payout.clone()));
-        let counts = parts.iter().any(|part| {
+        let keys = [
+            Key::Order(self.order.name.clone()),
+            Key::Request(self.request.clone()),
+            Key::Payout(payout),
+        ];
+        keys.into_iter().chain(due)
+    }
+
+    /// Those of the rows that it makes alone besides: of its decision, which has the
+    /// record in its name, and of what it makes of the order, which it makes.
+    pub fn implied(&self) -> impl Iterator<Item = Key> {
+        let counts = self.template.parts.iter().any(|part| {
             let counts = part.at_first(self.amount, None).is_some();
             counts && !matches!(part.of, PartOf::Meter(_))
         });
         let keys = [
-            Key::Order(self.order.name.clone()),
-            Key::Request(self.request.clone()),
+            Key::Decision(self.template.shop.decision(self.id.clone())),
             Key::PayoutOfOrder(self.order.name.clone(), self.id.clone()),
-            Key::Payout(payout),
-            Key::Decision(shop.decision(self.id.clone())),
         ];
-        keys.into_iter().chain(due).chain(counts.then(|| Key::Cell(self.cell())))
+        keys.into_iter().chain(counts.then(|| Key::Cell(self.cell())))
     }
 
     /// What it changes of meters and balances that others change too: all that have

@@ -17,6 +17,7 @@ pub mod key;
 pub mod limit;
 mod line;
 pub mod meter;
+pub mod minted;
 pub mod name;
 pub mod operator;
 pub mod order;

@@ -4,7 +4,7 @@
 
 use uuid::{Builder, Uuid};
 
-use crate::domain::{instant::Instant, name::Id};
+use crate::domain::{instant::Instant, minted::mint, name::Id};
 
 /// An id for what record `sequence`, written at `now`, makes. The journal's
 /// sequence stands behind the milliseconds: time never decreases and sequences
@@ -12,16 +12,8 @@ use crate::domain::{instant::Instant, name::Id};
 #[allow(clippy::disallowed_methods, reason = "this is the one place that draws random numbers")]
 pub fn fresh(now: Instant, sequence: u64) -> Id {
     let millis = u64::try_from(now.0.as_millisecond()).unwrap_or(0);
-    // 12 bits before the variant and 30 behind it: 4 × 10¹² records.
-    let high = u16::try_from(sequence >> 30 & 0xfff).unwrap_or(0);
-    let low = u32::try_from(sequence & 0x3fff_ffff).unwrap_or(0);
-    let random = Uuid::new_v4().into_bytes();
-    let [h0, h1] = high.to_be_bytes();
-    let [l0, l1, l2, l3] = low.to_be_bytes();
-    let [.., r0, r1, r2, r3] = random;
-    let tail = [h0, h1, l0, l1, l2, l3, r0, r1, r2, r3];
-    let id = Builder::from_unix_timestamp_millis(millis, &tail).into_uuid();
-    Id::parse(&id.to_string()).expect("a UUID's text is a well-formed id")
+    let [.., r0, r1, r2, r3] = Uuid::new_v4().into_bytes();
+    mint(millis, sequence, [r0, r1, r2, r3])
 }
 
 /// Below every id that is made at or after an instant, not below those made

@@ -100,7 +100,9 @@ impl Commit {
 /// never be.
 pub type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
-/// Which rows to list: keys from `from` (inclusive) to `to` (exclusive).
+/// Which rows to list: keys from `from` (inclusive) to `to` (exclusive), both of one
+/// kind, and of payouts of an order both of one order. Decisions and meters are asked
+/// for by name; who lists them may be told a part of them.
 #[derive(Clone, Debug)]
 pub struct Scan {
     /// Lowest key.

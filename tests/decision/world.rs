@@ -287,7 +287,7 @@ fn assert_in_short(allowed: &Allowed<'_>, reply: &Reply, command: &Command, judg
     }
     keys.sort();
     keys.dedup();
-    let mut told: Vec<Key> = allowed.keys().collect();
+    let mut told: Vec<Key> = allowed.keys().chain(allowed.implied()).collect();
     told.sort();
     assert_eq!(told, keys);
 }

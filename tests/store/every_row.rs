@@ -100,8 +100,12 @@ fn finding() -> Finding {
 }
 
 fn decision() -> Row {
+    Row::Decision(Arc::new(a_decision()))
+}
+
+pub fn a_decision() -> Decision {
     let position = Position { balance: amount("1"), held: amount("2"), freeze: None };
-    Row::Decision(Arc::new(Decision {
+    Decision {
         name: decision_name(),
         revision: RevisionName { programme: programme_name(), number: 3 },
         request_id: "r".into(),
@@ -129,7 +133,7 @@ fn decision() -> Row {
         payout: Some(id("d")),
         expire_time: Some(at(1800)),
         decision_version: 1,
-    }))
+    }
 }
 
 fn full_payout() -> Row {

@@ -12,6 +12,7 @@ mod backup;
 mod damage;
 mod every_row;
 mod files;
+mod implied;
 mod key_order;
 mod made_alone;
 mod make;

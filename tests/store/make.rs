@@ -149,6 +149,23 @@ pub fn request(request: &str) -> Row {
     })
 }
 
+/// That a payout is of an order.
+pub fn of_order(order: &str, payout: &str) -> Row {
+    Row::PayoutOfOrder(order_name(order), id(payout))
+}
+
+/// A payout's hold on a meter of its order.
+pub fn hold_of_order(order: &str, rule: &str, payout: &str, quantity: &str) -> Change {
+    let scope = vec![format!("{}/{order}", shop_name().shop).into()];
+    let of = Celled { programme: programme_name(), scope, window_start: None };
+    let within = Metered { rule: rule.into(), scope: Vec::new(), window_start: None };
+    let Change::Meter(change) = hold(rule, Shape::Fixed, payout, quantity) else {
+        unreachable!("a hold is a change of a meter")
+    };
+    let key = MeterKey::new(CellKey::of_an_order(of), within);
+    Change::Meter(MeterChange { key, ..change })
+}
+
 /// A row of about this many bytes.
 pub fn revision(number: u32, bytes: usize) -> Row {
     let policy: Vec<u8> = (0..bytes).map(|at| u8::try_from(at * 31 % 100).unwrap_or(0)).collect();
@@ -247,11 +264,7 @@ impl Writer {
         let tip = store.begin().expect("a tip");
         durable(store).expect("durable");
         assert_eq!(tip.sequence, self.sequence);
-        let listed = store.scan(&everything()).expect("a listing");
-        let keys = |rows: &[Arc<Row>]| rows.iter().map(|r| r.key()).collect::<Vec<_>>();
-        let expected: Vec<_> = self.rows.values().cloned().collect();
-        assert_eq!(keys(&listed), keys(&expected));
-        assert!(listed == expected, "a row is another");
+        self.lists(store);
         let keys: Vec<Key> = self.rows.keys().cloned().collect();
         let loaded = store.load(&keys).expect("rows");
         for ((key, row), loaded) in self.rows.iter().zip(loaded) {
@@ -259,6 +272,53 @@ impl Writer {
         }
         let records = store.records(0, usize::MAX).expect("records");
         assert!(records.iter().map(|r| r.sequence).eq(1..=self.sequence));
+    }
+}
+
+impl Writer {
+    /// That a store lists these rows, of all that are listed at once.
+    pub fn lists(&self, store: &mut impl Store) {
+        let is_listed = |row: &Arc<Row>| match row.key() {
+            Key::Decision(_) | Key::PayoutOfOrder(..) => false,
+            key => !key.is_of_an_order(),
+        };
+        let listed = store.scan(&everything()).expect("a listing");
+        let listed: Vec<_> = listed.into_iter().filter(is_listed).collect();
+        let expected: Vec<_> = self.rows.values().filter(|it| is_listed(it)).cloned().collect();
+        let keys = |rows: &[Arc<Row>]| rows.iter().map(|r| r.key()).collect::<Vec<_>>();
+        assert_eq!(keys(&listed), keys(&expected));
+        assert!(listed == expected, "a row is another");
+        let orders = self.rows.keys().filter_map(|key| match key {
+            Key::PayoutOfOrder(order, _) => Some(order),
+            _ => None,
+        });
+        let orders: std::collections::BTreeSet<_> = orders.collect();
+        orders.into_iter().for_each(|order| self.lists_payouts_of(order, store));
+    }
+
+    fn lists_payouts_of(&self, order: &OrderName, store: &mut impl Store) {
+        let key = |id| Key::PayoutOfOrder(order.clone(), id);
+        let (from, to) = (key(Id::before_all()), key(Id::after_all()));
+        let of_order = self.rows.range(from.clone()..to.clone()).map(|(_, row)| row.clone());
+        let mut expected: Vec<_> = of_order.collect();
+        for reverse in [false, true] {
+            for limit in [1, 2, usize::MAX] {
+                let scan = Scan { from: from.clone(), to: to.clone(), reverse, limit };
+                let some: Vec<_> = expected.iter().take(limit).cloned().collect();
+                assert_eq!(store.scan(&scan).expect("a listing"), some, "{scan:?}");
+            }
+            expected.reverse();
+        }
+        // A page begins behind the one before.
+        expected.sort_by_key(|row| row.key());
+        for (number, row) in expected.iter().enumerate() {
+            let scan = Scan { from: row.key(), to: to.clone(), reverse: false, limit: 9 };
+            let rest: Vec<_> = expected.iter().skip(number).take(9).cloned().collect();
+            assert_eq!(store.scan(&scan).expect("a listing"), rest);
+            let scan = Scan { from: from.clone(), to: row.key(), reverse: true, limit: 9 };
+            let rest: Vec<_> = expected.iter().take(number).rev().take(9).cloned().collect();
+            assert_eq!(store.scan(&scan).expect("a listing"), rest);
+        }
     }
 }
 

@@ -28,6 +28,17 @@ pub(super) enum Slot {
     Row(Arc<Row>),
     /// As this record made it.
     At(u64),
+    /// An order as record `at` wrote it. What `first`, the first one that wrote it, made
+    /// besides of its meters and payouts is kept under no key of their own.
+    Order {
+        /// The last record that wrote it.
+        at: u64,
+        /// The first one.
+        first: u64,
+    },
+    /// As this record made it, if it did: found by what another row or its own name
+    /// says.
+    If(u64),
     /// It was deleted.
     Gone,
 }

@@ -43,13 +43,14 @@ use self::{
     sync::{Disk, RealDisk},
 };
 use super::{Changed, Commit, Done, Scan, Store, StoreError, Tip};
-use crate::domain::{allowed::Allowed, change::Record, key::Key, row::Row};
+use crate::domain::{allowed::Allowed, change::Record, key::Key, minted, row::Row};
 
 pub mod backup;
 mod codec;
 pub mod compact;
 mod damage;
 mod fence;
+mod implied;
 mod journal;
 mod layer;
 mod lock;
@@ -200,15 +201,24 @@ impl SledStore {
         self.since += records.len() as u64;
         if let Some(allowed) = allowed {
             self.draft.push_allowed(allowed)?;
+            if minted::record(allowed.id) != Some(allowed.sequence) {
+                let decision = allowed.template.shop.decision(allowed.id.clone());
+                self.inner.rows.put(&Key::Decision(decision), Slot::At(allowed.sequence));
+            }
             for key in allowed.keys() {
-                self.inner.rows.put(&key, Slot::At(allowed.sequence));
+                // Nobody wrote the order before.
+                let slot = match &key {
+                    Key::Order(_) => Slot::Order { at: allowed.sequence, first: allowed.sequence },
+                    _ => Slot::At(allowed.sequence),
+                };
+                self.inner.rows.put(&key, slot);
             }
             self.tip = Tip { sequence: allowed.sequence, at: allowed.at };
             self.since += 1;
         }
         for Changed { key, row, sequence, alone } in rows {
             let slot = Slot::new(&key, row, sequence, alone);
-            self.inner.rows.put(&key, slot);
+            self.inner.rows.keep(&key, slot, sequence)?;
         }
         self.is_complete = has_running;
         if self.is_complete && self.since >= self.options.checkpoint_records {
@@ -293,18 +303,65 @@ impl SledStore {
         match slot {
             Slot::Gone => Ok(None),
             Slot::Row(row) => Ok(Some(row)),
-            Slot::At(sequence) => {
-                let found = match self.recent(sequence)? {
-                    Some(record) => made_by(&record.changes, is_it),
-                    None => {
-                        let record = self.inner.pipeline.journal().record(sequence)?;
-                        made_by(&record.changes, is_it)
-                    }
-                };
+            Slot::At(sequence) | Slot::Order { at: sequence, .. } => {
+                let found = made_by(&self.record(sequence)?.changes, is_it);
                 let why = || format!("record {sequence} did not make the row that it is to have");
                 found.map(Some).ok_or_else(|| Damage::Defect(why()))
             }
+            // A name may say anything.
+            Slot::If(sequence) if !(1..=self.tip.sequence).contains(&sequence) => Ok(None),
+            Slot::If(sequence) => Ok(made_by(&self.record(sequence)?.changes, is_it)),
         }
+    }
+
+    /// A record that the journal has or will have.
+    fn record(&self, sequence: u64) -> Result<Arc<Record>, Damage> {
+        match self.recent(sequence)? {
+            Some(record) => Ok(record),
+            None => self.inner.pipeline.journal().record(sequence),
+        }
+    }
+
+    /// The row under a key.
+    fn find(&self, key: &Key) -> Result<Option<Arc<Row>>, Damage> {
+        let rows = &self.inner.rows;
+        match rows.find(key)? {
+            // Its name may say a record that did not make it.
+            slot @ Slot::If(_) => match self.row(slot, |it| it == key)? {
+                None => self.row(rows.entry(key)?, |it| it == key),
+                found => Ok(found),
+            },
+            slot => self.row(slot, |it| it == key),
+        }
+    }
+
+    /// Puts the payout of an order that is found by it where it belongs.
+    fn with_implied(&self, scan: &Scan, mut rows: Vec<Arc<Row>>) -> Result<Vec<Arc<Row>>, Damage> {
+        let (Key::PayoutOfOrder(order, _), Key::PayoutOfOrder(to, _)) = (&scan.from, &scan.to)
+        else {
+            return Ok(rows);
+        };
+        // Nobody asks for those of several orders at once.
+        let Slot::Order { first, .. } = self.inner.rows.entry(&Key::Order(order.clone()))? else {
+            return Ok(rows);
+        };
+        if order != to {
+            return Err(Damage::Defect("payouts of several orders are asked for".to_owned()));
+        }
+        for payout in implied::payouts(&*self.record(first)?, order) {
+            let key = Key::PayoutOfOrder(order.clone(), payout.clone());
+            let is_before = |row: &Arc<Row>| match scan.reverse {
+                true => row.key() > key,
+                false => row.key() < key,
+            };
+            let place = rows.partition_point(is_before);
+            let is_there = rows.get(place).is_some_and(|row| row.key() == key);
+            if (&scan.from..&scan.to).contains(&&key) && !is_there {
+                rows.insert(place, Arc::new(Row::PayoutOfOrder(order.clone(), payout.clone())));
+            }
+        }
+        rows.truncate(scan.limit);
+        Ok(rows)
     }
 }
 
@@ -325,10 +382,7 @@ impl Store for SledStore {
     }
 
     fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Arc<Row>>>, StoreError> {
-        self.guard(|store| {
-            let row = |key: &Key| store.row(store.inner.rows.find(key)?, |it| it == key);
-            keys.iter().map(row).collect()
-        })
+        self.guard(|store| keys.iter().map(|key| store.find(key)).collect())
     }
 
     fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
@@ -384,7 +438,7 @@ impl Store for SledStore {
                 Ok(row.into_iter())
             };
             let rows: Vec<_> = found.into_iter().map(row).collect::<Result<_, _>>()?;
-            Ok(rows.into_iter().flatten().collect())
+            store.with_implied(scan, rows.into_iter().flatten().collect())
         })
     }
 

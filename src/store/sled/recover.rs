@@ -254,43 +254,54 @@ pub(super) fn replay(
 
 /// Applies a record to rows.
 fn apply(rows: &mut Rows, record: &Record, journal: &mut Journal) -> Result<(), Damage> {
+    let mut made_alone: Option<Key> = None;
     for (number, change) in record.changes.iter().enumerate() {
         let key = change.key();
+        // A payout changes several meters of a row.
+        if made_alone.as_ref() == Some(&key) {
+            if change.adds() {
+                continue;
+            }
+            made_alone = None;
+        }
         // What is written whole does not need the row before, except to know what
         // followed from it. Looking costs more than all the rest.
         let before = match change.adds() || matches!(key, Key::Payout(_)) {
             true => rows.find(&key)?,
             false => Slot::Gone,
         };
-        let alone = match &before {
-            Slot::Gone => true,
-            Slot::At(sequence) => *sequence == record.sequence,
-            Slot::Row(_) => false,
-        };
-        if change.adds() && alone {
-            // Whoever asks for it has it made.
-            rows.put(&key, Slot::At(record.sequence));
-            continue;
-        }
-        let before = match before {
-            Slot::Gone => None,
-            Slot::Row(row) => Some(row),
-            Slot::At(sequence) => {
-                let is_it = |it: &Key| *it == key;
-                if sequence == record.sequence {
-                    made_by(record.changes.get(..number).unwrap_or_default(), is_it)
-                } else {
-                    made_by(&journal.record(sequence)?.changes, is_it)
-                }
+        let mut made = |sequence: u64| {
+            let is_it = |it: &Key| *it == key;
+            if sequence == record.sequence {
+                Ok(made_by(record.changes.get(..number).unwrap_or_default(), is_it))
+            } else {
+                Ok::<_, Damage>(made_by(&journal.record(sequence)?.changes, is_it))
             }
         };
+        let alone = match &before {
+            Slot::Gone => true,
+            Slot::At(sequence) | Slot::If(sequence) => *sequence == record.sequence,
+            Slot::Order { .. } | Slot::Row(_) => false,
+        };
+        let before = match before {
+            // Whoever asks for it has it made.
+            _ if change.adds() && alone => None,
+            Slot::Gone => None,
+            Slot::Row(row) => Some(row),
+            Slot::At(at) | Slot::Order { at, .. } | Slot::If(at) => made(at)?,
+        };
+        if change.adds() && (alone || before.is_none()) {
+            rows.keep(&key, Slot::At(record.sequence), record.sequence)?;
+            made_alone = Some(key);
+            continue;
+        }
         let after = change.apply(before.clone());
         for (key, row) in following(before.as_deref(), after.as_deref()) {
             let slot = Slot::new(&key, row.map(Arc::new), record.sequence, false);
-            rows.put(&key, slot);
+            rows.keep(&key, slot, record.sequence)?;
         }
         let slot = Slot::new(&key, after, record.sequence, false);
-        rows.put(&key, slot);
+        rows.keep(&key, slot, record.sequence)?;
     }
     Ok(())
 }

@@ -11,12 +11,13 @@ use std::{
 use super::{
     codec::{Fields, decode, encode},
     damage::Damage,
+    implied,
     layer::{Layer, Slot, Sought},
     mark::Mark,
     runs::{Freeze, Put, Runs, Table, behind_others},
     sort_key::{encode_key, is_running},
 };
-use crate::domain::key::Key;
+use crate::domain::{key::Key, minted::record};
 
 /// Begins the value of a row at rest that is kept as it is.
 const ROW: u8 = 0;
@@ -27,6 +28,9 @@ pub(super) const AT: u8 = 1;
 /// because a Bursar that does not know that would find nothing in the record; of
 /// this one it knows that it has to make its rows again.
 pub(super) const ADDED: u8 = 2;
+/// Begins the value of an order: the record that wrote it last follows, and the one
+/// that wrote it first, by which its first meters and payout are found.
+pub(super) const ORDER: u8 = 3;
 
 /// The rows.
 #[derive(Debug)]
@@ -62,8 +66,64 @@ impl Rows {
         self.live.put(key, slot);
     }
 
-    /// The row under a key.
+    /// Keeps a row that a record wrote, unless it is found without. Records come in
+    /// order, and of each its order before what it made of it.
+    pub(super) fn keep(&mut self, key: &Key, slot: Slot, sequence: u64) -> Result<(), Damage> {
+        let slot = match slot {
+            Slot::At(at) if matches!(key, Key::Order(_)) => {
+                let first = match self.entry(key)? {
+                    Slot::Order { first, .. } => first,
+                    _ => sequence,
+                };
+                Slot::Order { at, first }
+            }
+            Slot::At(_) if self.is_implied(key, sequence)? => return Ok(()),
+            Slot::Gone if self.is_only_implied(key)? => {
+                return Err(Damage::Defect(format!("{key:?} cannot be deleted")));
+            }
+            slot => slot,
+        };
+        self.put(key, slot);
+        Ok(())
+    }
+
+    /// Whether what this record alone made under a key is found without it.
+    fn is_implied(&self, key: &Key, sequence: u64) -> Result<bool, Damage> {
+        if let Key::Decision(name) = key {
+            return Ok(record(&name.decision) == Some(sequence));
+        }
+        let Some(order) = implied::order_of(key) else { return Ok(false) };
+        let first = matches!(self.entry(&order)?, Slot::Order { first, .. } if first == sequence);
+        Ok(first)
+    }
+
+    /// Whether a row would come back when it is deleted.
+    fn is_only_implied(&self, key: &Key) -> Result<bool, Damage> {
+        let Some(order) = implied::order_of(key) else { return Ok(false) };
+        let kept = !matches!(self.entry(key)?, Slot::Gone);
+        Ok(!kept && matches!(self.entry(&order)?, Slot::Order { .. }))
+    }
+
+    /// The row under a key, kept there or found by what other rows say.
     pub(super) fn find(&self, key: &Key) -> Result<Slot, Damage> {
+        if let Key::Decision(name) = key
+            && let Some(sequence) = record(&name.decision)
+        {
+            return Ok(Slot::If(sequence));
+        }
+        match self.entry(key)? {
+            Slot::Gone => {}
+            slot => return Ok(slot),
+        }
+        let Some(order) = implied::order_of(key) else { return Ok(Slot::Gone) };
+        Ok(match self.entry(&order)? {
+            Slot::Order { first, .. } => Slot::If(first),
+            _ => Slot::Gone,
+        })
+    }
+
+    /// What is kept under a key.
+    pub(super) fn entry(&self, key: &Key) -> Result<Slot, Damage> {
         let freezing = self.freezing.iter().rev().map(|layer| &**layer);
         let mut layers = std::iter::once(&self.live).chain(freezing);
         let sought = Sought::new(key);
@@ -229,11 +289,20 @@ fn parse(value: &[u8]) -> Result<Slot, Damage> {
         Some((&(AT | ADDED), at)) if let Some(sequence) = Fields(at).long() => {
             Ok(Slot::At(sequence))
         }
+        Some((&ORDER, records)) if let Some((at, first)) = two(records) => {
+            Ok(Slot::Order { at, first })
+        }
         _ => Err(Damage::Unreadable {
             what: "a row at rest".to_owned(),
             why: "it is of no known kind".to_owned(),
         }),
     }
+}
+
+fn two(bytes: &[u8]) -> Option<(u64, u64)> {
+    let mut fields = Fields(bytes);
+    let two = (fields.long()?, fields.long()?);
+    fields.0.is_empty().then_some(two)
 }
 
 /// Puts the rows of a layer away.
@@ -251,7 +320,13 @@ fn put_entries(layer: &Layer, put: &mut Put<'_>) -> Result<(), Damage> {
 pub(super) fn value<'a>(key: &[u8], slot: &Slot, room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
     room.clear();
     match slot {
-        Slot::Gone => return None,
+        // What is found by other rows is under no key.
+        Slot::Gone | Slot::If(_) => return None,
+        Slot::Order { at, first } => {
+            room.push(ORDER);
+            room.extend(at.to_be_bytes());
+            room.extend(first.to_be_bytes());
+        }
         Slot::At(sequence) => {
             room.push(if is_running(key) { ADDED } else { AT });
             room.extend(sequence.to_be_bytes());

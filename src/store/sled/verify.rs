@@ -126,7 +126,7 @@ fn compare(
     served: &Rows,
     journal: &mut Journal,
 ) -> Result<(), Damage> {
-    let mut made = made.iter();
+    let mut made = made.iter().peekable();
     let id = Id::after_all;
     let to = Key::Due(Instant::MAX, PayoutName { platform: id(), shop: id(), payout: id() });
     let mut from = Key::Platform(PlatformName { platform: Id::before_all() });
@@ -136,16 +136,14 @@ fn compare(
             if encode_key(&from) == key {
                 continue;
             }
-            let served = match slot {
-                Slot::Gone => None,
-                Slot::Row(row) => Some(row),
-                Slot::At(sequence) => {
-                    made_by(&journal.record(sequence)?.changes, |it| encode_key(it) == key)
-                }
-            };
+            // What is made before it is found without an entry of its own.
+            while let Some((_, row)) = made.next_if(|(other, _)| ***other < *key) {
+                implied(row, served, journal)?;
+            }
+            let found = row_of(slot, |it| encode_key(it) == key, journal)?;
             let next = made.next().map(|(_, row)| row);
-            if next != served.as_ref() {
-                let row = next.or(served.as_ref());
+            if next != found.as_ref() {
+                let row = next.or(found.as_ref());
                 return Err(row.map_or_else(|| Damage::Row { key: "?".into() }, |row| differs(row)));
             }
             last = next.map(|row| row.key());
@@ -155,7 +153,33 @@ fn compare(
             None => break,
         }
     }
-    made.next().map_or(Ok(()), |(_, row)| Err(differs(row)))
+    made.try_for_each(|(_, row)| implied(row, served, journal))
+}
+
+/// That a row is found though it has no entry.
+fn implied(row: &Arc<Row>, served: &Rows, journal: &mut Journal) -> Result<(), Damage> {
+    let key = row.key();
+    let found = match served.find(&key)? {
+        slot @ Slot::If(_) => row_of(slot, |it| *it == key, journal)?,
+        _ => None,
+    };
+    if found.as_ref() == Some(row) { Ok(()) } else { Err(differs(row)) }
+}
+
+/// The row of a slot.
+fn row_of(
+    slot: Slot,
+    is_it: impl Fn(&Key) -> bool,
+    journal: &mut Journal,
+) -> Result<Option<Arc<Row>>, Damage> {
+    Ok(match slot {
+        Slot::Gone => None,
+        Slot::Row(row) => Some(row),
+        Slot::If(sequence) if !(1..=journal.end().sequence).contains(&sequence) => None,
+        Slot::At(sequence) | Slot::If(sequence) | Slot::Order { at: sequence, .. } => {
+            made_by(&journal.record(sequence)?.changes, is_it)
+        }
+    })
 }
 
 fn differs(row: &Row) -> Damage {

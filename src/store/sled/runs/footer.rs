@@ -7,7 +7,7 @@
 use super::{super::codec::Fields, options::Counts};
 
 const MAGIC: &[u8; 8] = b"bursarun";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// Bytes that it takes.
 pub(super) const SIZE: usize = 8 + 4 + 6 * 8 + 5 * 4;
 
