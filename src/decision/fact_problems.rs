@@ -17,6 +17,11 @@ pub(super) struct Problems {
 }
 
 impl Problems {
+    /// Whether nothing was found, and all that is there counts.
+    pub(super) fn is_none(&self) -> bool {
+        self.found.is_empty() && !self.not_counted
+    }
+
     pub(super) fn add(&mut self, reason: Reason, field: String, description: String) {
         self.found.push((reason, Detail { field, word: reason.as_str().into(), description }));
     }

@@ -18,6 +18,7 @@ use crate::domain::{
     name::{AccountName, Id},
     operator::{Grant, Operator},
     order::Order,
+    plan::Looks,
     policy::{FactDeclaration, Field, Origin, Policy},
     refusal::{Reason, Refusal},
     shop::{Platform, Shop},
@@ -102,9 +103,12 @@ pub fn gather(
     sources: &Sources<'_>,
     constant: &[Option<Value>],
 ) -> Result<Gathered, Refusal> {
+    let looks = looked_at::looks(policy);
+    if let Some(facts) = gather_plain(policy, looks, sources, constant) {
+        return Ok((facts, true));
+    }
     let mut problems = Problems::default();
     check_sent(policy, sources, &mut problems);
-    let looks = looked_at::looks(policy);
     let mut facts = Vec::with_capacity(policy.facts.len());
     for (index, fact) in policy.facts.iter().enumerate() {
         let looked_at = looks.needs(sources.spec.stage, index);
@@ -122,6 +126,54 @@ pub fn gather(
     }
     let all_count = !problems.not_counted;
     problems.into_result().map(|()| (facts, all_count))
+}
+
+/// The same where nothing is wrong and all that is there counts: what is sent and what
+/// an order has is gone through once, instead of looked up fact by fact.
+fn gather_plain(
+    policy: &Policy,
+    looks: &Looks,
+    sources: &Sources<'_>,
+    constant: &[Option<Value>],
+) -> Option<Vec<Option<Value>>> {
+    if !looks.keys_differ || constant.len() != policy.facts.len() {
+        return None;
+    }
+    let mut facts = constant.to_vec();
+    for (key, value) in sources.spec.facts.iter() {
+        let index = looks.sent(key)?;
+        let fact = policy.facts.get(index)?;
+        let counts = fact.asserted_by.is_empty() || fact.asserted_by.meets(sources.roles);
+        (counts && fits(fact, value)).then_some(())?;
+        *facts.get_mut(index)? = Some(value.clone());
+    }
+    let mut of_order = looks.of_order.iter().peekable();
+    for (key, registered) in sources.order.iter().flat_map(|order| order.facts.iter()) {
+        while of_order.next_if(|(other, _)| other < key).is_some() {}
+        let Some((_, index)) = of_order.next_if(|(other, _)| other == key) else { continue };
+        let fact = policy.facts.get(*index)?;
+        let by = registered.asserted_by;
+        let counts = fact.asserted_by.is_empty() || fact.asserted_by.meets(by);
+        (counts && fits(fact, &registered.value)).then_some(())?;
+        *facts.get_mut(*index)? = Some(registered.value.clone());
+    }
+    let mut problems = Problems::default();
+    for &index in &looks.others {
+        let fact = policy.facts.get(index)?;
+        *facts.get_mut(index)? = value(fact, sources, true, &mut problems);
+    }
+    // What is configured and has no value may be there and be of no use.
+    let stage = sources.spec.stage;
+    let missing = policy.facts.iter().zip(&facts).enumerate();
+    for (index, (fact, _)) in missing.filter(|(_, (_, value))| value.is_none()) {
+        if looks.needs(stage, index) {
+            (!fact.required).then_some(())?;
+            if !looks.varies(index) {
+                value(fact, sources, true, &mut problems).is_none().then_some(())?;
+            }
+        }
+    }
+    problems.is_none().then_some(facts)
 }
 
 /// How the facts of a policy will change by waiting alone, by instant.
@@ -216,6 +268,20 @@ fn check_sent(policy: &Policy, sources: &Sources<'_>, problems: &mut Problems) {
     }
 }
 
+/// Whether a value is what the policy declares its fact to be.
+fn fits(fact: &FactDeclaration, value: &Value) -> bool {
+    if value.kind() != fact.kind {
+        return false;
+    }
+    match value {
+        _ if fact.values.is_empty() => true,
+        Value::List(texts) => {
+            texts.iter().all(|text| fact.values.contains(&Value::Text(text.clone())))
+        }
+        value => fact.values.contains(value),
+    }
+}
+
 /// What is wrong with a value as the policy declares its fact.
 fn misfit(fact: &FactDeclaration, value: &Value) -> Option<String> {
     if value.kind() != fact.kind {
@@ -226,14 +292,7 @@ fn misfit(fact: &FactDeclaration, value: &Value) -> Option<String> {
             value.kind()
         ));
     }
-    let allowed = match value {
-        _ if fact.values.is_empty() => true,
-        Value::List(texts) => {
-            texts.iter().all(|text| fact.values.contains(&Value::Text(text.clone())))
-        }
-        value => fact.values.contains(value),
-    };
-    if !allowed {
+    if !fits(fact, value) {
         let allowed: Vec<String> = fact.values.iter().map(ToString::to_string).collect();
         return Some(format!("Must be one of: {}.", allowed.join(", ")));
     }

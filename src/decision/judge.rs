@@ -9,6 +9,7 @@ use super::{
 };
 use crate::domain::{
     amount::{Amount, Factor},
+    condition::Source,
     decision::{Answer, Funds, Inputs, Reading, Verdict},
     finding::{Finding, Numbers, Outcome, Unit},
     instant::Instant,
@@ -44,7 +45,7 @@ const FUTURE_KEPT_WHOLE: usize = 4;
 
 /// What one rule says about a situation.
 #[derive(Clone, Copy, Debug)]
-enum Ruling {
+pub(super) enum Ruling {
     /// It is not asked here.
     Silent,
     /// It holds.
@@ -55,21 +56,35 @@ enum Ruling {
 
 /// Judges inputs.
 pub fn judge(policy: &Policy, inputs: &Inputs, wanted: Wanted) -> Verdict {
-    judge_rest(policy, inputs, wanted, &[])
+    judge_rest(policy, inputs, wanted, &Known::default())
 }
 
-/// The same, where of some conditions it is known that they do not fail, by
-/// position: they are not looked at, and not listed as passed.
-pub fn judge_rest(
-    policy: &Policy,
-    inputs: &Inputs,
-    wanted: Wanted,
-    known_to_hold: &[bool],
-) -> Verdict {
+/// What is known of rules while configured facts are as they are, whatever is asked
+/// and at any stage.
+#[derive(Clone, Default, Debug)]
+pub struct Known {
+    /// Conditions that do not fail, by position: they are not looked at, and not
+    /// listed as passed.
+    holds: Vec<bool>,
+    /// Limits, by position.
+    limits: Vec<KnownLimit>,
+}
+
+/// What is known of a limit.
+#[derive(Clone, Copy, Debug)]
+struct KnownLimit {
+    /// Whether it applies. `None`: that depends.
+    applies: Option<bool>,
+    /// Its bound, if it has one. `None`: that depends.
+    bound: Option<Option<Amount>>,
+}
+
+/// The same, where something is known of rules.
+pub fn judge_rest(policy: &Policy, inputs: &Inputs, wanted: Wanted, known: &Known) -> Verdict {
     let situation = Situation::new(policy, inputs);
     let mut findings = Vec::new();
     for (index, condition) in policy.conditions.iter().enumerate() {
-        if known_to_hold.get(index) == Some(&true) {
+        if known.holds.get(index) == Some(&true) {
             continue;
         }
         let ruling = of_condition(&situation, condition);
@@ -78,7 +93,10 @@ pub fn judge_rest(
         }
     }
     for (index, limit) in policy.limits.iter().enumerate() {
-        let ruling = of_limit(&situation, index, limit);
+        let ruling = match known.limits.get(index) {
+            Some(known) => of_known_limit(&situation, index, limit, *known),
+            None => of_limit(&situation, index, limit),
+        };
         if let Some(outcome) = listed(ruling, &limit.rule, wanted) {
             findings.push(limit_finding(&situation, index, limit, outcome));
         }
@@ -128,73 +146,36 @@ fn standing_at(instants: &BTreeSet<Instant>, relief: &mut Vec<(Instant, Amount)>
     relief.retain(|(when, _)| standing.contains(when));
 }
 
-/// Of which conditions it is known that they do not fail while configured facts
-/// are as they are in these inputs, whatever is asked and at any stage, by position.
-pub fn known_to_hold(policy: &Policy, inputs: &Inputs) -> Vec<bool> {
-    let situation = Situation::new(policy, inputs);
-    let looks = looked_at::looks(policy);
-    let holds = |Condition { rule, require }: &Condition| {
-        let stands = looks.stands(&rule.when) && looks.stands(require);
-        stands && (!situation.holds(&rule.when) || situation.holds(require))
-    };
-    policy.conditions.iter().map(holds).collect()
-}
-
-/// Answers for other amounts, without findings.
-#[derive(Debug)]
-pub struct ForAmounts<'a> {
-    /// Of the conditions that do not look at the amount.
-    fixed: Answer,
-    /// The others.
-    conditions: Vec<&'a Condition>,
-}
-
-impl<'a> ForAmounts<'a> {
-    /// For amounts in this situation.
-    pub fn new(situation: &Situation<'a>) -> Self {
-        let looks = |condition: &&Condition| {
-            let Condition { rule, require, .. } = condition;
-            situation.looks_at_amount(&rule.when) || situation.looks_at_amount(require)
+impl Known {
+    /// What is known by configured facts, which are in these inputs.
+    pub fn of(policy: &Policy, inputs: &Inputs) -> Self {
+        let situation = Situation::new(policy, inputs);
+        let looks = looked_at::looks(policy);
+        let holds = |Condition { rule, require }: &Condition| {
+            let stands = looks.stands(&rule.when) && looks.stands(require);
+            stands && (!situation.holds(&rule.when) || situation.holds(require))
         };
-        let conditions = situation.policy.conditions.iter();
-        let (conditions, fixed): (Vec<&Condition>, Vec<&Condition>) = conditions.partition(looks);
-        let answer =
-            |condition: &Condition| answer(of_condition(situation, condition), &condition.rule);
-        let fixed = fixed.into_iter().map(answer).max().unwrap_or(Answer::Allow);
-        Self { fixed, conditions }
-    }
-
-    /// The answer for the situation's amount.
-    pub fn answer(&self, situation: &Situation<'_>) -> Answer {
-        let policy = situation.policy;
-        // What fails most often comes first.
-        let limits = policy
-            .limits
-            .iter()
-            .enumerate()
-            .map(|(index, limit)| answer(of_limit(situation, index, limit), &limit.rule));
-        let draws = policy
-            .draws
-            .iter()
-            .enumerate()
-            .map(|(index, draw)| answer(of_draw(situation, index, draw), &draw.rule));
-        let conditions = self
-            .conditions
-            .iter()
-            .map(|condition| answer(of_condition(situation, condition), &condition.rule));
-        let mut worst = self.fixed;
-        for answer in limits.chain(draws).chain(conditions) {
-            if worst == Answer::Deny {
-                break;
+        let limit = |limit: &Limit| {
+            let when = &limit.rule.when;
+            let is_bound = match limit.bound.of {
+                Source::Literal(_) => true,
+                Source::Fact(index) => !looks.varies(index),
+                Source::Measure(_) | Source::Number(_) => false,
+            };
+            KnownLimit {
+                applies: looks.stands(when).then(|| situation.holds(when)),
+                bound: is_bound.then(|| bound(&situation, limit)),
             }
-            worst = worst.max(answer);
+        };
+        Self {
+            holds: policy.conditions.iter().map(holds).collect(),
+            limits: policy.limits.iter().map(limit).collect(),
         }
-        worst
     }
 }
 
 /// The answer that one rule leads to.
-fn answer(ruling: Ruling, rule: &Rule) -> Answer {
+pub(super) fn answer(ruling: Ruling, rule: &Rule) -> Answer {
     match ruling {
         Ruling::Fails => answered(failure(rule)),
         Ruling::Silent | Ruling::Holds => Answer::Allow,
@@ -232,13 +213,13 @@ fn in_force(rule: &Rule, at: Instant) -> bool {
     from.is_none_or(|from| from <= at) && until.is_none_or(|until| at < until)
 }
 
-fn asked(situation: &Situation<'_>, rule: &Rule) -> bool {
+pub(super) fn asked(situation: &Situation<'_>, rule: &Rule) -> bool {
     rule.stages.has(situation.inputs.stage)
         && in_force(rule, situation.at)
         && situation.holds(&rule.when)
 }
 
-fn of_condition(situation: &Situation<'_>, condition: &Condition) -> Ruling {
+pub(super) fn of_condition(situation: &Situation<'_>, condition: &Condition) -> Ruling {
     if !asked(situation, &condition.rule) {
         Ruling::Silent
     } else if situation.holds(&condition.require) {
@@ -250,7 +231,7 @@ fn of_condition(situation: &Situation<'_>, condition: &Condition) -> Ruling {
 
 /// A limit's bound in steps of its unit. Use and requests are whole steps, so
 /// comparing with the floor is comparing exactly.
-fn bound(situation: &Situation<'_>, limit: &Limit) -> Option<Amount> {
+pub(super) fn bound(situation: &Situation<'_>, limit: &Limit) -> Option<Amount> {
     let (amount, factor) = situation.operand(&limit.bound)?;
     let decimals = decimals(situation.policy, limit.counting.quantity);
     Some(
@@ -276,18 +257,40 @@ fn requested(situation: &Situation<'_>, limit: &Limit) -> Amount {
 }
 
 /// What a limit reads where it has no meter, or its meter has no use yet.
-fn reading<'a>(situation: &Situation<'a>, index: usize, limit: &Limit) -> Option<&'a Reading> {
+pub(super) fn reading<'a>(
+    situation: &Situation<'a>,
+    index: usize,
+    limit: &Limit,
+) -> Option<&'a Reading> {
     if limit.counting.window == Window::Payout {
         return None;
     }
     situation.inputs.limits.get(index)?.as_ref()
 }
 
-fn of_limit(situation: &Situation<'_>, index: usize, limit: &Limit) -> Ruling {
-    if !asked(situation, &limit.rule) {
-        return Ruling::Silent;
-    }
-    let Some(bound) = bound(situation, limit) else { return Ruling::Silent };
+pub(super) fn of_limit(situation: &Situation<'_>, index: usize, limit: &Limit) -> Ruling {
+    let bound = if asked(situation, &limit.rule) { bound(situation, limit) } else { None };
+    within(situation, index, limit, bound)
+}
+
+/// The same, at the instant of the inputs.
+fn of_known_limit(
+    situation: &Situation<'_>,
+    index: usize,
+    limit: &Limit,
+    known: KnownLimit,
+) -> Ruling {
+    let rule = &limit.rule;
+    let applies = rule.stages.has(situation.inputs.stage)
+        && in_force(rule, situation.at)
+        && known.applies.unwrap_or_else(|| situation.holds(&rule.when));
+    let bound = if applies { known.bound.unwrap_or_else(|| bound(situation, limit)) } else { None };
+    within(situation, index, limit, bound)
+}
+
+/// Whether use stays within a bound, if there is one.
+fn within(situation: &Situation<'_>, index: usize, limit: &Limit, bound: Option<Amount>) -> Ruling {
+    let Some(bound) = bound else { return Ruling::Silent };
     let reading = reading(situation, index, limit);
     let total = reading.map_or(Amount::ZERO, |r| situation.total(r, limit.counting.by_amount));
     let full = reading.is_some_and(|r| r.full && r.room.is_none_or(|room| situation.at < room));
@@ -298,18 +301,18 @@ fn of_limit(situation: &Situation<'_>, index: usize, limit: &Limit) -> Ruling {
     }
 }
 
-fn funds<'a>(situation: &Situation<'a>, index: usize) -> Option<&'a Funds> {
+pub(super) fn funds<'a>(situation: &Situation<'a>, index: usize) -> Option<&'a Funds> {
     situation.inputs.funds.get(index)
 }
 
 /// What an account has available at the instant asked about.
-fn available(situation: &Situation<'_>, funds: &Funds) -> Amount {
+pub(super) fn available(situation: &Situation<'_>, funds: &Funds) -> Amount {
     let later = funds.relief.partition_point(|(when, _)| *when <= situation.at);
     let relieved = later.checked_sub(1).and_then(|last| funds.relief.get(last));
     relieved.map_or_else(|| funds.position.available(), |(_, available)| *available)
 }
 
-fn of_draw(situation: &Situation<'_>, index: usize, draw: &Draw) -> Ruling {
+pub(super) fn of_draw(situation: &Situation<'_>, index: usize, draw: &Draw) -> Ruling {
     if !asked(situation, &draw.rule) {
         return Ruling::Silent;
     }

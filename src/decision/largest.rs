@@ -3,19 +3,22 @@
 //! largest passing amount is at or beside one of them, also where passing is
 //! not monotone.
 
-use super::{evaluate::Situation, judge};
+use super::{
+    evaluate::Situation,
+    judge::{answer, asked, available, bound, funds, of_condition, of_draw, of_limit, reading},
+};
 use crate::domain::{
     amount::{Amount, Factor},
     condition::{Check, Left, Operand, Predicate, Right, Source, Test},
     decision::{Answer, Reading},
-    limit::Quantity,
+    limit::{Condition, OnFailure, Quantity, Rule},
     value::Value,
 };
 
 /// The largest amounts answered ALLOW or REVIEW, and ALLOW. 0 if none is.
 pub fn amounts(situation: &Situation<'_>) -> (Amount, Amount) {
     let mut any = None;
-    let answers = judge::ForAmounts::new(situation);
+    let answers = ForAmounts::new(situation);
     for candidate in candidates(situation) {
         match answers.answer(&situation.with_amount(candidate)) {
             Answer::Deny => {}
@@ -24,6 +27,92 @@ pub fn amounts(situation: &Situation<'_>) -> (Amount, Amount) {
         }
     }
     (any.unwrap_or_default(), Amount::ZERO)
+}
+
+/// Answers for other amounts, without findings.
+#[derive(Debug)]
+pub struct ForAmounts<'a> {
+    /// Of the conditions that do not look at the amount.
+    fixed: Answer,
+    /// The others.
+    conditions: Vec<&'a Condition>,
+    /// Above it a limit or draw says no, whatever else there is. `None`: none does.
+    most: Option<Amount>,
+}
+
+impl<'a> ForAmounts<'a> {
+    /// For amounts in this situation.
+    pub fn new(situation: &Situation<'a>) -> Self {
+        let looks = |condition: &&Condition| {
+            let Condition { rule, require, .. } = condition;
+            situation.looks_at_amount(&rule.when) || situation.looks_at_amount(require)
+        };
+        let conditions = situation.policy.conditions.iter();
+        let (conditions, fixed): (Vec<&Condition>, Vec<&Condition>) = conditions.partition(looks);
+        let answer =
+            |condition: &Condition| answer(of_condition(situation, condition), &condition.rule);
+        let fixed = fixed.into_iter().map(answer).max().unwrap_or(Answer::Allow);
+        Self { fixed, conditions, most: Self::most(situation) }
+    }
+
+    /// Of limits and draws that deny, and that ask of the amount only that it is not
+    /// above something: the lowest of those.
+    fn most(situation: &Situation<'_>) -> Option<Amount> {
+        let policy = situation.policy;
+        let denies = |rule: &Rule| {
+            rule.on_failure == OnFailure::Deny
+                && !situation.looks_at_amount(&rule.when)
+                && asked(situation, rule)
+        };
+        let limits = policy.limits.iter().enumerate().filter_map(|(index, limit)| {
+            let counting = &limit.counting;
+            let plain = counting.quantity == Quantity::Amount && !counting.by_amount;
+            let of_amount = matches!(limit.bound.of, Source::Fact(it) if situation.is_amount(it));
+            let of_measure = matches!(limit.bound.of, Source::Measure(_));
+            if !plain || of_amount || of_measure || !denies(&limit.rule) {
+                return None;
+            }
+            let total = reading(situation, index, limit).map(|it| situation.total(it, false));
+            Some(bound(situation, limit)?.minus(total.unwrap_or_default()))
+        });
+        let draws = policy.draws.iter().enumerate().filter(|(_, draw)| denies(&draw.rule));
+        let draws = draws.map(|(index, _)| {
+            let funds = funds(situation, index).filter(|funds| funds.exists);
+            funds.map_or(Amount::ZERO, |funds| available(situation, funds))
+        });
+        limits.chain(draws).min()
+    }
+
+    /// The answer for the situation's amount.
+    pub fn answer(&self, situation: &Situation<'_>) -> Answer {
+        if self.most.is_some_and(|most| most < situation.amount) {
+            return Answer::Deny;
+        }
+        let policy = situation.policy;
+        // What fails most often comes first.
+        let limits = policy
+            .limits
+            .iter()
+            .enumerate()
+            .map(|(index, limit)| answer(of_limit(situation, index, limit), &limit.rule));
+        let draws = policy
+            .draws
+            .iter()
+            .enumerate()
+            .map(|(index, draw)| answer(of_draw(situation, index, draw), &draw.rule));
+        let conditions = self
+            .conditions
+            .iter()
+            .map(|condition| answer(of_condition(situation, condition), &condition.rule));
+        let mut worst = self.fixed;
+        for answer in limits.chain(draws).chain(conditions) {
+            if worst == Answer::Deny {
+                break;
+            }
+            worst = worst.max(answer);
+        }
+        worst
+    }
 }
 
 /// Amounts at and beside every place where an answer can change, largest first.

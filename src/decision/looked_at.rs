@@ -41,7 +41,24 @@ pub fn looks(policy: &Policy) -> &Looks {
         let measures = policy.measures.iter().map(|measure| &measure.counting);
         let counted = limits.chain(measures).flat_map(|counting| &counting.scope);
         let counted: BTreeSet<usize> = counted.copied().collect();
+        let of_order = keyed(policy, |origin| match origin {
+            Origin::Order(key) => Some(key),
+            _ => None,
+        });
+        let others = policy.facts.iter().enumerate().filter(|(_, fact)| {
+            varies(&fact.origin) && !matches!(fact.origin, Origin::Order(_) | Origin::Request(_))
+        });
+        let sent = keyed(policy, |origin| match origin {
+            Origin::Request(key) => Some(key),
+            _ => None,
+        });
+        let each_once = |keyed: &[(Text, usize)]| {
+            keyed.iter().zip(keyed.iter().skip(1)).all(|((one, _), (other, _))| one != other)
+        };
         Looks {
+            others: others.map(|(index, _)| index).collect(),
+            keys_differ: each_once(&of_order) && each_once(&sent),
+            of_order,
             needed: stages.map(|stage| needed(policy, stage)),
             counted: counted.into_iter().collect(),
             varying: policy.facts.iter().map(|fact| varies(&fact.origin)).collect(),
@@ -52,7 +69,7 @@ pub fn looks(policy: &Policy) -> &Looks {
                 .collect::<Option<_>>()
                 .map(Arc::new),
             supplied: policy.facts.iter().map(|fact| supplied(&fact.origin)).collect(),
-            sent: sent(policy),
+            sent: of_one_key(sent),
             accounts: accounts(policy),
         }
     })
@@ -177,18 +194,19 @@ fn supplied(origin: &Origin) -> Supplied {
     }
 }
 
-/// Facts of a request, by their key; of two with one key the first.
-fn sent(policy: &Policy) -> Vec<(Text, usize)> {
+/// Facts by their key, in order of it and then of the facts.
+fn keyed(policy: &Policy, key: impl Fn(&Origin) -> Option<&Text>) -> Vec<(Text, usize)> {
     let facts = policy.facts.iter().enumerate();
-    let mut sent: Vec<(Text, usize)> = facts
-        .filter_map(|(index, fact)| match &fact.origin {
-            Origin::Request(key) => Some((key.clone(), index)),
-            _ => None,
-        })
-        .collect();
-    sent.sort();
-    sent.dedup_by(|(later, _), (first, _)| later == first);
-    sent
+    let keyed = facts.filter_map(|(index, fact)| Some((key(&fact.origin)?.clone(), index)));
+    let mut keyed: Vec<(Text, usize)> = keyed.collect();
+    keyed.sort();
+    keyed
+}
+
+/// Of two with one key the first.
+fn of_one_key(mut keyed: Vec<(Text, usize)>) -> Vec<(Text, usize)> {
+    keyed.dedup_by(|(later, _), (first, _)| later == first);
+    keyed
 }
 
 /// Accounts a policy draws from or looks at.

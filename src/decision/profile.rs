@@ -76,8 +76,8 @@ pub struct Profile {
     pub(super) facts: Arc<Constants>,
     /// Where limits and then measures count, by position.
     pub(super) meters: Vec<Counted>,
-    /// Conditions that do not fail for any of the payouts, by position.
-    pub(super) known_to_hold: Vec<bool>,
+    /// What is known of the rules for all of the payouts.
+    pub(super) known: judge::Known,
     /// What records of its payouts have in common, if that can be told beforehand.
     pub(super) template: Option<Arc<Template>>,
     /// Rows that payouts about a new order need further: all but those of the order.
@@ -227,7 +227,7 @@ impl Profile {
             accounts: None,
             facts: Arc::default(),
             meters: Vec::new(),
-            known_to_hold: Vec::new(),
+            known: judge::Known::default(),
             template: None,
             running: Vec::new(),
         };
@@ -317,7 +317,7 @@ impl Profile {
         }
         profile.facts = Arc::new(constants);
         let inputs = profile.inputs_of_constants(spec, context.now);
-        profile.known_to_hold = judge::known_to_hold(&policy, &inputs);
+        profile.known = judge::Known::of(&policy, &inputs);
         profile.template = profile.template(spec, context.now).map(Arc::new);
         if profile.template.is_some() {
             let balances = profile.accounts.iter().flatten();

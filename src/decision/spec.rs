@@ -288,10 +288,10 @@ fn read_and_judge(
     counted: In<'_>,
     inputs: &mut Inputs,
 ) -> Verdict {
-    let Profile { policy, known_to_hold, .. } = profile;
+    let Profile { policy, known, .. } = profile;
     let wanted = Wanted { passes: false, largest: Largest::Never };
     read(policy, sources, counted, inputs, |_| false);
-    let verdict = judge::judge_rest(policy, inputs, wanted, known_to_hold);
+    let verdict = judge::judge_rest(policy, inputs, wanted, known);
     if verdict.findings.is_empty() {
         return verdict;
     }
@@ -301,7 +301,7 @@ fn read_and_judge(
         None => true,
     });
     let wanted = Wanted { largest: Largest::UnlessAllowed, ..wanted };
-    judge::judge_rest(policy, inputs, wanted, known_to_hold)
+    judge::judge_rest(policy, inputs, wanted, known)
 }
 
 /// Reads meters and accounts; of which rules also the future, and with no

@@ -33,6 +33,12 @@ pub struct Looks {
     /// Facts whose values differ from payout to payout of one operator, or change
     /// without anything being configured.
     pub varying: Vec<bool>,
+    /// Facts of an order, by their key, in order.
+    pub of_order: Vec<(Text, usize)>,
+    /// Facts that vary and are neither sent nor an order's.
+    pub others: Vec<usize>,
+    /// Whether no two facts are sent, or an order's, under one key.
+    pub keys_differ: bool,
     /// Where the values of facts come from, unless there is one that comes from what
     /// payouts have held.
     pub sources: Option<Arc<FactSources>>,

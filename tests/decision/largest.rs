@@ -2,7 +2,9 @@
 //! where a larger one passes and a smaller one does not.
 
 use bursar::{
-    decision::{Command, Reply, evaluate::Situation, judge::ForAmounts, reply::Check, spec::Spec},
+    decision::{
+        Command, Reply, evaluate::Situation, largest::ForAmounts, reply::Check, spec::Spec,
+    },
     domain::{
         amount::Amount,
         decision::{Answer, Inputs},
