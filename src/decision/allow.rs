@@ -118,6 +118,8 @@ impl Authorize {
         let Prepared { inputs, verdict, .. } = prepared;
         let plain = verdict.answer == Answer::Allow && verdict.findings.is_empty();
         let asked = inputs.stage == Stage::Confirm && !spec.full;
+        // A draw on an account that is not there does not pass.
+        let plain = plain && inputs.funds.iter().all(|it| it.exists && it.relief.is_empty());
         if !plain || !asked || !prepared.order_is_new || !prepared.all_count {
             return None;
         }

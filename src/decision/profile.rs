@@ -255,13 +255,13 @@ impl Profile {
         let meter = |(id, counting): (&Text, &Counting)| {
             let order = scopes.order(counting);
             let mut rest = counting.scope.iter().filter(|index| Some(**index) != order);
-            if counting.window != Window::Payout && rest.any(|index| looks.varies(*index)) {
-                return Counted::Unknown;
-            }
             if counting.window.has_calendar() {
                 // Beyond the calendar nothing is remembered.
                 let end = policy.bounds(&counting.window, now).map_or(now, |(_, end)| end);
                 until = until.min(end);
+            }
+            if counting.window != Window::Payout && rest.any(|index| looks.varies(*index)) {
+                return Counted::Unknown;
             }
             match order {
                 Some(order) if counting.window != Window::Payout => {

@@ -3,6 +3,7 @@
 //! whom and when, and the numbers that were read.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -55,6 +56,22 @@ pub struct Template {
     pub draws: Vec<AccountName>,
     /// As it is written.
     pub written: Written,
+}
+
+impl Template {
+    /// Whether no two facts are the same one of an order or a request, and no fact is
+    /// a dimension twice: then a record takes no more memory than what it is made of.
+    pub fn says_each_once(&self) -> bool {
+        let mut keys = BTreeSet::new();
+        let mut facts = self.sources.iter().filter_map(|source| match source {
+            FactSource::Order(key) => Some((true, key)),
+            FactSource::Request(key) => Some((false, key)),
+            _ => None,
+        });
+        let mut dimensions = BTreeSet::new();
+        let mut indexes = self.dimensions.iter().map(|(_, index)| index);
+        facts.all(|key| keys.insert(key)) && indexes.all(|index| dimensions.insert(index))
+    }
 }
 
 /// Something as bytes, made by whoever writes it first and kept for the next time.

@@ -11,7 +11,7 @@ use crate::{
     policies::texts,
     promises::{BEGIN, play, published, tight},
     setup::{at, number, plain_ask, text, usual},
-    steps::{self, Step},
+    steps::{self, Step, Wait},
 };
 
 /// About an order that nobody saw before.
@@ -50,6 +50,31 @@ fn what_every_rule_allows_about_a_new_order_is_told_in_short() {
         ["new1", "new2"].map(|order| Ask { order: Some(order.into()), ..about_a_new_order() });
     assert_eq!(in_short(&published(), &asks[..1]), 1);
     assert_eq!(in_short(&published(), &asks), 2, "by a profile as well");
+}
+
+#[test]
+fn the_next_day_is_told_in_short_as_well() {
+    let mut policy = published();
+    // No other window ends with the day.
+    policy.limits.retain(|limit| !["shop-daily", "operator-daily"].contains(&&*limit.id));
+    let item = v1::Limit { id: "item-daily".into(), ..published().limits[4].clone() };
+    policy
+        .limits
+        .push(v1::Limit { scope: vec!["order-id".to_owned(), "payout-item".to_owned()], ..item });
+    policy.facts.retain(|fact| !["grant-daily", "operator-id", "shop-id"].contains(&&*fact.name));
+    for limit in &mut policy.limits {
+        limit.scope.retain(|fact| fact != "shop-id");
+    }
+    let mut books = usual(at(BEGIN));
+    books.movements.push(number("60"));
+    let mut play =
+        Play::new(&policy, books, at(BEGIN)).unwrap_or_else(|problem| panic!("{problem}"));
+    step(&mut play, about_a_new_order());
+    play.step(&Step::Wait(Wait::Midnight)).unwrap_or_else(|problem| panic!("{problem}"));
+    // Without a profile, and with the one of the day before: it says that it is over.
+    let before = play.world.in_short.get();
+    step(&mut play, Ask { order: Some("new2".into()), ..about_a_new_order() });
+    assert_eq!(play.world.in_short.get() - before, 2);
 }
 
 #[test]

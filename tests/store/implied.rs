@@ -5,7 +5,14 @@ use std::sync::Arc;
 
 use bursar::{
     domain::{
-        change::Change, decision::Decision, key::Key, minted::mint, name::Id, payout::State,
+        cell::CellKey,
+        change::Change,
+        decision::Decision,
+        key::Key,
+        meter::{MeterChange, MeterKey},
+        minted::mint,
+        name::Id,
+        payout::State,
         row::Row,
     },
     store::{Store, sled::verify},
@@ -108,6 +115,38 @@ fn what_would_come_back_cannot_be_deleted() {
     let key = Key::PayoutOfOrder(order_name("o1"), Id::parse("p1").expect("an id"));
     let why = fatal(store.commit(writer.commit(vec![vec![Change::Delete(key)]])));
     assert!(why.contains("cannot be deleted"), "{why}");
+}
+
+#[test]
+fn nor_can_what_would_come_back_as_it_was_before() {
+    let more = hold_of_order("o1", "total", "p2", "1");
+    let meters = more.key();
+    let place = Sled::new();
+    let (mut store, mut writer) = (place.open(), Writer::default());
+    settle(&mut store, writer.commit(vec![paid("o1", "p1"), vec![more]])).expect("a commit");
+    let why = fatal(store.commit(writer.commit(vec![vec![Change::Delete(meters)]])));
+    assert!(why.contains("cannot be deleted"), "{why}");
+
+    let place = Sled::new();
+    let (mut store, mut writer) = (place.open(), Writer::default());
+    let (decision, made) = decided(&writer, 1);
+    settle(&mut store, writer.commit(vec![vec![made]])).expect("a commit");
+    let why = fatal(store.commit(writer.commit(vec![vec![Change::Delete(decision)]])));
+    assert!(why.contains("cannot be deleted"), "{why}");
+}
+
+#[test]
+fn meters_of_another_programme_over_the_order_begin_with_nothing() {
+    let other = |payout| {
+        let Change::Meter(change) = hold_of_order("o1", "total", payout, "3") else {
+            panic!("a hold is a change of a meter")
+        };
+        let mut of = (*change.key.cell).clone();
+        of.programme.programme = Id::parse("other").expect("an id");
+        let key = MeterKey { cell: CellKey::of_an_order(of), ..change.key };
+        vec![Change::Meter(MeterChange { key, ..change })]
+    };
+    agrees_however_it_is_stopped(&[vec![paid("o1", "p1")], vec![other("p2")], vec![other("p3")]]);
 }
 
 /// A decision that says which record made it, and the record's number.

@@ -100,10 +100,12 @@ proptest! {
                 }
                 Step::Tidy => store.tidy().expect("tidy"),
                 Step::Reopen => {
+                    writer.agrees(&mut store);
                     drop(store);
                     store = place.open();
                 }
                 Step::Kill => {
+                    writer.agrees(&mut store);
                     let copy = place.copy();
                     drop(store);
                     place = copy;

@@ -213,6 +213,13 @@ impl SledStore {
                 };
                 self.inner.rows.put(&key, slot);
             }
+            debug_assert!(
+                allowed.implied().all(|key| {
+                    let found = self.inner.rows.find(&key);
+                    matches!(found, Ok(Slot::If(at)) if at == allowed.sequence)
+                }),
+                "what has no entry is not found"
+            );
             self.tip = Tip { sequence: allowed.sequence, at: allowed.at };
             self.since += 1;
         }

@@ -78,7 +78,7 @@ impl Rows {
                 Slot::Order { at, first }
             }
             Slot::At(_) if self.is_implied(key, sequence)? => return Ok(()),
-            Slot::Gone if self.is_only_implied(key)? => {
+            Slot::Gone if self.comes_back(key)? => {
                 return Err(Damage::Defect(format!("{key:?} cannot be deleted")));
             }
             slot => slot,
@@ -97,11 +97,13 @@ impl Rows {
         Ok(first)
     }
 
-    /// Whether a row would come back when it is deleted.
-    fn is_only_implied(&self, key: &Key) -> Result<bool, Damage> {
+    /// Whether a row may come back when it is deleted, as a record made it.
+    fn comes_back(&self, key: &Key) -> Result<bool, Damage> {
+        if let Key::Decision(name) = key {
+            return Ok(record(&name.decision).is_some());
+        }
         let Some(order) = implied::order_of(key) else { return Ok(false) };
-        let kept = !matches!(self.entry(key)?, Slot::Gone);
-        Ok(!kept && matches!(self.entry(&order)?, Slot::Order { .. }))
+        Ok(matches!(self.entry(&order)?, Slot::Order { .. }))
     }
 
     /// The row under a key, kept there or found by what other rows say.

@@ -105,6 +105,9 @@ fn is_name_of(text: &str, shop: &ShopName) -> bool {
 pub(super) fn read(from: &mut Reader<'_>) -> Outcome<Record> {
     let length = from.length()?;
     let template: Arc<Template> = Arc::new(from_bytes(from.bytes(length)?)?);
+    if !template.says_each_once() {
+        return Err(Unreadable("its template says something twice"));
+    }
     let (sequence, at): (u64, Instant) = (Compact::read(from)?, Compact::read(from)?);
     let caller: Text = Compact::read(from)?;
     let actor: Option<OperatorName> = match from.byte()? {

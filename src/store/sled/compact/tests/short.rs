@@ -82,7 +82,8 @@ impl Dice {
     fn template(&mut self) -> Template {
         let shop = self.shop();
         let facts = 1 + self.below(30);
-        let source = |dice: &mut Self| match dice.below(9) {
+        let key = |dice: &mut Self, n: u64| format!("{}{n}", dice.text()).into();
+        let source = |dice: &mut Self, n: u64| match dice.below(9) {
             0 => FactSource::Configured,
             1 => FactSource::Payee,
             2 => FactSource::Purpose,
@@ -90,8 +91,8 @@ impl Dice {
             4 => FactSource::OrderExists,
             5 => FactSource::OrderPaid,
             6 => FactSource::OrderPlaceTime,
-            7 => FactSource::Order(dice.text()),
-            _ => FactSource::Request(dice.text()),
+            7 => FactSource::Order(key(dice, n)),
+            _ => FactSource::Request(key(dice, n)),
         };
         let read = |dice: &mut Self| match dice.below(3) {
             0 => Read::Nothing,
@@ -105,9 +106,11 @@ impl Dice {
             hold: self.maybe(|dice| std::time::Duration::from_secs(dice.number())),
             next_revision: self.maybe(Self::instant),
             facts: Arc::new((0..facts).map(|_| self.maybe(Self::value)).collect()),
-            sources: Arc::new((0..facts).map(|_| source(self)).collect()),
-            dimensions: self
-                .list(|dice| (dice.text(), usize::try_from(dice.below(facts)).expect("small"))),
+            sources: Arc::new((0..facts).map(|n| source(self, n)).collect()),
+            dimensions: (0..usize::try_from(facts).expect("small"))
+                .filter(|_| self.below(4) == 0)
+                .map(|index| (format!("{index}").into(), index))
+                .collect(),
             limits: self.list(read),
             measures: self.list(read),
             parts: self.list(|dice| dice.part_of(facts)),
@@ -257,5 +260,41 @@ proptest! {
         let beyond = whole.template.facts.len();
         prop_assert!(!template(&|it| it.dimensions.push(("beyond".into(), beyond))));
         prop_assert!(!template(&|it| it.facts = Arc::new(Vec::new())));
+    }
+
+    #[test]
+    fn a_template_that_says_something_twice_is_not_read(seed in any::<u64>()) {
+        let mut dice = Dice::new(seed);
+        let told = dice.told();
+        let whole = told.allowed(&mut dice);
+        let read = |change: &dyn Fn(&mut Template)| {
+            let mut template = (*whole.template).clone();
+            template.written = Written::default();
+            change(&mut template);
+            let other = Allowed { template: template.into(), ..whole.clone() };
+            from_bytes::<Record>(&in_short(&other)).is_ok()
+        };
+        prop_assert!(read(&|_| ()));
+        for source in [FactSource::Order("twice".into()), FactSource::Request("twice".into())] {
+            let say = |times: usize| {
+                read(&|template| {
+                    let mut sources = (*template.sources).clone();
+                    let mut facts = (*template.facts).clone();
+                    sources.extend(std::iter::repeat_n(source.clone(), times));
+                    facts.extend(std::iter::repeat_n(None, times));
+                    (template.sources, template.facts) = (sources.into(), facts.into());
+                })
+            };
+            prop_assert!(say(1));
+            prop_assert!(!say(2));
+        }
+        let say = |indexes: &[usize]| {
+            read(&|template| {
+                let dimension = |index: &usize| (format!("n{index}").into(), *index);
+                template.dimensions = indexes.iter().map(dimension).collect();
+            })
+        };
+        prop_assert!(say(&[0]));
+        prop_assert!(!say(&[0, 0]));
     }
 }
