@@ -10,7 +10,7 @@ use bursar::{
         problems::Problems,
     },
     decision::{
-        Command, Context, Judgement, Loaded, Reply,
+        Command, Context, Loaded, Outcome as Told, Reply,
         authorize::Authorize,
         configure::{GrantField, NewAccount, NewMovement, NewOperator, SetGrant, What},
         profile::{Profile, Whose},
@@ -18,7 +18,7 @@ use bursar::{
     domain::{
         account::{AccountKind, Direction, MovementKind},
         amount::{Amount, Currency},
-        change::Rows,
+        change::{Change, Rows},
         decision::Answer,
         finding::Outcome,
         instant::Instant,
@@ -62,10 +62,19 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// Judges it; nothing changes.
-    pub fn judge(&self, context: &Context<'_>) -> Judgement {
+    /// Judges it as the engine has it judged, and lets go of what it came to; nothing
+    /// changes. How many changes there are of rows that others change too.
+    pub fn judge(&self, context: &Context<'_>) -> usize {
         context.profile.replace(self.profile.clone());
-        self.command.judge(&Loaded::new(&self.rows), context)
+        changes(&self.command.outcome(&Loaded::new(&self.rows), context)).len()
+    }
+}
+
+/// What is to be applied of it at once.
+fn changes(outcome: &Told<'_>) -> Vec<Change> {
+    match outcome {
+        Told::Allowed(allowed, _) => allowed.running(),
+        Told::Judged(judgement) => judgement.changes.clone(),
     }
 }
 
@@ -164,7 +173,7 @@ impl Core {
         let mut core = Self { world, next: 0, decided: 0, names, profiles: HashMap::new() };
         for _ in 0..100 {
             let command = core.command();
-            assert_eq!(answer(&core.decide(&command)), Answer::Allow);
+            assert_eq!(core.decide(&command), Answer::Allow);
         }
         core
     }
@@ -208,38 +217,41 @@ impl Core {
     /// A request and its rows.
     pub fn ready(&mut self) -> Ready {
         let command = self.command();
-        let context = self.world.context(RoleSet::ALL);
+        let context = self.context();
+        let whose = command.whose().expect("names of one shop");
+        context.profile.replace(self.profiles.get(&whose).cloned());
         let rows = self.world.rows_of(&command, &context);
-        command.judge(&Loaded::new(&rows), &context);
         Ready { command, rows, profile: context.profile.take() }
     }
 
     /// What commands are judged with, besides rows.
     pub fn context(&self) -> Context<'_> {
-        self.world.context(RoleSet::ALL)
+        Context { alone: true, ..self.world.context(RoleSet::ALL) }
     }
 
-    /// Names the rows of a command and loads them, judges it, and does what it
-    /// comes to.
-    pub fn decide(&mut self, command: &Command) -> Judgement {
+    /// Names the rows of a command and loads them, judges it, and applies what others
+    /// change too. The answer.
+    pub fn decide(&mut self, command: &Command) -> Answer {
         self.decided += 1;
         let fresh = id(&format!("d{}", self.decided));
-        let context = Context { fresh, ..self.world.context(RoleSet::ALL) };
+        let context = Context { fresh, ..self.context() };
         let whose = command.whose().expect("names of one shop");
         context.profile.replace(self.profiles.get(&whose).cloned());
         let rows = self.world.rows_of(command, &context);
-        let judgement = command.judge(&Loaded::new(&rows), &context);
+        let outcome = command.outcome(&Loaded::new(&rows), &context);
+        let (changes, answer) = (changes(&outcome), answer(&outcome));
+        drop(outcome);
         self.profiles.extend(context.profile.take().map(|profile| (whose, profile)));
         // Else each row that changes would be copied.
         drop(rows);
-        for change in &judgement.changes {
+        for change in &changes {
             let key = change.key();
             let before = self.world.rows.remove(&key);
             if let Some(row) = change.apply(before) {
                 self.world.rows.insert(key, row);
             }
         }
-        judgement
+        answer
     }
 
     /// Every row of the policy is judged and passes.
@@ -257,8 +269,12 @@ impl Core {
     }
 }
 
-fn answer(judgement: &Judgement) -> Answer {
-    match &judgement.answer {
+fn answer(outcome: &Told<'_>) -> Answer {
+    let answer = match outcome {
+        Told::Allowed(_, reply) => Ok(reply),
+        Told::Judged(judgement) => judgement.answer.as_ref(),
+    };
+    match answer {
         Ok(Reply::Decided { decision, replayed: false, .. }) => decision.verdict.answer,
         other => panic!("{other:?}"),
     }
