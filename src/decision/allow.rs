@@ -20,12 +20,12 @@ use crate::domain::{
     amount::Amount,
     decision::{Answer, Inputs, Reading},
     instant::Instant,
-    limit::{Counting, Draw, Stage},
+    limit::{Counting, Stage},
     meter::Metered,
     order::Order,
     payout::State,
     plan::Looks,
-    template::{Over, Part, PartOf, Read, Template, Written},
+    template::{Common, Over, Part, PartOf, Read, Template, Written},
     text::Text,
 };
 
@@ -47,7 +47,7 @@ impl Profile {
         let whens = whens.chain(policy.measures.iter().map(|measure| &measure.when));
         let shop = spec.shop.shop.as_str();
         let mut scopes = Scopes::new(&spec.programme, policy, &self.facts, shop, now);
-        let (mut reads, mut parts) = (Vec::new(), Vec::new());
+        let (mut reads, mut parts, mut meters) = (Vec::new(), Vec::new(), Vec::new());
         for (((id, counting), known), when) in countings(policy).zip(&self.meters).zip(whens) {
             if !looks.stands(when) {
                 return None;
@@ -55,7 +55,7 @@ impl Profile {
             let window = policy.bounds(&counting.window, now);
             let (read, part) = match known {
                 Counted::In(None) => (Read::Nothing, None),
-                Counted::In(Some(key)) => (Read::Numbers(window), Some(PartOf::Meter(key.clone()))),
+                Counted::In(Some(_)) => (Read::Numbers(window), Some(PartOf::Meter(meters.len()))),
                 Counted::OfOrder(_, within) => {
                     (Read::Empty(window), Some(PartOf::Order(within.clone())))
                 }
@@ -64,26 +64,33 @@ impl Profile {
                 }
             };
             reads.push(read);
-            let part = part.filter(|_| situation.holds(when));
-            parts.extend(part.map(|of| Part::new(of, counting)));
+            if let Some(of) = part.filter(|_| situation.holds(when)) {
+                if let (PartOf::Meter(_), Counted::In(Some(key))) = (&of, known) {
+                    meters.push(key.clone());
+                }
+                parts.push(Part::new(of, counting));
+            }
         }
         let measures = reads.split_off(policy.limits.len().min(reads.len()));
         let dimensions = policy.facts.iter().enumerate().filter(|(_, fact)| fact.dimension);
-        let account = |draw: &Draw| spec.shop.account(draw.account.clone());
-        Some(Template {
-            shop: spec.shop.clone(),
-            operator: spec.operator.clone(),
-            revision: self.revision.clone(),
+        let common = Common {
             currency: policy.currency,
             hold: policy.execute_within,
             next_revision: self.next_revision,
-            facts: self.facts.clone(),
             sources,
             dimensions: dimensions.map(|(index, fact)| (fact.name.clone(), index)).collect(),
             limits: reads,
             measures,
             parts,
-            draws: policy.draws.iter().map(account).collect(),
+            draws: policy.draws.iter().map(|draw| draw.account.clone()).collect(),
+        };
+        Some(Template {
+            shop: spec.shop.clone(),
+            operator: spec.operator.clone(),
+            revision: self.revision.clone(),
+            facts: self.facts.clone(),
+            meters,
+            common: policy.common(common),
             written: Written::default(),
         })
     }
@@ -160,7 +167,7 @@ impl Authorize {
 /// The numbers that limits and then measures read. `None`: one of them read
 /// something else.
 fn numbers(template: &Template, inputs: &Inputs) -> Option<Vec<(Amount, Amount)>> {
-    let Template { limits, measures, .. } = template;
+    let Common { limits, measures, .. } = &*template.common;
     if limits.len() != inputs.limits.len() || measures.len() != inputs.measures.len() {
         return None;
     }

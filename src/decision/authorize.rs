@@ -248,7 +248,8 @@ fn holdings(policy: &Policy, inputs: &Inputs, meters: Vec<Option<MeterKey>>) -> 
     let counted = limits.chain(policy.measures.iter().map(|m| (&m.counting, &m.when)));
     let part = |((counting, when), key): ((&Counting, &Predicate), Option<MeterKey>)| {
         let key = key.filter(|_| situation.holds(when))?;
-        Some(Part::new(PartOf::Meter(key.clone()), counting).holding(key))
+        // Which meter it is of says the key.
+        Some(Part::new(PartOf::Meter(0), counting).holding(key))
     };
     let mut holdings = Vec::with_capacity(meters.len());
     holdings.extend(counted.zip(meters).filter_map(part));

@@ -23,7 +23,7 @@ use super::{
     request::{Answered, Fingerprint, Request, RequestKey},
     row::Row,
     scope::{plain_text, within_shop},
-    template::{FactSource, Over, PartOf, Read, Template},
+    template::{Common, FactSource, Over, PartOf, Read, Template},
     text::Text,
     value::Value,
     who::Author,
@@ -68,13 +68,13 @@ pub struct Allowed<'a> {
 impl Allowed<'_> {
     /// When its hold expires.
     pub fn expire_time(&self) -> Option<Instant> {
-        self.template.hold.map(|within| self.at.plus(within))
+        self.template.common.hold.map(|within| self.at.plus(within))
     }
 
     /// The value of a fact. `None`: it has none, or there is no such fact.
     pub fn fact(&self, index: usize) -> Option<Cow<'_, Value>> {
         let text = |text: &Text| (!text.is_empty()).then(|| Value::Text(text.clone()));
-        Some(match self.template.sources.get(index)? {
+        Some(match self.template.common.sources.get(index)? {
             FactSource::Configured => {
                 return self.template.facts.get(index)?.as_ref().map(Cow::Borrowed);
             }
@@ -104,7 +104,7 @@ impl Allowed<'_> {
     /// Those of the rows that it makes alone besides: of its decision, which has the
     /// record in its name, and of what it makes of the order, which it makes.
     pub fn implied(&self) -> impl Iterator<Item = Key> {
-        let counts = self.template.parts.iter().any(|part| {
+        let counts = self.template.common.parts.iter().any(|part| {
             let counts = part.at_first(self.amount, None).is_some();
             counts && !matches!(part.of, PartOf::Meter(_))
         });
@@ -118,11 +118,13 @@ impl Allowed<'_> {
     /// What it changes of meters and balances that others change too: all that have
     /// rows of their own.
     pub fn running(&self) -> Vec<Change> {
-        let Template { parts, draws, .. } = &*self.template;
+        let Template { shop, meters, common, .. } = &*self.template;
+        let Common { parts, draws, .. } = &**common;
         let until = self.expire_time();
         let mut changes = Vec::with_capacity(parts.len() + draws.len());
         changes.extend(parts.iter().filter_map(|part| {
-            let PartOf::Meter(key) = &part.of else { return None };
+            let PartOf::Meter(place) = part.of else { return None };
+            let key = meters.get(place)?;
             let after = part.at_first(self.amount, until)?;
             Some(Change::Meter(MeterChange {
                 key: key.clone(),
@@ -138,7 +140,7 @@ impl Allowed<'_> {
         let after = Some((until.map_or(Phase::Held, Phase::Expiring), self.amount));
         changes.extend(draws.iter().map(|account| {
             Change::Balance(BalanceChange {
-                account: account.clone(),
+                account: shop.account(account.clone()),
                 credit: Amount::ZERO,
                 movement: false,
                 before: None,
@@ -150,7 +152,7 @@ impl Allowed<'_> {
 
     /// The decision without what it was made from.
     pub fn decision(&self) -> Decision {
-        let Template { shop, operator, revision, next_revision, .. } = &*self.template;
+        let Template { shop, operator, revision, common, .. } = &*self.template;
         Decision {
             name: shop.decision(self.id.clone()),
             revision: revision.clone(),
@@ -168,7 +170,7 @@ impl Allowed<'_> {
                 limits: Vec::new(),
                 measures: Vec::new(),
                 funds: Vec::new(),
-                next_revision: *next_revision,
+                next_revision: common.next_revision,
             },
             verdict: Verdict {
                 answer: Answer::Allow,
@@ -224,7 +226,8 @@ impl Allowed<'_> {
     }
 
     fn put_inputs(&self, inputs: &mut Inputs) -> Option<()> {
-        let Template { facts, sources, limits, measures, draws, .. } = &*self.template;
+        let facts = &self.template.facts;
+        let Common { sources, limits, measures, draws, .. } = &*self.template.common;
         (facts.len() == sources.len() && draws.len() == self.positions.len()).then_some(())?;
         inputs.facts = (0..facts.len()).map(|it| self.fact(it).map(Cow::into_owned)).collect();
         let mut numbers = self.numbers.iter();
@@ -252,16 +255,19 @@ impl Allowed<'_> {
 
     /// The payout, before it is counted anywhere.
     fn payout(&self, facts: &[Option<Value>]) -> Option<Payout> {
-        let Template { shop, operator, revision, currency, dimensions, draws, .. } =
-            &*self.template;
+        let Template { shop, operator, revision, common, .. } = &*self.template;
+        let Common { currency, dimensions, draws, .. } = &**common;
         let dimension = |(name, index): &(Text, usize)| match facts.get(*index) {
             None => Some(None),
             Some(None) => None,
             Some(Some(value)) => Some(Some((name.clone(), value.to_text()))),
         };
         let expire_time = self.expire_time();
-        let drawn =
-            |account: &_| Drawn { account: Clone::clone(account), amount: self.amount, now: None };
+        let drawn = |account: &Id| Drawn {
+            account: shop.account(account.clone()),
+            amount: self.amount,
+            now: None,
+        };
         Some(Payout {
             name: shop.payout(self.id.clone()),
             revision: revision.clone(),
@@ -309,9 +315,9 @@ impl Allowed<'_> {
                 Some(texts.entry(*index).or_insert_with(|| plain_text(value)).clone())
             }
         };
-        let parts = self.template.parts.iter().map(|part| {
+        let parts = self.template.common.parts.iter().map(|part| {
             let key = match &part.of {
-                PartOf::Meter(key) => key.clone(),
+                PartOf::Meter(place) => self.template.meters.get(*place)?.clone(),
                 PartOf::Order(within) => MeterKey { cell: cell.clone(), within: within.clone() },
                 PartOf::OrderBy { rule, scope, window_start } => {
                     let scope = scope.iter().map(&mut over).collect::<Option<_>>()?;

@@ -4,7 +4,12 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::{
-    instant::Instant, name::Id, policy::Policy, template::FactSources, text::Text, window::Window,
+    instant::Instant,
+    name::Id,
+    policy::Policy,
+    template::{Common, FactSources},
+    text::Text,
+    window::Window,
 };
 
 /// How many spans of the calendar are remembered; a policy has fewer.
@@ -15,6 +20,7 @@ const MOST_KEPT: usize = 64;
 pub struct Plan {
     looks: OnceLock<Looks>,
     kept: Mutex<Vec<Kept>>,
+    commons: Mutex<Vec<Arc<Common>>>,
 }
 
 impl Clone for Plan {
@@ -87,6 +93,21 @@ impl Policy {
     /// What its rules look at, as `find` finds out the first time.
     pub fn looks(&self, find: impl FnOnce(&Self) -> Looks) -> &Looks {
         self.plan.looks.get_or_init(|| find(self))
+    }
+
+    /// What templates have in common, once for all of them.
+    pub fn common(&self, common: Common) -> Arc<Common> {
+        let mut commons = self.plan.commons.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = commons.iter().find(|known| ***known == common) {
+            return known.clone();
+        }
+        // Of days that are over.
+        if commons.len() >= MOST_KEPT {
+            commons.clear();
+        }
+        let common = Arc::new(common);
+        commons.push(common.clone());
+        common
     }
 
     /// Start (inclusive) and end (exclusive) of the calendar window an instant

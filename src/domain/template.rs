@@ -13,7 +13,7 @@ use super::{
     instant::Instant,
     limit::{Counting, Counts, OnReturn, Quantity},
     meter::{MeterKey, Phase, Shape, Within},
-    name::{AccountName, OperatorName, RevisionName, ShopName},
+    name::{Id, OperatorName, RevisionName, ShopName},
     payout::{CountsWhile, Holding, State},
     text::Text,
     value::Value,
@@ -34,14 +34,26 @@ pub struct Template {
     pub operator: Option<OperatorName>,
     /// The revision in force.
     pub revision: RevisionName,
-    /// Its currency.
+    /// What is configured of the facts.
+    pub facts: Arc<Constants>,
+    /// The meters that parts are of, but those of the order.
+    pub meters: Vec<MeterKey>,
+    /// What the templates of others have as well.
+    pub common: Arc<Common>,
+    /// As it is written.
+    pub written: Written,
+}
+
+/// What templates of a policy have in common, of operators of a kind: there are
+/// many operators, and what each of them has by itself is nowhere near.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Common {
+    /// The policy's currency.
     pub currency: Currency,
     /// How long is held. `None`: for ever.
     pub hold: Option<Duration>,
     /// When the next revision comes into force.
     pub next_revision: Option<Instant>,
-    /// What is configured of the facts.
-    pub facts: Arc<Constants>,
     /// Where the facts come from.
     pub sources: Arc<FactSources>,
     /// Names of the policy's dimensions, and their facts.
@@ -52,10 +64,8 @@ pub struct Template {
     pub measures: Vec<Read>,
     /// What a payout has of meters.
     pub parts: Vec<Part>,
-    /// The accounts it draws from.
-    pub draws: Vec<AccountName>,
-    /// As it is written.
-    pub written: Written,
+    /// The accounts of the shop it draws from.
+    pub draws: Vec<Id>,
 }
 
 impl Template {
@@ -63,13 +73,13 @@ impl Template {
     /// a dimension twice: then a record takes no more memory than what it is made of.
     pub fn says_each_once(&self) -> bool {
         let mut keys = BTreeSet::new();
-        let mut facts = self.sources.iter().filter_map(|source| match source {
+        let mut facts = self.common.sources.iter().filter_map(|source| match source {
             FactSource::Order(key) => Some((true, key)),
             FactSource::Request(key) => Some((false, key)),
             _ => None,
         });
         let mut dimensions = BTreeSet::new();
-        let mut indexes = self.dimensions.iter().map(|(_, index)| index);
+        let mut indexes = self.common.dimensions.iter().map(|(_, index)| index);
         facts.all(|key| keys.insert(key)) && indexes.all(|index| dimensions.insert(index))
     }
 }
@@ -140,8 +150,8 @@ pub struct Part {
 /// Which meter a part is of.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PartOf {
-    /// This one.
-    Meter(MeterKey),
+    /// This one, by its place in the template.
+    Meter(usize),
     /// This one of the order.
     Order(Within),
     /// One of the order that differs by facts.

@@ -20,7 +20,9 @@ use crate::domain::{
     name::{Id, OperatorName, PlatformName, ShopName},
     order::Order,
     request::{Fingerprint, RequestKey},
-    template::{Constants, FactSource, FactSources, Over, Part, PartOf, Read, Template, Written},
+    template::{
+        Common, Constants, FactSource, FactSources, Over, Part, PartOf, Read, Template, Written,
+    },
     text::Text,
     value::{Facts, Value},
     who::{Author, RoleSet},
@@ -199,12 +201,12 @@ macro_rules! shared {
     )+};
 }
 
-shared!(Constants, FactSources);
+shared!(Constants, FactSources, Common);
 
 fields! {
-    Template {
-        shop, operator, revision, currency, hold, next_revision, facts, sources, dimensions,
-        limits, measures, parts, draws, written,
+    Template { shop, operator, revision, facts, meters, common, written }
+    Common {
+        currency, hold, next_revision, sources, dimensions, limits, measures, parts, draws,
     }
     Metered { rule, scope, window_start }
     Part { of, shape, rolling, adds_amount, counts, on_return }
@@ -228,7 +230,7 @@ variants! {
         2 Numbers(window),
     }
     PartOf {
-        0 Meter(key),
+        0 Meter(place),
         1 Order(within),
         2 OrderBy{rule, scope, window_start},
     }

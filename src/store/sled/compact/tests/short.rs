@@ -17,7 +17,7 @@ use crate::{
         order::Order,
         payout::{CountsWhile, State},
         request::{Fingerprint, RequestKey},
-        template::{FactSource, Over, Part, PartOf, Read, Template, Written},
+        template::{Common, FactSource, Over, Part, PartOf, Read, Template, Written},
         text::Text,
         value::Value,
         who::Author,
@@ -42,14 +42,10 @@ struct Told {
 
 impl Dice {
     /// With so many facts.
-    fn part_of(&mut self, facts: u64) -> Part {
+    fn part_of(&mut self, facts: u64, meters: u64) -> Part {
         let index = |dice: &mut Self| usize::try_from(dice.below(facts)).expect("small");
         let of = match self.below(3) {
-            0 => {
-                let (rule, scope) = (self.text(), self.list(Self::text));
-                let within = Metered { rule, scope, window_start: self.maybe(Self::instant) };
-                PartOf::Meter(MeterKey::new(self.cell_key(), within))
-            }
+            0 => PartOf::Meter(usize::try_from(self.below(meters)).expect("small")),
             1 => {
                 let (rule, scope) = (self.text(), self.list(Self::text));
                 let within = Metered { rule, scope, window_start: self.maybe(Self::instant) };
@@ -99,13 +95,11 @@ impl Dice {
             1 => Read::Empty(dice.maybe(Self::span)),
             _ => Read::Numbers(dice.maybe(Self::span)),
         };
-        Template {
-            operator: self.maybe(|dice| shop.operator(dice.id())),
-            revision: self.revision(),
+        let meters: Vec<MeterKey> = (0..1 + self.below(4)).map(|_| self.meter_key()).collect();
+        let common = Common {
             currency: self.currency(),
             hold: self.maybe(|dice| std::time::Duration::from_secs(dice.number())),
             next_revision: self.maybe(Self::instant),
-            facts: Arc::new((0..facts).map(|_| self.maybe(Self::value)).collect()),
             sources: Arc::new((0..facts).map(|n| source(self, n)).collect()),
             dimensions: (0..usize::try_from(facts).expect("small"))
                 .filter(|_| self.below(4) == 0)
@@ -113,8 +107,15 @@ impl Dice {
                 .collect(),
             limits: self.list(read),
             measures: self.list(read),
-            parts: self.list(|dice| dice.part_of(facts)),
-            draws: self.list(|dice| shop.account(dice.id())),
+            parts: self.list(|dice| dice.part_of(facts, meters.len() as u64)),
+            draws: self.list(Self::id),
+        };
+        Template {
+            operator: self.maybe(|dice| shop.operator(dice.id())),
+            revision: self.revision(),
+            facts: Arc::new((0..facts).map(|_| self.maybe(Self::value)).collect()),
+            meters,
+            common: common.into(),
             written: Written::default(),
             shop,
         }
@@ -122,7 +123,8 @@ impl Dice {
 
     fn told(&mut self) -> Told {
         let template = self.template();
-        let Template { shop, operator, limits, measures, draws, .. } = &template;
+        let Template { shop, operator, common, .. } = &template;
+        let Common { limits, measures, draws, .. } = &**common;
         let of_shop = self.flag();
         let mut author = self.author();
         if self.flag() {
@@ -248,9 +250,11 @@ proptest! {
             change(&mut other);
             other.record().is_some()
         };
-        let template = |change: &dyn Fn(&mut Template)| {
+        let template = |change: &dyn Fn(&mut Template, &mut Common)| {
             let mut template = (*whole.template).clone();
-            change(&mut template);
+            let mut common = (*template.common).clone();
+            change(&mut template, &mut common);
+            template.common = common.into();
             fits(&|other| other.template = Arc::new(template.clone()))
         };
         prop_assert!(whole.record().is_some());
@@ -258,8 +262,8 @@ proptest! {
         prop_assert!(whole.numbers.is_empty() || !fits(&|other| other.numbers.truncate(whole.numbers.len() - 1)));
         prop_assert!(!fits(&|other| other.positions.push(Position::default())));
         let beyond = whole.template.facts.len();
-        prop_assert!(!template(&|it| it.dimensions.push(("beyond".into(), beyond))));
-        prop_assert!(!template(&|it| it.facts = Arc::new(Vec::new())));
+        prop_assert!(!template(&|_, it| it.dimensions.push(("beyond".into(), beyond))));
+        prop_assert!(!template(&|it, _| it.facts = Arc::new(Vec::new())));
     }
 
     #[test]
@@ -267,31 +271,33 @@ proptest! {
         let mut dice = Dice::new(seed);
         let told = dice.told();
         let whole = told.allowed(&mut dice);
-        let read = |change: &dyn Fn(&mut Template)| {
+        let read = |change: &dyn Fn(&mut Template, &mut Common)| {
             let mut template = (*whole.template).clone();
             template.written = Written::default();
-            change(&mut template);
+            let mut common = (*template.common).clone();
+            change(&mut template, &mut common);
+            template.common = common.into();
             let other = Allowed { template: template.into(), ..whole.clone() };
             from_bytes::<Record>(&in_short(&other)).is_ok()
         };
-        prop_assert!(read(&|_| ()));
+        prop_assert!(read(&|_, _| ()));
         for source in [FactSource::Order("twice".into()), FactSource::Request("twice".into())] {
             let say = |times: usize| {
-                read(&|template| {
-                    let mut sources = (*template.sources).clone();
+                read(&|template, common| {
+                    let mut sources = (*common.sources).clone();
                     let mut facts = (*template.facts).clone();
                     sources.extend(std::iter::repeat_n(source.clone(), times));
                     facts.extend(std::iter::repeat_n(None, times));
-                    (template.sources, template.facts) = (sources.into(), facts.into());
+                    (common.sources, template.facts) = (sources.into(), facts.into());
                 })
             };
             prop_assert!(say(1));
             prop_assert!(!say(2));
         }
         let say = |indexes: &[usize]| {
-            read(&|template| {
+            read(&|_, common| {
                 let dimension = |index: &usize| (format!("n{index}").into(), *index);
-                template.dimensions = indexes.iter().map(dimension).collect();
+                common.dimensions = indexes.iter().map(dimension).collect();
             })
         };
         prop_assert!(say(&[0]));
