@@ -176,8 +176,8 @@ fn at_rest(dir: &Path, options: &Options, journal: &Journal) -> Result<(Rows, Ma
     if mark.tip.sequence > have {
         return Err(Damage::BelowFence { have, fence: mark.tip.sequence });
     }
-    // A payout makes some seven rows.
-    let room = usize::try_from(options.checkpoint_records.min(MOST_ROOM) * 8).unwrap_or_default();
+    // A payout has four entries, one of a known order five.
+    let room = usize::try_from(options.checkpoint_records.min(MOST_ROOM) * 5).unwrap_or_default();
     Ok((Rows::new(runs, room), mark))
 }
 
