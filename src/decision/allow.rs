@@ -21,10 +21,10 @@ use crate::domain::{
     decision::{Answer, Inputs, Reading},
     instant::Instant,
     limit::{Counting, Stage},
-    meter::Metered,
     order::Order,
     payout::State,
-    plan::Looks,
+    policy::Policy,
+    scope::is_id_of_shop,
     template::{Common, Over, Part, PartOf, Read, Template, Written},
     text::Text,
 };
@@ -46,7 +46,7 @@ impl Profile {
         let whens = policy.limits.iter().map(|limit| &limit.rule.when);
         let whens = whens.chain(policy.measures.iter().map(|measure| &measure.when));
         let shop = spec.shop.shop.as_str();
-        let mut scopes = Scopes::new(&spec.programme, policy, &self.facts, shop, now);
+        let scopes = Scopes::new(&spec.programme, policy, &self.facts, shop, now);
         let (mut reads, mut parts, mut meters) = (Vec::new(), Vec::new(), Vec::new());
         for (((id, counting), known), when) in countings(policy).zip(&self.meters).zip(whens) {
             if !looks.stands(when) {
@@ -56,11 +56,12 @@ impl Profile {
             let (read, part) = match known {
                 Counted::In(None) => (Read::Nothing, None),
                 Counted::In(Some(_)) => (Read::Numbers(window), Some(PartOf::Meter(meters.len()))),
-                Counted::OfOrder(_, within) => {
-                    (Read::Empty(window), Some(PartOf::Order(within.clone())))
+                Counted::OfOrder(order, _) => {
+                    (Read::Empty(window), Some(of_order(policy, id, counting, *order, window)))
                 }
                 Counted::Unknown => {
-                    (Read::Empty(window), Some(of_order_by(id, counting, &mut scopes, looks)?))
+                    let order = scopes.order(counting)?;
+                    (Read::Empty(window), Some(of_order(policy, id, counting, order, window)))
                 }
             };
             reads.push(read);
@@ -83,6 +84,7 @@ impl Profile {
             measures,
             parts,
             draws: policy.draws.iter().map(|draw| draw.account.clone()).collect(),
+            written: Written::default(),
         };
         Some(Template {
             shop: spec.shop.clone(),
@@ -96,22 +98,22 @@ impl Profile {
     }
 }
 
-/// The meter of an order that differs by facts that vary. `None`: it is not of an
-/// order.
-fn of_order_by(
+/// The meter of an order whose id is this fact. Which order, and of which shop, is not
+/// said: it is the same for all.
+fn of_order(
+    policy: &Policy,
     rule: &Text,
     counting: &Counting,
-    scopes: &mut Scopes<'_>,
-    looks: &Looks,
-) -> Option<PartOf> {
-    let order = scopes.order(counting)?;
-    // What is configured is written out; of the others the place is kept.
-    let Metered { rule, scope: texts, window_start } = scopes.within(rule, counting, order);
-    let rest = counting.scope.iter().filter(|index| **index != order);
-    let over = |(index, text): (&usize, Text)| {
-        if looks.varies(*index) { Over::Fact(*index) } else { Over::Known(text) }
+    order: usize,
+    window: Option<(Instant, Instant)>,
+) -> PartOf {
+    let over = |index: usize| match is_id_of_shop(policy.facts.get(index)) {
+        true => Over::IdOfShop(index),
+        false => Over::Fact(index),
     };
-    Some(PartOf::OrderBy { rule, scope: rest.zip(texts).map(over).collect(), window_start })
+    let rest = counting.scope.iter().copied().filter(|index| *index != order);
+    let window_start = window.map(|(start, _)| start);
+    PartOf::Order { rule: rule.clone(), scope: rest.map(over).collect(), window_start }
 }
 
 impl Authorize {
@@ -138,7 +140,7 @@ impl Authorize {
             return None;
         }
         let allowed = Allowed {
-            numbers: numbers(&template, inputs)?,
+            numbers: numbers(&template, inputs)?.into(),
             positions: inputs.funds.iter().map(|funds| funds.position).collect(),
             template,
             sequence: 0,

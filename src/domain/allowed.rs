@@ -22,7 +22,7 @@ use super::{
     placing::place,
     request::{Answered, Fingerprint, Request, RequestKey},
     row::Row,
-    scope::{plain_text, within_shop},
+    scope::{id_text, plain_text, within_shop},
     template::{Common, FactSource, Over, PartOf, Read, Template},
     text::Text,
     value::Value,
@@ -60,9 +60,9 @@ pub struct Allowed<'a> {
     /// How much.
     pub amount: Amount,
     /// What was used and held, of each limit and then measure that reads numbers.
-    pub numbers: Vec<(Amount, Amount)>,
+    pub numbers: Cow<'a, [(Amount, Amount)]>,
     /// What the accounts stood at that it draws from. All of them are there.
-    pub positions: Vec<Position>,
+    pub positions: Cow<'a, [Position]>,
 }
 
 impl Allowed<'_> {
@@ -187,17 +187,9 @@ impl Allowed<'_> {
     /// The record. `None`: it does not fit its template.
     pub fn record(&self) -> Option<Record> {
         let shop = &self.template.shop;
-        let mut decision = self.decision();
-        self.put_inputs(&mut decision.inputs)?;
-        let mut payout = self.payout(&decision.inputs.facts)?;
-        let order = Order { update_time: self.at, ..self.order.clone() };
-        let request = Request {
-            key: self.request.clone(),
-            content: self.content.clone(),
-            answered: Answered::Decision(self.id.clone()),
-            at: self.at,
-            forget_time: None,
-        };
+        let decision = self.decision_at_length()?;
+        let (payout, placed) = self.placed(&decision.inputs.facts)?;
+        let (order, request) = (self.new_order(), self.new_request());
         let made =
             EventKind::PayoutChanged { payout: payout.name.clone(), from: None, to: payout.state };
         let kinds = [
@@ -206,13 +198,11 @@ impl Allowed<'_> {
             made,
         ];
         let event = |kind| Event { effect_time: self.at, shop: Some(shop.clone()), kind };
-        let of_order = Row::PayoutOfOrder(order.name.clone(), self.id.clone());
-        let mut changes = vec![
-            Change::put(Row::Order(order)),
-            Change::put(Row::Request(request)),
-            Change::put(of_order),
-        ];
-        place(&mut payout, self.at, &mut changes);
+        let mut changes = Vec::with_capacity(5 + placed.len());
+        changes.push(Change::put(Row::Order(order)));
+        changes.push(Change::put(Row::Request(request)));
+        changes.push(Change::put(self.new_of_order()));
+        changes.extend(placed);
         changes.push(Change::put(Row::Payout(Arc::new(payout))));
         changes.push(Change::put(Row::Decision(Arc::new(decision))));
         Some(Record {
@@ -225,11 +215,58 @@ impl Allowed<'_> {
         })
     }
 
+    /// The order as it is recorded.
+    pub fn new_order(&self) -> Order {
+        Order { update_time: self.at, ..self.order.clone() }
+    }
+
+    /// The request as it is remembered.
+    pub fn new_request(&self) -> Request {
+        Request {
+            key: self.request.clone(),
+            content: self.content.clone(),
+            answered: Answered::Decision(self.id.clone()),
+            at: self.at,
+            forget_time: None,
+        }
+    }
+
+    /// That the payout is of the order.
+    pub fn new_of_order(&self) -> Row {
+        Row::PayoutOfOrder(self.order.name.clone(), self.id.clone())
+    }
+
+    /// The decision with what it was made from. `None`: it does not fit its template.
+    pub fn decision_at_length(&self) -> Option<Decision> {
+        let mut decision = self.decision();
+        self.put_inputs(&mut decision.inputs)?;
+        Some(decision)
+    }
+
+    /// The payout, and what it changes of meters and balances. `None`: it does not fit
+    /// its template.
+    pub fn payout_and_changes(&self) -> Option<(Payout, Vec<Change>)> {
+        self.placed(&self.facts_at_length()?)
+    }
+
+    fn placed(&self, facts: &[Option<Value>]) -> Option<(Payout, Vec<Change>)> {
+        let mut payout = self.payout(facts)?;
+        let mut changes = Vec::with_capacity(payout.holdings.len() + payout.draws.len());
+        place(&mut payout, self.at, &mut changes);
+        Some((payout, changes))
+    }
+
+    /// The values of all facts.
+    fn facts_at_length(&self) -> Option<Vec<Option<Value>>> {
+        let Template { facts, common, .. } = &*self.template;
+        (facts.len() == common.sources.len()).then_some(())?;
+        Some((0..facts.len()).map(|it| self.fact(it).map(Cow::into_owned)).collect())
+    }
+
     fn put_inputs(&self, inputs: &mut Inputs) -> Option<()> {
-        let facts = &self.template.facts;
-        let Common { sources, limits, measures, draws, .. } = &*self.template.common;
-        (facts.len() == sources.len() && draws.len() == self.positions.len()).then_some(())?;
-        inputs.facts = (0..facts.len()).map(|it| self.fact(it).map(Cow::into_owned)).collect();
+        let Common { limits, measures, draws, .. } = &*self.template.common;
+        (draws.len() == self.positions.len()).then_some(())?;
+        inputs.facts = self.facts_at_length()?;
         let mut numbers = self.numbers.iter();
         let mut read = |read: &Read| {
             Some(match *read {
@@ -305,22 +342,26 @@ impl Allowed<'_> {
     }
 
     fn holdings(&self, facts: &[Option<Value>]) -> Option<Vec<Holding>> {
+        let Template { shop, meters, common, .. } = &*self.template;
         let cell = self.cell();
         // Each is written out once, however many count over it.
-        let mut texts: BTreeMap<usize, Text> = BTreeMap::new();
-        let mut over = |over: &Over| match over {
-            Over::Known(text) => Some(text.clone()),
-            Over::Fact(index) => {
-                let value = facts.get(*index)?.as_ref();
-                Some(texts.entry(*index).or_insert_with(|| plain_text(value)).clone())
+        let mut texts: Vec<(Over, Text)> = Vec::new();
+        let mut text = |over: &Over| {
+            if let Some((_, text)) = texts.iter().find(|(known, _)| known == over) {
+                return Some(text.clone());
             }
+            let text = match over {
+                Over::Fact(index) => plain_text(facts.get(*index)?.as_ref()),
+                Over::IdOfShop(index) => id_text(facts.get(*index)?.as_ref(), shop.shop.as_str()),
+            };
+            texts.push((*over, text.clone()));
+            Some(text)
         };
-        let parts = self.template.common.parts.iter().map(|part| {
+        let parts = common.parts.iter().map(|part| {
             let key = match &part.of {
-                PartOf::Meter(place) => self.template.meters.get(*place)?.clone(),
-                PartOf::Order(within) => MeterKey { cell: cell.clone(), within: within.clone() },
-                PartOf::OrderBy { rule, scope, window_start } => {
-                    let scope = scope.iter().map(&mut over).collect::<Option<_>>()?;
+                PartOf::Meter(place) => meters.get(*place)?.clone(),
+                PartOf::Order { rule, scope, window_start } => {
+                    let scope = scope.iter().map(&mut text).collect::<Option<_>>()?;
                     let within = Metered { rule: rule.clone(), scope, window_start: *window_start };
                     MeterKey::new(cell.clone(), within)
                 }

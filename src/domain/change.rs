@@ -114,6 +114,26 @@ pub fn following(
     }))
 }
 
+/// A row as these changes made it: as the last of them wrote it whole, or else
+/// all of them together of nothing.
+pub fn made_by(changes: &[Change], is_it: impl Fn(&Key) -> bool) -> Option<Arc<Row>> {
+    let whole = changes.iter().rev().filter_map(Change::as_shared).find_map(|row| {
+        let key = row.key();
+        if key.runs() {
+            return None;
+        }
+        if is_it(&key) {
+            return Some(row.clone());
+        }
+        let mut rows = following(None, Some(row));
+        rows.find_map(|(key, row)| row.filter(|_| is_it(&key))).map(Arc::new)
+    });
+    whole.or_else(|| {
+        let changes = changes.iter().filter(|change| is_it(&change.key()));
+        changes.fold(None, |row, change| change.apply(row))
+    })
+}
+
 /// Everything one operation did. The unit of the journal.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record {

@@ -33,6 +33,7 @@ mod shelf;
 pub mod shop;
 pub mod template;
 pub mod text;
+pub mod told;
 pub mod value;
 pub mod who;
 pub mod window;

@@ -11,12 +11,20 @@ use super::{
 /// A scope value that is unambiguous across shops: ids of orders and operators
 /// are unique only within theirs. Absent and empty must differ.
 pub fn scope_text(fact: Option<&FactDeclaration>, value: Option<&Value>, shop: &str) -> Text {
-    let Some(value) = value else { return "".into() };
-    match (fact.map(|f| &f.origin), value) {
-        (Some(Origin::Field(Field::OrderId | Field::OperatorId)), Value::Text(text)) => {
-            within_shop(shop, text)
-        }
-        (_, value) => plain_text(Some(value)),
+    if is_id_of_shop(fact) { id_text(value, shop) } else { plain_text(value) }
+}
+
+/// Whether a fact is such an id.
+pub fn is_id_of_shop(fact: Option<&FactDeclaration>) -> bool {
+    let origin = fact.map(|fact| &fact.origin);
+    matches!(origin, Some(Origin::Field(Field::OrderId | Field::OperatorId)))
+}
+
+/// The scope value of such an id.
+pub fn id_text(value: Option<&Value>, shop: &str) -> Text {
+    match value {
+        Some(Value::Text(id)) => within_shop(shop, id),
+        other => plain_text(other),
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     amount::{Amount, Currency},
     instant::Instant,
     limit::{Counting, Counts, OnReturn, Quantity},
-    meter::{MeterKey, Phase, Shape, Within},
+    meter::{MeterKey, Phase, Shape},
     name::{Id, OperatorName, RevisionName, ShopName},
     payout::{CountsWhile, Holding, State},
     text::Text,
@@ -40,7 +40,7 @@ pub struct Template {
     pub meters: Vec<MeterKey>,
     /// What the templates of others have as well.
     pub common: Arc<Common>,
-    /// As it is written.
+    /// As it is written, without what it has in common.
     pub written: Written,
 }
 
@@ -66,20 +66,22 @@ pub struct Common {
     pub parts: Vec<Part>,
     /// The accounts of the shop it draws from.
     pub draws: Vec<Id>,
+    /// As it is written.
+    pub written: Written,
 }
 
-impl Template {
+impl Common {
     /// Whether no two facts are the same one of an order or a request, and no fact is
     /// a dimension twice: then a record takes no more memory than what it is made of.
     pub fn says_each_once(&self) -> bool {
         let mut keys = BTreeSet::new();
-        let mut facts = self.common.sources.iter().filter_map(|source| match source {
+        let mut facts = self.sources.iter().filter_map(|source| match source {
             FactSource::Order(key) => Some((true, key)),
             FactSource::Request(key) => Some((false, key)),
             _ => None,
         });
         let mut dimensions = BTreeSet::new();
-        let mut indexes = self.common.dimensions.iter().map(|(_, index)| index);
+        let mut indexes = self.dimensions.iter().map(|(_, index)| index);
         facts.all(|key| keys.insert(key)) && indexes.all(|index| dimensions.insert(index))
     }
 }
@@ -87,6 +89,15 @@ impl Template {
 /// Something as bytes, made by whoever writes it first and kept for the next time.
 #[derive(Clone, Debug, Default)]
 pub struct Written(OnceLock<Box<[u8]>>);
+
+/// It says nothing that what it is of does not say.
+impl PartialEq for Written {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Written {}
 
 impl Written {
     /// The bytes.
@@ -152,10 +163,8 @@ pub struct Part {
 pub enum PartOf {
     /// This one, by its place in the template.
     Meter(usize),
-    /// This one of the order.
-    Order(Within),
-    /// One of the order that differs by facts.
-    OrderBy {
+    /// One of the order.
+    Order {
         /// Id of the limit or measure.
         rule: Text,
         /// What it counts over besides the order.
@@ -166,12 +175,12 @@ pub enum PartOf {
 }
 
 /// What a meter counts over.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Over {
-    /// This, as it stands in keys.
-    Known(Text),
     /// The value of this fact.
     Fact(usize),
+    /// The same, of an id that is unique only within its shop.
+    IdOfShop(usize),
 }
 
 impl Part {

@@ -36,9 +36,10 @@ use crate::{
 /// The alert for a wall clock that stepped back.
 pub const CLOCK_STEPPED_BACK: &str = "CLOCK_STEPPED_BACK";
 
-/// How many times as much that is due a batch takes on when more was due than the
-/// one before took on.
-const CATCHING_UP: usize = 4;
+/// How many payouts that are due a batch takes on for each command, when more were due
+/// than the one before took on. Each authorization makes one that is due later, so it
+/// has to be more than one; twice as many would be twice as much that commands wait for.
+const CATCHING_UP: usize = 2;
 
 /// What a batch came to, before it is durable.
 #[derive(Default)]
@@ -180,7 +181,8 @@ impl Writer {
     ) -> Result<(), StoreError> {
         // What waits to be written makes reading meters slower: when there is more of
         // it than is asked, asking slows down until there is not.
-        let most = self.options.batch * if was_behind { CATCHING_UP } else { 1 };
+        let share = if was_behind { pending.len() * CATCHING_UP } else { 0 };
+        let most = share.max(self.options.batch);
         let due = self.working.due(now, most, self.store.as_mut())?;
         // Of which one at least is to come about: what stays due for ever, by a defect,
         // is not to keep it busy.

@@ -20,7 +20,7 @@ const FRAMES: usize = 4096;
 const HEADER: usize = 72;
 const PREVIOUS: std::ops::Range<usize> = 40..72;
 /// The form of records.
-const ENCODING: u8 = 7;
+const ENCODING: u8 = 8;
 
 /// A journal of one file, taken apart.
 #[derive(Clone)]

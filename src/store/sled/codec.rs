@@ -1,15 +1,15 @@
 //! Records and rows as bytes: the number of their form, then `compact/`'s form of them.
 
 use super::{
-    compact::{Compact, append, append_allowed, from_bytes},
+    compact::{Commons, Compact, Unreadable, append, append_allowed, from_bytes, told_from_bytes},
     damage::Damage,
 };
-use crate::domain::allowed::Allowed;
+use crate::domain::{allowed::Allowed, told::Told};
 
 /// The form of records and rows. 1 was MessagePack; 2 had a row for each meter; 3
 /// had the fields of each struct counted; 4 wrote each hold of a meter by itself;
-/// 6 had no records in short.
-pub(super) const FORM: u8 = 7;
+/// 6 had no records in short; 7 wrote what templates have in common into each.
+pub(super) const FORM: u8 = 8;
 
 /// Appends a value's bytes.
 pub(super) fn encode(out: &mut Vec<u8>, value: &impl Compact) {
@@ -25,9 +25,26 @@ pub(super) fn encode_allowed(out: &mut Vec<u8>, allowed: &Allowed<'_>) {
 
 /// A value from its bytes; `what` names it in an error.
 pub(super) fn decode<T: Compact>(what: &str, bytes: &[u8]) -> Result<T, Damage> {
-    let unreadable = |why: String| Damage::Unreadable { what: what.to_owned(), why };
+    decode_by(|| what.to_owned(), bytes, from_bytes)
+}
+
+/// A record from its bytes, which was read lately with others.
+pub(super) fn decode_told(
+    what: impl FnOnce() -> String,
+    bytes: &[u8],
+    commons: &mut Commons,
+) -> Result<Told, Damage> {
+    decode_by(what, bytes, |bytes| told_from_bytes(bytes, commons))
+}
+
+fn decode_by<T>(
+    what: impl FnOnce() -> String,
+    bytes: &[u8],
+    read: impl FnOnce(&[u8]) -> Result<T, Unreadable>,
+) -> Result<T, Damage> {
+    let unreadable = |why: String| Damage::Unreadable { what: what(), why };
     match bytes.split_first() {
-        Some((&FORM, rest)) => from_bytes(rest).map_err(|e| unreadable(e.to_string())),
+        Some((&FORM, rest)) => read(rest).map_err(|e| unreadable(e.to_string())),
         Some((form, _)) => Err(unreadable(format!("it has form {form}"))),
         None => Err(unreadable("it is empty".to_owned())),
     }

@@ -8,7 +8,7 @@ use std::{
 
 use thiserror::Error;
 
-use crate::store::StoreError;
+use crate::{domain::told::Misfit, store::StoreError};
 
 /// What an operator does about a journal that lacks something.
 const RESTORE: &str = "Nothing was changed by Bursar. Keep a copy of this directory, \
@@ -133,6 +133,14 @@ impl Damage {
             | Self::Gap { sequence }
             | Self::Frame { sequence, .. } => Some(*sequence),
             _ => None,
+        }
+    }
+
+    /// A record that does not fit its template.
+    pub(super) fn misfit(sequence: u64) -> impl FnOnce(Misfit) -> Self {
+        move |_| Self::Unreadable {
+            what: format!("record {sequence}"),
+            why: "it does not fit its template".to_owned(),
         }
     }
 

@@ -8,10 +8,8 @@
 //! deletion would let the first ones come back.
 
 use crate::domain::{
-    change::Record,
     key::Key,
     name::{Id, OrderName},
-    row::Row,
 };
 
 /// The order by which a row may be found.
@@ -30,15 +28,4 @@ pub(super) fn order_of(key: &Key) -> Option<Key> {
         _ => return None,
     };
     Some(Key::Order(order))
-}
-
-/// Payouts of an order that a record made.
-pub(super) fn payouts<'a>(
-    record: &'a Record,
-    order: &'a OrderName,
-) -> impl Iterator<Item = &'a Id> {
-    record.changes.iter().filter_map(move |change| match change.as_put()? {
-        Row::PayoutOfOrder(of, payout) if of == order => Some(payout),
-        _ => None,
-    })
 }

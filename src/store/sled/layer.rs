@@ -15,11 +15,7 @@ use std::{
 use foldhash::fast::RandomState;
 
 use super::sort_key::{append_key, encode_key, is_read_in_order};
-use crate::domain::{
-    change::{Change, following},
-    key::Key,
-    row::Row,
-};
+use crate::domain::{key::Key, row::Row};
 
 /// A row.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -54,26 +50,6 @@ impl Slot {
             Some(row) => Self::Row(row),
         }
     }
-}
-
-/// A row as these changes made it: as the last of them wrote it whole, or else
-/// all of them together of nothing.
-pub(super) fn made_by(changes: &[Change], is_it: impl Fn(&Key) -> bool) -> Option<Arc<Row>> {
-    let whole = changes.iter().rev().filter_map(Change::as_shared).find_map(|row| {
-        let key = row.key();
-        if key.runs() {
-            return None;
-        }
-        if is_it(&key) {
-            return Some(row.clone());
-        }
-        let mut rows = following(None, Some(row));
-        rows.find_map(|(key, row)| row.filter(|_| is_it(&key))).map(Arc::new)
-    });
-    whole.or_else(|| {
-        let changes = changes.iter().filter(|change| is_it(&change.key()));
-        changes.fold(None, |row, change| change.apply(row))
-    })
 }
 
 /// What hashes of keys begin with: another in each process, the same in all

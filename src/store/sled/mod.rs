@@ -35,15 +35,16 @@ use std::{
 };
 
 use self::{
+    compact::Commons,
     journal::Written,
-    layer::{Slot, made_by},
+    layer::Slot,
     mark::Mark,
     recover::Opened,
     rows::Keyed,
     sync::{Disk, RealDisk},
 };
 use super::{Changed, Commit, Done, Scan, Store, StoreError, Tip};
-use crate::domain::{allowed::Allowed, change::Record, key::Key, minted, row::Row};
+use crate::domain::{allowed::Allowed, change::Record, key::Key, minted, row::Row, told::Told};
 
 pub mod backup;
 mod codec;
@@ -119,6 +120,13 @@ impl Default for Options {
     }
 }
 
+/// Records that were read before they were durable.
+#[derive(Debug, Default)]
+struct Lately {
+    last: Option<Arc<Told>>,
+    commons: Commons,
+}
+
 /// Rows and records in a data directory.
 #[derive(Debug)]
 pub struct SledStore {
@@ -138,8 +146,8 @@ pub struct SledStore {
     recent: VecDeque<Arc<Written>>,
     /// Bytes of those.
     recent_bytes: usize,
-    /// The record of those that was read last.
-    read: RefCell<Option<(u64, Arc<Record>)>>,
+    /// What was read of those.
+    read: RefCell<Lately>,
     /// The last record of rows that are put away when it is durable.
     sealed: Option<Tip>,
 }
@@ -288,21 +296,17 @@ impl SledStore {
     }
 
     /// A record that was committed lately. `None`: the journal has it.
-    fn recent(&self, sequence: u64) -> Result<Option<Arc<Record>>, Damage> {
-        let mut read = self.read.borrow_mut();
-        if let Some((last, record)) = &*read
-            && *last == sequence
-        {
-            return Ok(Some(record.clone()));
+    fn recent(&self, sequence: u64) -> Result<Option<Arc<Told>>, Damage> {
+        let Lately { last, commons } = &mut *self.read.borrow_mut();
+        if let Some(last) = last.as_ref().filter(|last| last.sequence() == sequence) {
+            return Ok(Some(last.clone()));
         }
         let recent = self.recent.iter().map(|records| &**records);
         let mut all = std::iter::once(&self.draft).chain(recent.rev());
-        let Some(found) = all.find_map(|records| records.record(sequence)) else {
+        let Some(found) = all.find_map(|records| records.record(sequence, commons)) else {
             return Ok(None);
         };
-        let record = Arc::new(found?);
-        *read = Some((sequence, record.clone()));
-        Ok(Some(record))
+        Ok(Some(last.insert(Arc::new(found?)).clone()))
     }
 
     /// A row as a slot says.
@@ -311,18 +315,27 @@ impl SledStore {
             Slot::Gone => Ok(None),
             Slot::Row(row) => Ok(Some(row)),
             Slot::At(sequence) | Slot::Order { at: sequence, .. } => {
-                let found = made_by(&self.record(sequence)?.changes, is_it);
+                let found = self.made_by(sequence, is_it)?;
                 let why = || format!("record {sequence} did not make the row that it is to have");
                 found.map(Some).ok_or_else(|| Damage::Defect(why()))
             }
             // A name may say anything.
             Slot::If(sequence) if !(1..=self.tip.sequence).contains(&sequence) => Ok(None),
-            Slot::If(sequence) => Ok(made_by(&self.record(sequence)?.changes, is_it)),
+            Slot::If(sequence) => self.made_by(sequence, is_it),
         }
     }
 
+    /// A row as a record made it, if it did.
+    fn made_by(
+        &self,
+        sequence: u64,
+        is_it: impl Fn(&Key) -> bool,
+    ) -> Result<Option<Arc<Row>>, Damage> {
+        self.record(sequence)?.row(is_it).map_err(Damage::misfit(sequence))
+    }
+
     /// A record that the journal has or will have.
-    fn record(&self, sequence: u64) -> Result<Arc<Record>, Damage> {
+    fn record(&self, sequence: u64) -> Result<Arc<Told>, Damage> {
         match self.recent(sequence)? {
             Some(record) => Ok(record),
             None => self.inner.pipeline.journal().record(sequence),
@@ -355,7 +368,7 @@ impl SledStore {
         if order != to {
             return Err(Damage::Defect("payouts of several orders are asked for".to_owned()));
         }
-        for payout in implied::payouts(&*self.record(first)?, order) {
+        for payout in self.record(first)?.payouts_of(order) {
             let key = Key::PayoutOfOrder(order.clone(), payout.clone());
             let is_before = |row: &Arc<Row>| match scan.reverse {
                 true => row.key() > key,
@@ -461,8 +474,8 @@ impl Store for SledStore {
                 if records.len() >= limit {
                     break;
                 }
-                let record = store.recent(sequence)?;
-                records.push(record.ok_or(Damage::Gap { sequence })?);
+                let record = store.recent(sequence)?.ok_or(Damage::Gap { sequence })?;
+                records.push(record.record().map_err(Damage::misfit(sequence))?);
             }
             Ok(records)
         })

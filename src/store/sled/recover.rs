@@ -22,7 +22,7 @@ use super::{
     damage::Damage,
     fence::Fence,
     journal::{Checked, Depth, End, Journal},
-    layer::{Slot, made_by},
+    layer::Slot,
     lock::Lock,
     mark::Mark,
     pipeline::Pipeline,
@@ -33,7 +33,7 @@ use super::{
 };
 use crate::{
     domain::{
-        change::{Record, following},
+        change::{Record, following, made_by},
         instant::Instant,
         key::Key,
     },
@@ -275,7 +275,7 @@ fn apply(rows: &mut Rows, record: &Record, journal: &mut Journal) -> Result<(), 
             if sequence == record.sequence {
                 Ok(made_by(record.changes.get(..number).unwrap_or_default(), is_it))
             } else {
-                Ok::<_, Damage>(made_by(&journal.record(sequence)?.changes, is_it))
+                journal.record(sequence)?.row(is_it).map_err(Damage::misfit(sequence))
             }
         };
         let alone = match &before {

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::{
     Options, SledStore,
-    layer::{Slot, made_by},
+    layer::Slot,
     rows::{ADDED, AT, value},
     runs::Filtered,
     sort_key::{due, encode_key, filtered},
@@ -18,7 +18,7 @@ use crate::{
     domain::{
         amount::Amount,
         cell::{CellKey, Celled},
-        change::{Change, Record},
+        change::{Change, Record, made_by},
         instant::Instant,
         key::Key,
         meter::{MeterChange, MeterKey, Metered, Phase, Shape},
@@ -176,7 +176,7 @@ fn rows_of_one_record_are_read_of_it_once() {
     assert!(store.load(&keys).expect("rows").iter().all(Option::is_some));
     assert!(Arc::ptr_eq(&first, &read(&store, 1)), "it was not decoded again");
     let second = read(&store, 2);
-    assert_eq!((first.sequence, second.sequence), (1, 2));
+    assert_eq!((first.sequence(), second.sequence()), (1, 2));
     assert!(Arc::ptr_eq(&first, &read(&store, 1)), "a few are kept");
     (2..500).for_each(|sequence| drop(read(&store, sequence)));
     assert!(!Arc::ptr_eq(&first, &read(&store, 1)), "not all");

@@ -12,7 +12,7 @@ use super::{
     Options,
     damage::Damage,
     journal::Journal,
-    layer::{Slot, made_by},
+    layer::Slot,
     recover::{Found, Purpose, find, replay, runs_path},
     rows::Rows,
     runs,
@@ -177,7 +177,7 @@ fn row_of(
         Slot::Row(row) => Some(row),
         Slot::If(sequence) if !(1..=journal.end().sequence).contains(&sequence) => None,
         Slot::At(sequence) | Slot::If(sequence) | Slot::Order { at: sequence, .. } => {
-            made_by(&journal.record(sequence)?.changes, is_it)
+            journal.record(sequence)?.row(is_it).map_err(Damage::misfit(sequence))?
         }
     })
 }

@@ -1,13 +1,16 @@
 //! Authorizations told in short as bytes: the template as it was written out once,
 //! then what is the payout's own. Read, it is the record at length.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use super::{
     Compact, Reader, Unreadable, Writer, append,
     fields::{fields, variants},
     from_bytes,
-    read::Read as Outcome,
+    read::{Read as Outcome, read_all},
 };
 use crate::domain::{
     account::Position,
@@ -16,7 +19,7 @@ use crate::domain::{
     change::Record,
     instant::Instant,
     limit::OnReturn,
-    meter::{Metered, Shape, Within},
+    meter::Shape,
     name::{Id, OperatorName, PlatformName, ShopName},
     order::Order,
     request::{Fingerprint, RequestKey},
@@ -24,6 +27,7 @@ use crate::domain::{
         Common, Constants, FactSource, FactSources, Over, Part, PartOf, Read, Template, Written,
     },
     text::Text,
+    told::{InShort, Placed, Told},
     value::{Facts, Value},
     who::{Author, RoleSet},
 };
@@ -37,14 +41,17 @@ pub(super) const IN_SHORT: u8 = 1;
 pub fn append_allowed(out: &mut Vec<u8>, allowed: &Allowed<'_>) {
     let Allowed { template, sequence, at, author, id, request, content, order, .. } = allowed;
     let Allowed { payee, purpose, facts, amount, numbers, positions, .. } = allowed;
-    let common = template.written.bytes(|| {
+    let own = template.written.bytes(|| own_bytes(template));
+    let common = template.common.written.bytes(|| {
         let mut bytes = Vec::new();
-        append(&mut bytes, &**template);
+        append(&mut bytes, &*template.common);
         bytes
     });
     let mut writer = Writer::new(std::mem::take(out));
     let to = &mut writer;
     to.byte(IN_SHORT);
+    to.length(own.len());
+    to.bytes(own);
     to.length(common.len());
     to.bytes(common);
     sequence.write(to);
@@ -83,9 +90,78 @@ pub fn append_allowed(out: &mut Vec<u8>, allowed: &Allowed<'_>) {
     purpose.write(to);
     (***facts).write(to);
     amount.write(to);
-    numbers.write(to);
-    positions.write(to);
+    write_all(numbers, to);
+    write_all(positions, to);
     *out = writer.out;
+}
+
+fn write_all<'a, T: Compact>(all: &'a [T], to: &mut Writer<'a>) {
+    to.length(all.len());
+    all.iter().for_each(|one| one.write(to));
+}
+
+/// A template without what it has in common with others, which stands by itself: who
+/// reads many records has read it before.
+fn own_bytes(template: &Template) -> Vec<u8> {
+    let Template { shop, operator, revision, facts, meters, common: _, written: _ } = template;
+    let mut writer = Writer::new(Vec::new());
+    let to = &mut writer;
+    shop.write(to);
+    operator.write(to);
+    revision.write(to);
+    facts.write(to);
+    meters.write(to);
+    writer.out
+}
+
+fn read_own(bytes: &[u8], common: Arc<Common>) -> Outcome<Template> {
+    read_all(bytes, |from| {
+        Ok(Template {
+            shop: Compact::read(from)?,
+            operator: Compact::read(from)?,
+            revision: Compact::read(from)?,
+            facts: Compact::read(from)?,
+            meters: Compact::read(from)?,
+            common,
+            written: Written::default(),
+        })
+    })
+}
+
+/// What templates of records that were read lately have in common, by their bytes:
+/// there are few.
+#[derive(Debug, Default)]
+pub struct Commons(VecDeque<(Box<[u8]>, Arc<Common>)>);
+
+impl Commons {
+    fn read(&mut self, bytes: &[u8]) -> Outcome<Arc<Common>> {
+        /// How many are kept.
+        const MOST: usize = 8;
+        if let Some((_, common)) = self.0.iter().find(|(known, _)| **known == *bytes) {
+            return Ok(common.clone());
+        }
+        let common: Arc<Common> = from_bytes(bytes)?;
+        if !common.says_each_once() {
+            return Err(Unreadable("its template says something twice"));
+        }
+        self.0.truncate(MOST - 1);
+        self.0.push_front((bytes.into(), common.clone()));
+        Ok(common)
+    }
+}
+
+/// A record from all of these bytes.
+///
+/// # Errors
+/// If they are none.
+pub fn told_from_bytes(bytes: &[u8], commons: &mut Commons) -> Result<Told, Unreadable> {
+    match bytes.split_first() {
+        Some((&IN_SHORT, rest)) => {
+            let told = read_all(rest, |from| read_told(from, commons))?;
+            Ok(Told::InShort(Box::new(told)))
+        }
+        _ => from_bytes(bytes).map(|record| Told::AtLength(Arc::new(record))),
+    }
 }
 
 /// Who acted.
@@ -105,11 +181,16 @@ fn is_name_of(text: &str, shop: &ShopName) -> bool {
 
 /// Reads a record that was told in short, behind its first byte.
 pub(super) fn read(from: &mut Reader<'_>) -> Outcome<Record> {
+    let told = read_told(from, &mut Commons::default())?;
+    told.allowed().record().ok_or(Unreadable("it does not fit its template"))
+}
+
+fn read_told(from: &mut Reader<'_>, commons: &mut Commons) -> Outcome<InShort> {
     let length = from.length()?;
-    let template: Arc<Template> = Arc::new(from_bytes(from.bytes(length)?)?);
-    if !template.says_each_once() {
-        return Err(Unreadable("its template says something twice"));
-    }
+    let own = from.bytes(length)?;
+    let length = from.length()?;
+    let common = commons.read(from.bytes(length)?)?;
+    let template = Arc::new(read_own(own, common)?);
     let (sequence, at): (u64, Instant) = (Compact::read(from)?, Compact::read(from)?);
     let caller: Text = Compact::read(from)?;
     let actor: Option<OperatorName> = match from.byte()? {
@@ -149,23 +230,23 @@ pub(super) fn read(from: &mut Reader<'_>) -> Outcome<Record> {
     let amount = Amount::read(from)?;
     let numbers: Vec<(Amount, Amount)> = Compact::read(from)?;
     let positions: Vec<Position> = Compact::read(from)?;
-    let allowed = Allowed {
+    Ok(InShort {
         template,
         sequence,
         at,
-        author: &Author { caller, actor },
-        id: &id,
-        request: &request,
-        content: &content,
-        order: &order,
-        payee: &payee,
-        purpose: &purpose,
-        facts: &Arc::new(facts),
+        author: Author { caller, actor },
+        id,
+        request,
+        content,
+        order,
+        payee,
+        purpose,
+        facts: Arc::new(facts),
         amount,
         numbers,
         positions,
-    };
-    allowed.record().ok_or(Unreadable("it does not fit its template"))
+        placed: Placed::default(),
+    })
 }
 
 /// It is not part of what is written.
@@ -174,16 +255,6 @@ impl Compact for Written {
 
     fn read(_: &mut Reader<'_>) -> Outcome<Self> {
         Ok(Self::default())
-    }
-}
-
-impl Compact for Within {
-    fn write<'a>(&'a self, to: &mut Writer<'a>) {
-        Metered::write(self, to);
-    }
-
-    fn read(from: &mut Reader<'_>) -> Outcome<Self> {
-        Metered::read(from).map(Self::from)
     }
 }
 
@@ -204,11 +275,9 @@ macro_rules! shared {
 shared!(Constants, FactSources, Common);
 
 fields! {
-    Template { shop, operator, revision, facts, meters, common, written }
     Common {
-        currency, hold, next_revision, sources, dimensions, limits, measures, parts, draws,
+        currency, hold, next_revision, sources, dimensions, limits, measures, parts, draws, written,
     }
-    Metered { rule, scope, window_start }
     Part { of, shape, rolling, adds_amount, counts, on_return }
 }
 
@@ -231,12 +300,11 @@ variants! {
     }
     PartOf {
         0 Meter(place),
-        1 Order(within),
-        2 OrderBy{rule, scope, window_start},
+        1 Order{rule, scope, window_start},
     }
     Over {
-        0 Known(text),
-        1 Fact(index),
+        0 Fact(index),
+        1 IdOfShop(index),
     }
     Shape {
         0 Fixed,

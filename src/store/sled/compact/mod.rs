@@ -18,8 +18,8 @@
 //! does not say the shop; a meter is written once and then is its place; and what
 //! a payout has of a meter says only in what it differs from what it has of the
 //! one before. An authorization that every rule allowed is told in short: what it
-//! has in common with others of its operator stands in front as it was written out
-//! once (docs/decisions/0082).
+//! has in common with others of its operator, and what those have in common with all
+//! others, stands in front as it was written out once (docs/decisions/0082, 0085).
 //!
 //! Nothing may be added to a struct without another form (`codec.rs`); variants
 //! may be appended to an enum. Whatever is a value can be written.
@@ -40,7 +40,7 @@ mod write;
 mod tests;
 
 pub use self::{
-    allowed::append_allowed,
+    allowed::{Commons, append_allowed, told_from_bytes},
     read::{Reader, Unreadable, from_bytes},
     write::{Writer, append},
 };

@@ -24,6 +24,14 @@ use crate::domain::{
 /// # Errors
 /// If they are no such value, or more than one.
 pub fn from_bytes<T: Compact>(bytes: &[u8]) -> Result<T, Unreadable> {
+    read_all(bytes, T::read)
+}
+
+/// What is read of all of these bytes.
+pub(super) fn read_all<'a, T>(
+    bytes: &'a [u8],
+    read: impl FnOnce(&mut Reader<'a>) -> Read<T>,
+) -> Read<T> {
     let mut reader = Reader {
         rest: bytes,
         texts: Vec::new(),
@@ -39,7 +47,7 @@ pub fn from_bytes<T: Compact>(bytes: &[u8]) -> Result<T, Unreadable> {
         programme: None,
         payout: None,
     };
-    let value = T::read(&mut reader)?;
+    let value = read(&mut reader)?;
     if reader.rest.is_empty() { Ok(value) } else { Err(Unreadable("something stands behind it")) }
 }
 

@@ -43,7 +43,7 @@ use super::{
     sync::sync_all,
     sync::{Disk, Stage},
 };
-use crate::domain::change::Record;
+use crate::domain::{change::Record, told::Told};
 
 /// A file that is there if damage was found where a start had not read.
 const SUSPECT: &str = "suspect";
@@ -267,7 +267,7 @@ impl Journal {
     }
 
     /// A record that is durable.
-    pub(super) fn record(&mut self, sequence: u64) -> Read {
+    pub(super) fn record(&mut self, sequence: u64) -> Result<Arc<Told>, Damage> {
         if sequence == 0 || sequence > self.end.sequence {
             return Err(Damage::Gap { sequence });
         }

@@ -1,26 +1,27 @@
 //! Frames of the journal in memory, for reading single records. A few are kept,
 //! because what is asked for together was often written together; and the records
-//! that were read last, because what is due is found by a record, and then a payout
-//! and the meters of its order are.
+//! that were read last, because a payout is made of one, and then the meters of its
+//! order are.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    Read,
     frame::{self, HEADER, Header},
     records,
     segment::Segment,
 };
 use crate::{
-    domain::change::Record,
+    domain::told::Told,
     store::sled::{
-        codec::{Fields, decode},
+        codec::{Fields, decode_told},
+        compact::Commons,
         damage::Damage,
     },
 };
 
-/// How many records are kept: of all payouts that are due and taken on together.
-const RECORDS: usize = 320;
+/// How many records are kept: who goes on with a payout asks for it and then for the
+/// meters of its order.
+const RECORDS: usize = 16;
 
 /// How many bytes of frames are kept.
 const KEPT: usize = 16 * 1024 * 1024;
@@ -46,15 +47,16 @@ impl Opened {
         Self { header, bytes, starts }
     }
 
-    fn record(&self, sequence: u64) -> Result<Record, Damage> {
+    fn record(&self, sequence: u64, commons: &mut Commons) -> Result<Told, Damage> {
         let number = usize::try_from(sequence - self.header.first).unwrap_or(usize::MAX);
         let start = self.starts.get(number).copied();
         let bytes = start.and_then(|start| self.bytes.get(start - 4..)).unwrap_or_default();
         let commit = self.header.commit;
         let damage = |why| Damage::Frame { commit, sequence, why };
         let bytes = Fields(bytes).counted().ok_or(damage("a record of it is cut off"))?;
-        let record: Record = decode(&format!("record {sequence} of the journal"), bytes)?;
-        if record.sequence == sequence {
+        let what = || format!("record {sequence} of the journal");
+        let record = decode_told(what, bytes, commons)?;
+        if record.sequence() == sequence {
             Ok(record)
         } else {
             Err(damage("it has another record there"))
@@ -67,13 +69,18 @@ impl Opened {
 pub(in crate::store::sled) struct Frames {
     opened: VecDeque<Opened>,
     /// The last one first.
-    records: VecDeque<Arc<Record>>,
+    records: VecDeque<Arc<Told>>,
+    commons: Commons,
 }
 
 impl Frames {
     /// A record that is durable; `segments` are those of its journal.
-    pub(super) fn record(&mut self, sequence: u64, segments: &[Segment]) -> Read {
-        if let Some(record) = self.records.iter().find(|record| record.sequence == sequence) {
+    pub(super) fn record(
+        &mut self,
+        sequence: u64,
+        segments: &[Segment],
+    ) -> Result<Arc<Told>, Damage> {
+        if let Some(record) = self.records.iter().find(|record| record.sequence() == sequence) {
             return Ok(record.clone());
         }
         let record = Arc::new(self.decoded(sequence, segments)?);
@@ -82,16 +89,16 @@ impl Frames {
         Ok(record)
     }
 
-    fn decoded(&mut self, sequence: u64, segments: &[Segment]) -> Result<Record, Damage> {
+    fn decoded(&mut self, sequence: u64, segments: &[Segment]) -> Result<Told, Damage> {
         let has = |opened: &Opened| (opened.header.first..=opened.header.last).contains(&sequence);
         if let Some(at) = self.opened.iter().position(has)
             && let Some(opened) = self.opened.get(at)
         {
-            return opened.record(sequence);
+            return opened.record(sequence, &mut self.commons);
         }
         let (header, bytes) = records::find(segments, sequence)?;
         let opened = Opened::new(header, bytes);
-        let record = opened.record(sequence);
+        let record = opened.record(sequence, &mut self.commons);
         self.opened.push_front(opened);
         let mut bytes = 0;
         let few = self.opened.iter().take_while(|opened| {

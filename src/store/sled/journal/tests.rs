@@ -121,7 +121,7 @@ fn what_is_read_through_later_is_known_as_if_it_had_been_at_once() {
     assert_eq!((known(&read), read.older().is_none()), (whole.clone(), true));
     let mut asked = later();
     for sequence in [3, 20, 1, 11] {
-        assert_eq!(asked.record(sequence).expect("a record").sequence, sequence);
+        assert_eq!(asked.record(sequence).expect("a record").sequence(), sequence);
     }
     let mut listed = later();
     let all = listed.records(0).expect("records").map(|it| it.expect("a record").sequence);

@@ -4,9 +4,10 @@
 
 use super::frame::too_long;
 use crate::{
-    domain::{allowed::Allowed, change::Record},
+    domain::{allowed::Allowed, change::Record, told::Told},
     store::sled::{
-        codec::{decode, encode, encode_allowed},
+        codec::{decode_told, encode, encode_allowed},
+        compact::Commons,
         damage::Damage,
     },
 };
@@ -94,11 +95,16 @@ impl Written {
     }
 
     /// Reads one of them. `None`: it is not among them.
-    pub(in crate::store::sled) fn record(&self, sequence: u64) -> Option<Result<Record, Damage>> {
+    pub(in crate::store::sled) fn record(
+        &self,
+        sequence: u64,
+        commons: &mut Commons,
+    ) -> Option<Result<Told, Damage>> {
         let number = usize::try_from(sequence.checked_sub(self.first)?).ok()?;
         let end = *self.ends.get(number)?;
         let start = number.checked_sub(1).and_then(|before| self.ends.get(before)).copied();
         let bytes = self.bytes.get(start.unwrap_or(0) + 4..end)?;
-        Some(decode(&format!("record {sequence} on its way to the journal"), bytes))
+        let what = || format!("record {sequence} on its way to the journal");
+        Some(decode_told(what, bytes, commons))
     }
 }

@@ -10,9 +10,10 @@ use crate::{
         account::Position,
         allowed::Allowed,
         amount::Amount,
-        change::Record,
+        change::{Change, Record, made_by},
+        key::Key,
         limit::OnReturn,
-        meter::{MeterKey, Metered},
+        meter::MeterKey,
         name::{Id, PlatformName},
         order::Order,
         payout::{CountsWhile, State},
@@ -22,7 +23,7 @@ use crate::{
         value::Value,
         who::Author,
     },
-    store::sled::compact::append_allowed,
+    store::sled::compact::{Commons, append_allowed, told_from_bytes},
 };
 
 /// What an authorization in short refers to.
@@ -44,17 +45,13 @@ impl Dice {
     /// With so many facts.
     fn part_of(&mut self, facts: u64, meters: u64) -> Part {
         let index = |dice: &mut Self| usize::try_from(dice.below(facts)).expect("small");
-        let of = match self.below(3) {
-            0 => PartOf::Meter(usize::try_from(self.below(meters)).expect("small")),
-            1 => {
-                let (rule, scope) = (self.text(), self.list(Self::text));
-                let within = Metered { rule, scope, window_start: self.maybe(Self::instant) };
-                PartOf::Order(within.into())
-            }
-            _ => PartOf::OrderBy {
+        let of = match self.flag() {
+            true => PartOf::Meter(usize::try_from(self.below(meters)).expect("small")),
+            false => PartOf::Order {
                 rule: self.text(),
-                scope: self.list(|dice| {
-                    if dice.flag() { Over::Known(dice.text()) } else { Over::Fact(index(dice)) }
+                scope: self.list(|dice| match dice.flag() {
+                    true => Over::IdOfShop(index(dice)),
+                    false => Over::Fact(index(dice)),
                 }),
                 window_start: self.maybe(Self::instant),
             },
@@ -109,6 +106,7 @@ impl Dice {
             measures: self.list(read),
             parts: self.list(|dice| dice.part_of(facts, meters.len() as u64)),
             draws: self.list(Self::id),
+            written: Written::default(),
         };
         Template {
             operator: self.maybe(|dice| shop.operator(dice.id())),
@@ -181,8 +179,8 @@ impl Told {
             purpose,
             facts,
             amount: dice.amount(),
-            numbers: self.numbers.clone(),
-            positions: self.positions.clone(),
+            numbers: (&self.numbers).into(),
+            positions: (&self.positions).into(),
         }
     }
 }
@@ -213,6 +211,43 @@ proptest! {
     }
 
     #[test]
+    fn a_row_that_is_made_by_itself_is_the_one_that_all_of_the_record_makes(seed in any::<u64>()) {
+        let mut dice = Dice::new(seed);
+        let told = dice.told();
+        // Of another template that has the same in common, and of one that has not.
+        let same = Template { written: Written::default(), ..(*dice.told().template).clone() };
+        let same = Template { common: told.template.common.clone(), ..same };
+        let mut others = [dice.told(), dice.told()];
+        if same.facts.len() == same.common.sources.len() && same.meters.len() >= told.template.meters.len() {
+            others[0].numbers.clone_from(&told.numbers);
+            others[0].positions.clone_from(&told.positions);
+            others[0].order.name = same.shop.order(dice.id());
+            others[0].template = Arc::new(same);
+        }
+        let mut commons = Commons::default();
+        for told in std::iter::once(&told).chain(&others).chain([&told]) {
+            // Rows are added up, so it is an amount of a payout.
+            let amount = Amount::from_count(1 + dice.below(1000));
+            let allowed = Allowed { amount, ..told.allowed(&mut dice) };
+            let record = allowed.record().expect("it fits");
+            let read = told_from_bytes(&in_short(&allowed), &mut commons).expect("it is one");
+            let foreign = Key::Payout(dice.shop().payout(dice.id()));
+            let of_changes = record.changes.iter().map(Change::key);
+            let keys = of_changes.chain(allowed.keys()).chain(allowed.implied()).chain([foreign]);
+            for key in keys {
+                let is_it = |it: &Key| *it == key;
+                prop_assert_eq!(read.row(is_it), Ok(made_by(&record.changes, is_it)));
+            }
+            prop_assert_eq!(read.payouts_of(&told.order.name), vec![told.id.clone()]);
+            prop_assert_eq!(read.sequence(), record.sequence);
+            prop_assert_eq!(read.record(), Ok(Arc::new(record.clone())));
+            let at_length = told_from_bytes(&written(&record), &mut commons).expect("it is one");
+            prop_assert_eq!(at_length.payouts_of(&told.order.name), vec![told.id.clone()]);
+            prop_assert_eq!(at_length.record(), Ok(Arc::new(record)));
+        }
+    }
+
+    #[test]
     fn what_was_told_in_short_and_cut_off_is_not_read(
         seed in any::<u64>(),
         at in any::<prop::sample::Index>(),
@@ -235,7 +270,11 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = byte;
         }
-        if let Ok(read) = from_bytes::<Record>(&bytes) {
+        let told = told_from_bytes(&bytes, &mut Commons::default());
+        let told = told.ok().and_then(|told| told.record().ok());
+        let read = from_bytes::<Record>(&bytes).ok();
+        prop_assert_eq!(told.as_deref(), read.as_ref());
+        if let Some(read) = read {
             prop_assert_eq!(from_bytes::<Record>(&written(&read)), Ok(read));
         }
     }
@@ -258,9 +297,9 @@ proptest! {
             fits(&|other| other.template = Arc::new(template.clone()))
         };
         prop_assert!(whole.record().is_some());
-        prop_assert!(!fits(&|other| other.numbers.push((Amount::ZERO, Amount::ONE))));
-        prop_assert!(whole.numbers.is_empty() || !fits(&|other| other.numbers.truncate(whole.numbers.len() - 1)));
-        prop_assert!(!fits(&|other| other.positions.push(Position::default())));
+        prop_assert!(!fits(&|other| other.numbers.to_mut().push((Amount::ZERO, Amount::ONE))));
+        prop_assert!(whole.numbers.is_empty() || !fits(&|other| other.numbers.to_mut().truncate(whole.numbers.len() - 1)));
+        prop_assert!(!fits(&|other| other.positions.to_mut().push(Position::default())));
         let beyond = whole.template.facts.len();
         prop_assert!(!template(&|_, it| it.dimensions.push(("beyond".into(), beyond))));
         prop_assert!(!template(&|it, _| it.facts = Arc::new(Vec::new())));
@@ -275,6 +314,7 @@ proptest! {
             let mut template = (*whole.template).clone();
             template.written = Written::default();
             let mut common = (*template.common).clone();
+            common.written = Written::default();
             change(&mut template, &mut common);
             template.common = common.into();
             let other = Allowed { template: template.into(), ..whole.clone() };
