@@ -23,7 +23,7 @@ use super::{
     request::{Answered, Fingerprint, Request, RequestKey},
     row::Row,
     scope::{id_text, plain_text, within_shop},
-    template::{Common, FactSource, Over, PartOf, Read, Template},
+    template::{Common, FactSource, Over, Part, PartOf, Read, Template},
     text::Text,
     value::Value,
     who::Author,
@@ -87,6 +87,29 @@ impl Allowed<'_> {
             FactSource::OrderPaid => Cow::Owned(Value::Decimal(self.order.paid?.0)),
             FactSource::OrderPlaceTime => Cow::Owned(Value::Time(self.order.place_time?)),
         })
+    }
+
+    /// Whether it fits its template, which [can be](Common::can_be): then all that
+    /// follows from it is there.
+    pub fn fits(&self) -> bool {
+        let Template { facts, meters, common, .. } = &*self.template;
+        let Common { sources, limits, measures, parts, draws, .. } = &**common;
+        let reads = limits.iter().chain(measures);
+        let numbers = reads.filter(|read| matches!(read, Read::Numbers(_))).count();
+        let has_meter = |part: &Part| match part.of {
+            PartOf::Meter(place) => place < meters.len(),
+            PartOf::Order { .. } => true,
+        };
+        facts.len() == sources.len()
+            && numbers == self.numbers.len()
+            && draws.len() == self.positions.len()
+            && parts.iter().all(has_meter)
+    }
+
+    /// Bytes of its facts, written out one by one.
+    pub fn written_out(&self) -> usize {
+        let facts = 0..self.template.facts.len();
+        facts.filter_map(|index| self.fact(index)).map(|value| value.written_out()).sum()
     }
 
     /// The keys of the rows that it makes alone and that are asked for by them.

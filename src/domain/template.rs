@@ -20,6 +20,9 @@ use super::{
     window::Window,
 };
 
+/// Most facts that a policy has.
+const MOST_FACTS: usize = 200;
+
 /// Values of facts by position, as far as they are configured.
 pub type Constants = Vec<Option<Value>>;
 /// Where the values of facts come from, by position.
@@ -71,18 +74,31 @@ pub struct Common {
 }
 
 impl Common {
-    /// Whether no two facts are the same one of an order or a request, and no fact is
-    /// a dimension twice: then a record takes no more memory than what it is made of.
-    pub fn says_each_once(&self) -> bool {
+    /// Whether a policy can have it: as many facts as there may be, no two of them the
+    /// same one of an order or a request, none a dimension twice, and nothing is over
+    /// a fact that is not there.
+    pub fn can_be(&self) -> bool {
+        let Self { sources, dimensions, parts, .. } = self;
+        let is_fact = |index: usize| index < sources.len();
         let mut keys = BTreeSet::new();
-        let mut facts = self.sources.iter().filter_map(|source| match source {
+        let mut of_others = sources.iter().filter_map(|source| match source {
             FactSource::Order(key) => Some((true, key)),
             FactSource::Request(key) => Some((false, key)),
             _ => None,
         });
-        let mut dimensions = BTreeSet::new();
-        let mut indexes = self.dimensions.iter().map(|(_, index)| index);
-        facts.all(|key| keys.insert(key)) && indexes.all(|index| dimensions.insert(index))
+        let mut dimension = BTreeSet::new();
+        let mut dimensions = dimensions.iter().map(|(_, index)| *index);
+        let over = |over: &Over| match over {
+            Over::Fact(index) | Over::IdOfShop(index) => is_fact(*index),
+        };
+        let mut scopes = parts.iter().filter_map(|part| match &part.of {
+            PartOf::Order { scope, .. } => Some(scope),
+            PartOf::Meter(_) => None,
+        });
+        sources.len() <= MOST_FACTS
+            && of_others.all(|key| keys.insert(key))
+            && dimensions.all(|index| is_fact(index) && dimension.insert(index))
+            && scopes.all(|scope| scope.len() <= MOST_FACTS && scope.iter().all(over))
     }
 }
 

@@ -22,6 +22,17 @@ pub enum Value {
 }
 
 impl Value {
+    /// About how many bytes it takes written out.
+    pub fn written_out(&self) -> usize {
+        /// Of what has no more digits than there are.
+        const SHORT: usize = 32;
+        match self {
+            Self::Text(text) => text.len(),
+            Self::List(texts) => texts.iter().map(|text| text.len() + 1).sum(),
+            Self::Bool(_) | Self::Decimal(_) | Self::Time(_) => SHORT,
+        }
+    }
+
     /// Its type.
     pub fn kind(&self) -> ValueType {
         match self {

@@ -37,8 +37,9 @@ use crate::{
 pub const CLOCK_STEPPED_BACK: &str = "CLOCK_STEPPED_BACK";
 
 /// How many payouts that are due a batch takes on for each command, when more were due
-/// than the one before took on. Each authorization makes one that is due later, so it
-/// has to be more than one; twice as many would be twice as much that commands wait for.
+/// than the one before took on; and in any case as many as a batch has commands at most.
+/// Each authorization makes one that is due later, more with timers, so it has to be
+/// more than one; twice as many would be twice as much that commands wait for.
 const CATCHING_UP: usize = 2;
 
 /// What a batch came to, before it is durable.
@@ -46,6 +47,8 @@ const CATCHING_UP: usize = 2;
 pub(super) struct Judged {
     pub(super) answers: Vec<Result<Answer, Refusal>>,
     pub(super) commit: Commit,
+    /// The last record.
+    sequence: u64,
 }
 
 impl Writer {
@@ -59,13 +62,12 @@ impl Writer {
         if self.options.sweep && !jumped {
             self.add_due(now, was_behind, pending)?;
         }
-        let mut judged = Judged::default();
-        let mut sequence = tip.sequence;
+        let mut judged = Judged { sequence: tip.sequence, ..Judged::default() };
         let is_shared = self.store.is_shared();
         let in_short = !is_shared && self.store.takes_allowed();
         if self.owes_alert {
-            sequence += 1;
-            judged.commit.records.push(stepped_back(sequence, now));
+            judged.sequence += 1;
+            judged.commit.records.push(stepped_back(judged.sequence, now));
         }
         if is_shared {
             self.load(pending, now)?;
@@ -76,7 +78,7 @@ impl Writer {
                 judged.answers.push(Err(clock_jump()));
                 continue;
             }
-            let fresh = ids::fresh(now, sequence + 1);
+            let fresh = ids::fresh(now, judged.sequence + 1);
             let mut context = context(&self.policies, &self.options, pending, now, fresh);
             context.alone = !is_shared;
             let whose = if is_shared { None } else { pending.command.whose() };
@@ -97,62 +99,74 @@ impl Writer {
             let profile = context.profile.take();
             let outcome =
                 outcome.unwrap_or_else(|refusal| Outcome::Judged(Judgement::only(Err(refusal))));
-            let Judgement { changes, events, answer } = match outcome {
-                Outcome::Judged(judgement) => judgement,
+            if let (Some(whose), Some(profile), false) = (whose, profile, is_known) {
+                self.profiles.keep(whose, profile);
+            }
+            match outcome {
+                Outcome::Judged(judgement) => {
+                    let changed = self.stand(pending, judgement, now, is_new, &mut judged)?;
+                    came_about |= changed && matches!(pending.command, Command::Due(_));
+                }
                 Outcome::Allowed(mut allowed, reply) => {
-                    if let (Some(whose), Some(profile), false) = (whose, profile, is_known) {
-                        self.profiles.keep(whose, profile);
-                    }
-                    sequence += 1;
-                    allowed.sequence = sequence;
+                    judged.sequence += 1;
+                    allowed.sequence = judged.sequence;
                     let policy = governed(&reply).and_then(|it| self.policies.policy(it));
                     let commit = std::mem::take(&mut judged.commit);
                     take(&allowed, commit, &mut self.working, self.store.as_mut())?;
                     // An alert that was owed is in what was committed.
                     self.owes_alert = false;
                     judged.answers.push(Ok(Answer { reply, now, policy }));
-                    continue;
-                }
-            };
-            let policy =
-                answer.as_ref().ok().and_then(|reply| self.policies.policy(governed(reply)?));
-            judged.answers.push(answer.map(|reply| Answer { reply, now, policy }));
-            if let (Some(whose), Some(profile), false) = (whose, profile, is_known) {
-                self.profiles.keep(whose, profile);
-            }
-            if changes.is_empty() && events.is_empty() {
-                continue;
-            }
-            came_about |= matches!(pending.command, Command::Due(_));
-            sequence += 1;
-            if is_new && !is_shared {
-                self.working.begin(&changes);
-            }
-            self.working.apply(&changes, sequence, !is_shared);
-            for change in &changes {
-                self.profiles.see(change);
-                if let Change::Put(row) = change {
-                    self.policies.learn(row).map_err(StoreError::Fatal)?;
-                }
-            }
-            judged.commit.records.push(Record {
-                sequence,
-                at: now,
-                author: pending.author.clone(),
-                operation: pending.command.operation().into(),
-                changes,
-                events,
-            });
-            if !is_shared {
-                self.hand_over(&mut judged.commit)?;
-                if let Some(Ok(answer)) = judged.answers.last_mut() {
-                    lighten(&pending.command, answer);
                 }
             }
         }
         self.is_behind &= came_about;
         self.complete(&mut judged.commit);
         Ok(judged)
+    }
+
+    /// Makes a judgement stand, for the commands behind it: its answer, and the record
+    /// of what it changes, if anything. Whether it does.
+    fn stand(
+        &mut self,
+        pending: &Pending,
+        judgement: Judgement,
+        now: Instant,
+        of_new_order: bool,
+        judged: &mut Judged,
+    ) -> Result<bool, StoreError> {
+        let Judgement { changes, events, answer } = judgement;
+        let policy = answer.as_ref().ok().and_then(|reply| self.policies.policy(governed(reply)?));
+        judged.answers.push(answer.map(|reply| Answer { reply, now, policy }));
+        if changes.is_empty() && events.is_empty() {
+            return Ok(false);
+        }
+        judged.sequence += 1;
+        let (sequence, is_shared) = (judged.sequence, self.store.is_shared());
+        if of_new_order && !is_shared {
+            self.working.begin(&changes);
+        }
+        self.working.apply(&changes, sequence, !is_shared);
+        for change in &changes {
+            self.profiles.see(change);
+            if let Change::Put(row) = change {
+                self.policies.learn(row).map_err(StoreError::Fatal)?;
+            }
+        }
+        judged.commit.records.push(Record {
+            sequence,
+            at: now,
+            author: pending.author.clone(),
+            operation: pending.command.operation().into(),
+            changes,
+            events,
+        });
+        if !is_shared {
+            self.hand_over(&mut judged.commit)?;
+            if let Some(Ok(answer)) = judged.answers.last_mut() {
+                lighten(&pending.command, answer);
+            }
+        }
+        Ok(true)
     }
 
     /// Adds the rows that changed.
@@ -179,10 +193,7 @@ impl Writer {
         was_behind: bool,
         pending: &mut Vec<Pending>,
     ) -> Result<(), StoreError> {
-        // What waits to be written makes reading meters slower: when there is more of
-        // it than is asked, asking slows down until there is not.
-        let share = if was_behind { pending.len() * CATCHING_UP } else { 0 };
-        let most = share.max(self.options.batch);
+        let most = most_due(pending.len(), self.options.batch, was_behind);
         let due = self.working.due(now, most, self.store.as_mut())?;
         // Of which one at least is to come about: what stays due for ever, by a defect,
         // is not to keep it busy.
@@ -216,6 +227,14 @@ impl Writer {
         }
         self.working.load(second, false, self.store.as_mut())
     }
+}
+
+/// How many payouts that are due a batch takes on at most. What waits to be written
+/// makes reading meters slower: when there is more of it than is asked, asking slows
+/// down until there is not.
+fn most_due(asked: usize, batch: usize, was_behind: bool) -> usize {
+    let share = if was_behind { asked.saturating_mul(CATCHING_UP) } else { 0 };
+    share.max(batch)
 }
 
 /// Commits an authorization that is told in short, behind what is in a commit.
@@ -326,5 +345,20 @@ fn stepped_back(sequence: u64, now: Instant) -> Record {
                 audience: "operations".into(),
             },
         }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::most_due;
+
+    #[test]
+    fn what_is_due_waits_behind_calls_and_makes_them_wait_when_it_piles_up() {
+        let batch = 64;
+        for (asked, due, due_when_behind) in [(0, 64, 64), (1, 64, 64), (40, 64, 80), (64, 64, 128)]
+        {
+            assert_eq!(most_due(asked, batch, false), due);
+            assert_eq!(most_due(asked, batch, true), due_when_behind);
+        }
     }
 }

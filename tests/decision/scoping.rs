@@ -73,25 +73,53 @@ fn second_is_denied(play: &mut Play) -> bool {
     play.asked[1].decision.payout.is_none()
 }
 
+/// Facts of every kind that something may be counted over.
+const COUNTABLE: &[&str] = &[
+    "paid",
+    "grant-day",
+    "grant-enabled",
+    "shop-frozen",
+    "operator-frozen",
+    "order-known",
+    "placed",
+    "points",
+    "score",
+    "ratio",
+    "level",
+    "grant-tier",
+    "operator-kind",
+    "rank",
+];
+
 #[test]
 fn every_kind_of_fact_can_be_counted_over() {
-    for name in [
-        "paid",
-        "grant-day",
-        "grant-enabled",
-        "shop-frozen",
-        "operator-frozen",
-        "order-known",
-        "placed",
-        "points",
-        "score",
-        "ratio",
-        "level",
-        "grant-tier",
-        "operator-kind",
-        "rank",
-    ] {
+    for name in COUNTABLE {
         assert!(second_is_denied(&mut play(&over(&[name]), |_| {})), "{name}");
+    }
+}
+
+#[test]
+fn beside_a_new_order_every_kind_of_fact_is_counted_over_in_short_as_at_length() {
+    let about_a_new_order = |operator: Option<&str>| Ask {
+        order: Some("new".to_owned()),
+        inline: Some(usual(at(BEGIN)).orders["o1"].clone()),
+        operator: operator.map(str::to_owned),
+        ..asking()
+    };
+    // The first is told in short, the second is about an order that is known by then:
+    // it is denied only if both count in the same meter.
+    let count_together = |scope: &[&str], operator: Option<&str>| {
+        let mut play = play(&over(scope), |_| {});
+        for _ in 0..2 {
+            let step = crate::steps::Step::Authorize(Box::new(about_a_new_order(operator)));
+            play.step(&step).unwrap_or_else(|problem| panic!("{scope:?}: {problem}"));
+        }
+        assert_eq!(play.world.in_short.get(), 1, "{scope:?} {operator:?}");
+        assert!(play.asked[1].decision.payout.is_none(), "{scope:?} {operator:?}");
+    };
+    for name in COUNTABLE.iter().chain(&["operator", "shop", "payee", "purpose"]) {
+        count_together(&[name, "order"], Some("sub1"));
+        count_together(&["order", name], None);
     }
 }
 

@@ -136,12 +136,9 @@ impl Damage {
         }
     }
 
-    /// A record that does not fit its template.
+    /// A record that does not fit its template, although it was read.
     pub(super) fn misfit(sequence: u64) -> impl FnOnce(Misfit) -> Self {
-        move |_| Self::Unreadable {
-            what: format!("record {sequence}"),
-            why: "it does not fit its template".to_owned(),
-        }
+        move |_| Self::Defect(format!("record {sequence} does not fit its template"))
     }
 
     /// A failed file operation.

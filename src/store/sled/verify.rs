@@ -1,10 +1,9 @@
 //! Checks a data directory that nothing serves: the journal by itself, and
 //! that it makes exactly the rows that start-up would serve.
 //!
-//! Decisions are recomputed by the caller, who is given every record in order.
-//! Opening sled may change its files (see `database.rs`); a torn tail and rows
-//! that have to be made again are reported and left as they are. All rows are held in
-//! memory while this runs.
+//! Decisions are recomputed by the caller, who is given every record in order. A torn
+//! tail and rows that have to be made again are reported and left as they are. All
+//! rows are held in memory while this runs.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 

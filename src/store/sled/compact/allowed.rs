@@ -1,5 +1,5 @@
-//! Authorizations told in short as bytes: the template as it was written out once,
-//! then what is the payout's own. Read, it is the record at length.
+//! Authorizations told in short as bytes: the template as it was written out once, in
+//! two parts, then what is the payout's own.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Compact, Reader, Unreadable, Writer, append,
-    fields::{fields, variants},
+    fields::{fields, shared, variants},
     from_bytes,
     read::{Read as Outcome, read_all},
 };
@@ -20,7 +20,7 @@ use crate::domain::{
     instant::Instant,
     limit::OnReturn,
     meter::Shape,
-    name::{Id, OperatorName, PlatformName, ShopName},
+    name::{Id, MAX_ID, OperatorName, PlatformName, ShopName},
     order::Order,
     request::{Fingerprint, RequestKey},
     template::{
@@ -36,6 +36,11 @@ use crate::domain::{
 pub(super) const AT_LENGTH: u8 = 0;
 /// Begins one that is told in short.
 pub(super) const IN_SHORT: u8 = 1;
+/// Bytes of a record of which each may be a text that is as long as the record.
+const ALL_AS_LONG: usize = 8 * 1024;
+/// More bytes than all facts together have that a payout's shop, operator, accounts,
+/// order and request can be told of, each in a message of 4 MiB.
+const MOST_WRITTEN_OUT: usize = 128 * 1024 * 1024;
 
 /// Appends a record's bytes.
 pub fn append_allowed(out: &mut Vec<u8>, allowed: &Allowed<'_>) {
@@ -116,8 +121,12 @@ fn own_bytes(template: &Template) -> Vec<u8> {
 
 fn read_own(bytes: &[u8], common: Arc<Common>) -> Outcome<Template> {
     read_all(bytes, |from| {
+        let shop = ShopName::read(from)?;
+        if shop.platform.as_str().len() > MAX_ID || shop.shop.as_str().len() > MAX_ID {
+            return Err(Unreadable("a shop has no such name"));
+        }
         Ok(Template {
-            shop: Compact::read(from)?,
+            shop,
             operator: Compact::read(from)?,
             revision: Compact::read(from)?,
             facts: Compact::read(from)?,
@@ -137,12 +146,16 @@ impl Commons {
     fn read(&mut self, bytes: &[u8]) -> Outcome<Arc<Common>> {
         /// How many are kept.
         const MOST: usize = 8;
-        if let Some((_, common)) = self.0.iter().find(|(known, _)| **known == *bytes) {
-            return Ok(common.clone());
+        if let Some(at) = self.0.iter().position(|(known, _)| **known == *bytes) {
+            // Those that are asked for stay.
+            self.0.swap(0, at);
+            if let Some((_, common)) = self.0.front() {
+                return Ok(common.clone());
+            }
         }
-        let common: Arc<Common> = from_bytes(bytes)?;
-        if !common.says_each_once() {
-            return Err(Unreadable("its template says something twice"));
+        let common: Arc<Common> = Arc::new(from_bytes(bytes)?);
+        if !common.can_be() {
+            return Err(Unreadable("its template is of no policy"));
         }
         self.0.truncate(MOST - 1);
         self.0.push_front((bytes.into(), common.clone()));
@@ -186,6 +199,7 @@ pub(super) fn read(from: &mut Reader<'_>) -> Outcome<Record> {
 }
 
 fn read_told(from: &mut Reader<'_>, commons: &mut Commons) -> Outcome<InShort> {
+    let whole = from.left();
     let length = from.length()?;
     let own = from.bytes(length)?;
     let length = from.length()?;
@@ -230,7 +244,7 @@ fn read_told(from: &mut Reader<'_>, commons: &mut Commons) -> Outcome<InShort> {
     let amount = Amount::read(from)?;
     let numbers: Vec<(Amount, Amount)> = Compact::read(from)?;
     let positions: Vec<Position> = Compact::read(from)?;
-    Ok(InShort {
+    let told = InShort {
         template,
         sequence,
         at,
@@ -246,7 +260,17 @@ fn read_told(from: &mut Reader<'_>, commons: &mut Commons) -> Outcome<InShort> {
         numbers,
         positions,
         placed: Placed::default(),
-    })
+    };
+    let allowed = told.allowed();
+    if !allowed.fits() {
+        return Err(Unreadable("it does not fit its template"));
+    }
+    // A text may stand for many by its place: what nobody could send is not written out.
+    if whole > ALL_AS_LONG && allowed.written_out() > MOST_WRITTEN_OUT {
+        return Err(Unreadable("its facts are longer than they can be"));
+    }
+    drop(allowed);
+    Ok(told)
 }
 
 /// It is not part of what is written.
@@ -258,21 +282,7 @@ impl Compact for Written {
     }
 }
 
-macro_rules! shared {
-    ($($type:ident),+) => {$(
-        impl Compact for Arc<$type> {
-            fn write<'a>(&'a self, to: &mut Writer<'a>) {
-                $type::write(self, to);
-            }
-
-            fn read(from: &mut Reader<'_>) -> Outcome<Self> {
-                $type::read(from).map(Self::new)
-            }
-        }
-    )+};
-}
-
-shared!(Constants, FactSources, Common);
+shared!(Constants, FactSources);
 
 fields! {
     Common {

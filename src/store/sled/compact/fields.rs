@@ -55,4 +55,22 @@ macro_rules! variants {
     )+};
 }
 
-pub(super) use {fields, variants};
+/// What is shared in memory: as what it is.
+macro_rules! shared {
+    ($($type:ident),+ $(,)?) => {$(
+        impl $crate::store::sled::compact::Compact for std::sync::Arc<$type> {
+            #[inline]
+            fn write<'a>(&'a self, to: &mut $crate::store::sled::compact::Writer<'a>) {
+                $crate::store::sled::compact::Compact::write(&**self, to);
+            }
+
+            fn read(
+                from: &mut $crate::store::sled::compact::Reader<'_>,
+            ) -> Result<Self, $crate::store::sled::compact::Unreadable> {
+                $crate::store::sled::compact::Compact::read(from).map(Self::new)
+            }
+        }
+    )+};
+}
+
+pub(super) use {fields, shared, variants};

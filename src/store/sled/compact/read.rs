@@ -91,6 +91,11 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// How many bytes are left.
+    pub(super) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     pub(super) fn byte(&mut self) -> Read<u8> {
         let (byte, rest) = self.rest.split_first().ok_or(CUT_OFF)?;
         self.rest = rest;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     Compact, Reader, Unreadable, Writer, allowed,
-    fields::{fields, variants},
+    fields::{fields, shared, variants},
     read::Read,
 };
 use crate::domain::{
@@ -25,22 +25,6 @@ use crate::domain::{
     value::Facts,
     who::Author,
 };
-
-/// What is shared in memory is as what it is.
-macro_rules! shared {
-    ($($type:ident),+) => {$(
-        impl Compact for Arc<$type> {
-            #[inline]
-            fn write<'a>(&'a self, to: &mut Writer<'a>) {
-                $type::write(self, to);
-            }
-
-            fn read(from: &mut Reader<'_>) -> Read<Self> {
-                $type::read(from).map(Self::new)
-            }
-        }
-    )+};
-}
 
 shared!(Row, Decision, Facts);
 

@@ -68,7 +68,7 @@ impl Older {
         self.read(&AtomicBool::new(false), |_| {}, each)
     }
 
-    /// Checks them with a quarter of a processor at most. Ends early when `stop` is set;
+    /// Checks them with an eighth of a processor at most. Ends early when `stop` is set;
     /// whoever sets it unparks the thread.
     pub(in crate::store::sled) fn check_behind(
         self,
@@ -76,7 +76,7 @@ impl Older {
         each: impl FnMut(Known),
     ) -> Result<(), Damage> {
         let rest = |took| {
-            let until = now() + 3 * took;
+            let until = now() + 7 * took;
             while !stop.load(Ordering::Acquire) && now() < until {
                 thread::park_timeout(until.saturating_duration_since(now()));
             }

@@ -14,7 +14,7 @@ use crate::{
         key::Key,
         limit::OnReturn,
         meter::MeterKey,
-        name::{Id, PlatformName},
+        name::{Id, MAX_ID, PlatformName, ShopName},
         order::Order,
         payout::{CountsWhile, State},
         request::{Fingerprint, RequestKey},
@@ -72,8 +72,18 @@ impl Dice {
         }
     }
 
+    /// One whose name is no longer than there can be.
+    fn real_shop(&mut self) -> ShopName {
+        loop {
+            let shop = self.shop();
+            if shop.platform.as_str().len().max(shop.shop.as_str().len()) <= MAX_ID {
+                return shop;
+            }
+        }
+    }
+
     fn template(&mut self) -> Template {
-        let shop = self.shop();
+        let shop = self.real_shop();
         let facts = 1 + self.below(30);
         let key = |dice: &mut Self, n: u64| format!("{}{n}", dice.text()).into();
         let source = |dice: &mut Self, n: u64| match dice.below(9) {
@@ -214,16 +224,20 @@ proptest! {
     fn a_row_that_is_made_by_itself_is_the_one_that_all_of_the_record_makes(seed in any::<u64>()) {
         let mut dice = Dice::new(seed);
         let told = dice.told();
-        // Of another template that has the same in common, and of one that has not.
-        let same = Template { written: Written::default(), ..(*dice.told().template).clone() };
-        let same = Template { common: told.template.common.clone(), ..same };
-        let mut others = [dice.told(), dice.told()];
-        if same.facts.len() == same.common.sources.len() && same.meters.len() >= told.template.meters.len() {
-            others[0].numbers.clone_from(&told.numbers);
-            others[0].positions.clone_from(&told.positions);
-            others[0].order.name = same.shop.order(dice.id());
-            others[0].template = Arc::new(same);
-        }
+        // Of another operator's template that has the same in common, and of more that
+        // have not than are kept.
+        let mut others: Vec<Told> = (0..10).map(|_| dice.told()).collect();
+        let same = Template {
+            facts: Arc::new(told.template.facts.iter().map(|_| dice.maybe(Dice::value)).collect()),
+            meters: told.template.meters.iter().map(|_| dice.meter_key()).collect(),
+            common: told.template.common.clone(),
+            written: Written::default(),
+            ..(*others[0].template).clone()
+        };
+        others[0].numbers.clone_from(&told.numbers);
+        others[0].positions.clone_from(&told.positions);
+        others[0].order.name = same.shop.order(dice.id());
+        others[0].template = Arc::new(same);
         let mut commons = Commons::default();
         for told in std::iter::once(&told).chain(&others).chain([&told]) {
             // Rows are added up, so it is an amount of a payout.
@@ -270,10 +284,14 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = byte;
         }
-        let told = told_from_bytes(&bytes, &mut Commons::default());
-        let told = told.ok().and_then(|told| told.record().ok());
+        let told = told_from_bytes(&bytes, &mut Commons::default()).ok();
+        let record = told.as_ref().map(|told| told.record().expect("what was read fits"));
         let read = from_bytes::<Record>(&bytes).ok();
-        prop_assert_eq!(told.as_deref(), read.as_ref());
+        prop_assert_eq!(record.as_deref(), read.as_ref());
+        let puts = read.iter().flat_map(|record| &record.changes).filter(|change| !change.adds());
+        for (told, key) in told.iter().flat_map(|told| puts.clone().map(move |it| (told, it.key()))) {
+            prop_assert!(matches!(told.row(|it| *it == key), Ok(Some(_))));
+        }
         if let Some(read) = read {
             prop_assert_eq!(from_bytes::<Record>(&written(&read)), Ok(read));
         }
@@ -287,11 +305,16 @@ proptest! {
         let fits = |change: &dyn Fn(&mut Allowed<'_>)| {
             let mut other = whole.clone();
             change(&mut other);
-            other.record().is_some()
+            let fits = other.record().is_some();
+            let bytes = in_short(&other);
+            assert_eq!(told_from_bytes(&bytes, &mut Commons::default()).is_ok(), fits);
+            assert_eq!(from_bytes::<Record>(&bytes).is_ok(), fits);
+            fits
         };
         let template = |change: &dyn Fn(&mut Template, &mut Common)| {
             let mut template = (*whole.template).clone();
             let mut common = (*template.common).clone();
+            (template.written, common.written) = (Written::default(), Written::default());
             change(&mut template, &mut common);
             template.common = common.into();
             fits(&|other| other.template = Arc::new(template.clone()))
@@ -303,6 +326,11 @@ proptest! {
         let beyond = whole.template.facts.len();
         prop_assert!(!template(&|_, it| it.dimensions.push(("beyond".into(), beyond))));
         prop_assert!(!template(&|it, _| it.facts = Arc::new(Vec::new())));
+        let over = |of: Over| PartOf::Order { rule: "r".into(), scope: vec![of], window_start: None };
+        for of in [over(Over::Fact(beyond)), over(Over::IdOfShop(beyond)), PartOf::Meter(whole.template.meters.len())] {
+            let part = Part { of, ..dice.part_of(1, 1) };
+            prop_assert!(!template(&|_, it| it.parts.push(part.clone())));
+        }
     }
 
     #[test]
@@ -342,5 +370,15 @@ proptest! {
         };
         prop_assert!(say(&[0]));
         prop_assert!(!say(&[0, 0]));
+        // 200 is what a policy may have.
+        let many = |facts: usize| {
+            read(&|template, common| {
+                common.sources = Arc::new(vec![FactSource::Payee; facts]);
+                template.facts = Arc::new(vec![None; facts]);
+                (common.dimensions, common.parts) = (Vec::new(), Vec::new());
+            })
+        };
+        prop_assert!(many(200));
+        prop_assert!(!many(201));
     }
 }
