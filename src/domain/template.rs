@@ -21,7 +21,7 @@ use super::{
 };
 
 /// Most facts that a policy has.
-const MOST_FACTS: usize = 200;
+pub const MOST_FACTS: usize = 200;
 
 /// Values of facts by position, as far as they are configured.
 pub type Constants = Vec<Option<Value>>;

@@ -11,13 +11,13 @@ use super::{
     path::Path,
     problem::{PolicyReason::TooLarge, Problem},
 };
-use crate::proto::v1;
+use crate::{domain::template::MOST_FACTS, proto::v1};
 
 /// Most bytes of a policy, as it is encoded.
 pub const MOST_BYTES: usize = 256 * 1024;
 /// Most entries of lists and maps, by the name of their field.
 pub const MOST_ENTRIES: [(&str, usize); 14] = [
-    ("facts", 200),
+    ("facts", MOST_FACTS),
     ("measures", 50),
     ("conditions", 200),
     ("limits", 100),

@@ -82,7 +82,7 @@ pub(super) struct Found {
 pub(super) enum Purpose {
     /// To serve: torn tails are dropped, damaged rows are made again.
     Serve,
-    /// To look: nothing is changed.
+    /// To look: nothing is changed but what opening rows at rest tidies up after a kill.
     Verify,
 }
 

@@ -2,8 +2,9 @@
 //! that it makes exactly the rows that start-up would serve.
 //!
 //! Decisions are recomputed by the caller, who is given every record in order. A torn
-//! tail and rows that have to be made again are reported and left as they are. All
-//! rows are held in memory while this runs.
+//! tail and rows that have to be made again are reported and left as they are; files of
+//! rows that a kill left unfinished are removed. All rows are held in memory while this
+//! runs.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 

@@ -38,8 +38,8 @@ pub(super) const AT_LENGTH: u8 = 0;
 pub(super) const IN_SHORT: u8 = 1;
 /// Bytes of a record of which each may be a text that is as long as the record.
 const ALL_AS_LONG: usize = 8 * 1024;
-/// More bytes than all facts together have that a payout's shop, operator, accounts,
-/// order and request can be told of, each in a message of 4 MiB.
+/// More bytes than 200 facts have, of which each is a list of 200 texts of 256
+/// characters at most.
 const MOST_WRITTEN_OUT: usize = 128 * 1024 * 1024;
 
 /// Appends a record's bytes.
@@ -148,9 +148,10 @@ impl Commons {
         const MOST: usize = 8;
         if let Some(at) = self.0.iter().position(|(known, _)| **known == *bytes) {
             // Those that are asked for stay.
-            self.0.swap(0, at);
-            if let Some((_, common)) = self.0.front() {
-                return Ok(common.clone());
+            if let Some(known) = self.0.remove(at) {
+                let common = known.1.clone();
+                self.0.push_front(known);
+                return Ok(common);
             }
         }
         let common: Arc<Common> = Arc::new(from_bytes(bytes)?);
