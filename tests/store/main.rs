@@ -22,3 +22,4 @@ mod processes;
 mod random;
 mod suite;
 mod syncing;
+mod unreadable;

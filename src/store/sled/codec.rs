@@ -4,7 +4,7 @@ use super::{
     compact::{Commons, Compact, Unreadable, append, append_allowed, from_bytes, told_from_bytes},
     damage::Damage,
 };
-use crate::domain::{allowed::Allowed, told::Told};
+use crate::domain::{allowed::Allowed, change::Record, told::Told};
 
 /// The form of records and rows. 1 was MessagePack; 2 had a row for each meter; 3
 /// had the fields of each struct counted; 4 wrote each hold of a meter by itself;
@@ -25,28 +25,30 @@ pub(super) fn encode_allowed(out: &mut Vec<u8>, allowed: &Allowed<'_>) {
 
 /// A value from its bytes; `what` names it in an error.
 pub(super) fn decode<T: Compact>(what: &str, bytes: &[u8]) -> Result<T, Damage> {
-    decode_by(|| what.to_owned(), bytes, from_bytes)
+    read(bytes, from_bytes).map_err(|why| Damage::Unreadable { what: what.to_owned(), why })
+}
+
+/// A record at length from its bytes.
+pub(super) fn decode_record(sequence: u64, bytes: &[u8]) -> Result<Record, Damage> {
+    read(bytes, from_bytes).map_err(|why| Damage::Record { sequence, why })
 }
 
 /// A record from its bytes, which was read lately with others.
 pub(super) fn decode_told(
-    what: impl FnOnce() -> String,
+    sequence: u64,
     bytes: &[u8],
     commons: &mut Commons,
 ) -> Result<Told, Damage> {
-    decode_by(what, bytes, |bytes| told_from_bytes(bytes, commons))
+    let told = read(bytes, |bytes| told_from_bytes(bytes, commons));
+    told.map_err(|why| Damage::Record { sequence, why })
 }
 
-fn decode_by<T>(
-    what: impl FnOnce() -> String,
-    bytes: &[u8],
-    read: impl FnOnce(&[u8]) -> Result<T, Unreadable>,
-) -> Result<T, Damage> {
-    let unreadable = |why: String| Damage::Unreadable { what: what(), why };
+/// What is behind the number of the form, or why it cannot be had.
+fn read<T>(bytes: &[u8], read: impl FnOnce(&[u8]) -> Result<T, Unreadable>) -> Result<T, String> {
     match bytes.split_first() {
-        Some((&FORM, rest)) => read(rest).map_err(|e| unreadable(e.to_string())),
-        Some((form, _)) => Err(unreadable(format!("it has form {form}"))),
-        None => Err(unreadable("it is empty".to_owned())),
+        Some((&FORM, rest)) => read(rest).map_err(|why| why.to_string()),
+        Some((form, _)) => Err(format!("it has form {form}")),
+        None => Err("it is empty".to_owned()),
     }
 }
 

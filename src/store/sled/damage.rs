@@ -100,7 +100,18 @@ pub enum Damage {
         /// How.
         why: &'static str,
     },
-    /// Something that was stored cannot be decoded.
+    /// A record cannot be made of its bytes, which are as they were written.
+    #[error(
+        "record {sequence} of the journal cannot be read, although its checksum fits: {why}. \
+         {RESTORE}"
+    )]
+    Record {
+        /// Which.
+        sequence: u64,
+        /// Why not.
+        why: String,
+    },
+    /// Something else that was stored cannot be decoded.
     #[error("{what} cannot be read: {why}")]
     Unreadable {
         /// What.
@@ -125,20 +136,27 @@ impl Damage {
         matches!(self, Self::Unreadable { .. })
     }
 
+    /// Whether it concerns what the journal has, so that the next start is to read all
+    /// of it.
+    pub(super) fn is_of_the_journal(&self) -> bool {
+        matches!(self, Self::Gap { .. } | Self::Frame { .. } | Self::Record { .. })
+    }
+
     /// The first record that is affected, if that is known.
     pub fn sequence(&self) -> Option<u64> {
         match self {
             Self::BelowFence { have, .. } => Some(have + 1),
             Self::Exchanged { sequence, .. }
             | Self::Gap { sequence }
-            | Self::Frame { sequence, .. } => Some(*sequence),
+            | Self::Frame { sequence, .. }
+            | Self::Record { sequence, .. } => Some(*sequence),
             _ => None,
         }
     }
 
-    /// A record that does not fit its template, although it was read.
-    pub(super) fn misfit(sequence: u64) -> impl FnOnce(Misfit) -> Self {
-        move |_| Self::Defect(format!("record {sequence} does not fit its template"))
+    /// A record that does not fit its template.
+    pub fn misfit(sequence: u64) -> impl FnOnce(Misfit) -> Self {
+        move |_| Self::Record { sequence, why: "it does not fit its template".to_owned() }
     }
 
     /// A failed file operation.

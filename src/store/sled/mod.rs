@@ -189,7 +189,7 @@ impl SledStore {
         act(self).map_err(|damage| {
             if damage.is_of_rows() {
                 recover::condemn(&self.dir);
-            } else if matches!(damage, Damage::Frame { .. } | Damage::Gap { .. }) {
+            } else if damage.is_of_the_journal() {
                 self.inner.pipeline.journal().suspect();
             }
             let why = damage.to_string();

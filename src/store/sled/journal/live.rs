@@ -24,7 +24,7 @@ use super::{
 use crate::{
     domain::change::Record,
     store::sled::{
-        codec::{Fields, decode},
+        codec::{Fields, decode_record},
         damage::Damage,
         sync::{Disk, Stage},
     },
@@ -68,9 +68,7 @@ impl Frame<'_> {
         (first..=last).map(move |sequence| {
             let damaged = |why| Damage::Frame { commit, sequence, why };
             let bytes = fields.counted().ok_or_else(|| damaged("a record of it is cut off"))?;
-            // A start may take this for damaged rows at rest; here there are none.
-            let record = decode::<Record>("", bytes);
-            let record = record.map_err(|_| damaged("a record of it cannot be read"))?;
+            let record = decode_record(sequence, bytes)?;
             if record.sequence == sequence {
                 Ok(Arc::new(record))
             } else {

@@ -6,7 +6,7 @@ use super::{
     segment::Segment,
 };
 use crate::store::sled::{
-    codec::{Fields, decode},
+    codec::{Fields, decode_record},
     damage::Damage,
 };
 
@@ -131,7 +131,7 @@ impl Open {
         let mut fields = Fields(payload.get(self.read..).unwrap_or_default());
         let Some(record) = fields.counted() else { return Err(cut_off) };
         self.read += 4 + record.len();
-        decode(&format!("record {sequence} of the journal"), record).map(std::sync::Arc::new)
+        decode_record(sequence, record).map(std::sync::Arc::new)
     }
 }
 

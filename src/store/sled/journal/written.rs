@@ -104,7 +104,6 @@ impl Written {
         let end = *self.ends.get(number)?;
         let start = number.checked_sub(1).and_then(|before| self.ends.get(before)).copied();
         let bytes = self.bytes.get(start.unwrap_or(0) + 4..end)?;
-        let what = || format!("record {sequence} on its way to the journal");
-        Some(decode_told(what, bytes, commons))
+        Some(decode_told(sequence, bytes, commons))
     }
 }
