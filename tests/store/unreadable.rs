@@ -157,6 +157,6 @@ fn a_record_in_the_place_of_another_is_refused_by_the_next_start_too() {
     drop(store);
     for _ in 0..2 {
         let why = place.refusal();
-        assert!(why.contains("with record 10, is damaged"), "{why}");
+        assert!(why.contains("with record 10, is damaged: it has another record there"), "{why}");
     }
 }

@@ -1,5 +1,7 @@
 //! Reads records of a journal, one after the other.
 
+use std::sync::Arc;
+
 use super::{
     Read,
     frame::{self, Header},
@@ -64,6 +66,8 @@ struct Open {
     place: Place,
     header: Header,
     bytes: Vec<u8>,
+    /// The record that comes next in it, and where.
+    next: u64,
     read: usize,
 }
 
@@ -88,17 +92,10 @@ impl<'a> Records<'a> {
                 self.frame = Some(Open::new(self.segments, place, sequence)?);
                 continue;
             }
-            let record = open.record(sequence)?;
+            let record = open.record()?;
             // The frame may begin with records before the one asked for.
-            if record.sequence >= sequence {
-                let commit = open.header.commit;
-                let why = "it has another record there";
-                let fits = record.sequence == sequence;
-                return if fits {
-                    Ok(record)
-                } else {
-                    Err(Damage::Frame { commit, sequence, why })
-                };
+            if record.sequence == sequence {
+                return Ok(record);
             }
         }
     }
@@ -107,7 +104,7 @@ impl<'a> Records<'a> {
 impl Open {
     fn new(segments: &[Segment], place: Place, sequence: u64) -> Result<Self, Damage> {
         let (header, bytes) = read(segments, place, sequence)?;
-        Ok(Self { place, header, bytes, read: 0 })
+        Ok(Self { place, next: header.first, header, bytes, read: 0 })
     }
 
     /// Where the next frame is.
@@ -121,17 +118,20 @@ impl Open {
         }
     }
 
-    fn record(&mut self, sequence: u64) -> Read {
-        let cut_off = Damage::Frame {
-            commit: self.header.commit,
-            sequence,
-            why: "a record of it is cut off",
-        };
+    fn record(&mut self) -> Read {
+        let (commit, sequence) = (self.header.commit, self.next);
+        let damage = |why| Damage::Frame { commit, sequence, why };
         let payload = frame::payload(&self.bytes);
         let mut fields = Fields(payload.get(self.read..).unwrap_or_default());
-        let Some(record) = fields.counted() else { return Err(cut_off) };
+        let record = fields.counted().ok_or(damage("a record of it is cut off"))?;
         self.read += 4 + record.len();
-        decode_record(sequence, record).map(std::sync::Arc::new)
+        self.next += 1;
+        let record = decode_record(sequence, record)?;
+        if record.sequence == sequence {
+            Ok(Arc::new(record))
+        } else {
+            Err(damage("it has another record there"))
+        }
     }
 }
 
