@@ -84,6 +84,14 @@ impl Told {
         }
     }
 
+    /// When it was written.
+    pub fn at(&self) -> Instant {
+        match self {
+            Self::AtLength(record) => record.at,
+            Self::InShort(told) => told.at,
+        }
+    }
+
     /// All of it.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ pub(super) struct Books {
 }
 
 impl Books {
-    /// Takes what a record configures.
+    /// Takes what a record configures; one in short configures nothing.
     pub(super) fn learn(&mut self, record: &Record) -> Result<(), String> {
         for row in record.changes.iter().filter_map(Change::as_put) {
             match row {

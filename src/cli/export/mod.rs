@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::{failed, progress::Progress};
 use crate::{
     api::service::Language,
+    domain::told::Told,
     store::sled::{
         Damage,
         backup::{Cut, read},
@@ -141,15 +142,18 @@ fn write<W: Write>(args: &ExportArgs, mut out: W) -> Result<W, Halt> {
     let (mut records, mut events) = (0_u64, 0_u64);
     let mut progress = Progress::default();
     put(&mut out, &header(args, language))?;
-    let cut = read(&args.data, |record| {
-        progress.record(record.sequence);
-        books.learn(record).map_err(Halt::Unknown)?;
-        if record.sequence <= args.after {
+    let cut = read(&args.data, |told| {
+        progress.record(told.sequence());
+        if let Told::AtLength(record) = told {
+            books.learn(record).map_err(Halt::Unknown)?;
+        }
+        if told.sequence() <= args.after {
             return Ok(());
         }
+        let record = told.record().map_err(Damage::misfit(told.sequence()))?;
         records += 1;
         events += record.events.len() as u64;
-        put(&mut out, &line::of(record, &books, language).map_err(Halt::Unknown)?)
+        put(&mut out, &line::of(&record, &books, language).map_err(Halt::Unknown)?)
     });
     progress.clear();
     let cut = cut?;

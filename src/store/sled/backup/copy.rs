@@ -9,6 +9,7 @@ use std::{
 
 use super::{Progress, failure::Failure, survey::Survey};
 use crate::store::sled::{
+    compact::Commons,
     damage::Damage,
     journal::{End, Journal, Live, Piece},
     sync::sync_all,
@@ -79,6 +80,7 @@ pub(super) fn copy(
     fs::create_dir(&journal).map_err(Failure::io(&journal))?;
     let (mut survey, mut bytes) = (Survey::default(), 0);
     let mut draft: Option<Draft> = None;
+    let mut commons = Commons::default();
     let read = live.read(|piece| {
         match piece {
             Piece::File(name, head) => {
@@ -91,8 +93,8 @@ pub(super) fn copy(
                 draft = Some(new);
             }
             Piece::Frame(frame) => {
-                for record in frame.records() {
-                    survey.take(&*record?);
+                for record in frame.records(&mut commons) {
+                    survey.take(&record?);
                 }
                 if let Some(draft) = &mut draft {
                     draft.write(frame.bytes).map_err(Halt::Write)?;

@@ -12,12 +12,13 @@
 use std::path::Path;
 
 use super::{
+    compact::Commons,
     damage::Damage,
     fence::Fence,
     journal::{Journal, Live, Piece},
     sync::RealDisk,
 };
-use crate::{domain::change::Record, store::Tip};
+use crate::{domain::told::Told, store::Tip};
 
 mod copy;
 mod failure;
@@ -64,22 +65,23 @@ fn look(data: &Path) -> Result<Live, Damage> {
     }
 }
 
-/// Reads a data directory, served or not, or a backup: gives every record, in
-/// order, up to what was answered when this began. What `each` fails with ends it.
+/// Reads a data directory, served or not, or a backup: gives every record as it is told,
+/// in order, up to what was answered when this began. What `each` fails with ends it.
 ///
 /// # Errors
 /// What is wrong with it; or what `each` says.
 pub fn read<E: From<Damage>>(
     data: &Path,
-    mut each: impl FnMut(&Record) -> Result<(), E>,
+    mut each: impl FnMut(&Told) -> Result<(), E>,
 ) -> Result<Cut, E> {
     let live = look(data)?;
     let mut tip = Tip::EMPTY;
+    let mut commons = Commons::default();
     let end = live.read(|piece| {
         let Piece::Frame(frame) = piece else { return Ok(()) };
-        for record in frame.records() {
+        for record in frame.records(&mut commons) {
             let record = record?;
-            tip = Tip { sequence: record.sequence, at: record.at };
+            tip = Tip { sequence: record.sequence(), at: record.at() };
             each(&record)?;
         }
         Ok::<(), E>(())

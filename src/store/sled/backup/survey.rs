@@ -1,5 +1,6 @@
-//! Counts what passes by while a journal is copied. Every record is decoded for
-//! it: one that cannot be read is found when it is copied, not when it is needed.
+//! Counts what passes by while a journal is copied. Every record is read for it: one
+//! that cannot be read is found when it is copied, not when it is needed. One in short
+//! is not made at length.
 
 use std::collections::BTreeSet;
 
@@ -7,6 +8,7 @@ use crate::domain::{
     change::{Change, Record},
     instant::Instant,
     row::Row,
+    told::Told,
 };
 
 /// What passed by.
@@ -20,7 +22,19 @@ pub(super) struct Survey {
 
 impl Survey {
     /// Counts a record.
-    pub(super) fn take(&mut self, record: &Record) {
+    pub(super) fn take(&mut self, record: &Told) {
+        match record {
+            Told::AtLength(record) => self.take_at_length(record),
+            Told::InShort(told) => {
+                self.last = Some(told.at);
+                // What was allowed has a payout.
+                self.decisions += 1;
+                self.payouts += 1;
+            }
+        }
+    }
+
+    fn take_at_length(&mut self, record: &Record) {
         self.last = Some(record.at);
         for row in record.changes.iter().filter_map(Change::as_put) {
             match row {

@@ -11,7 +11,6 @@
 use std::{
     fs::File,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use super::{
@@ -22,9 +21,10 @@ use super::{
     segment::{FRAMES, Head, Segment},
 };
 use crate::{
-    domain::change::Record,
+    domain::told::Told,
     store::sled::{
-        codec::{Fields, decode_record},
+        codec::{Fields, decode_told},
+        compact::Commons,
         damage::Damage,
         sync::{Disk, Stage},
     },
@@ -59,18 +59,19 @@ pub(in crate::store::sled) struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    /// Its records, in order.
+    /// Its records, in order, which were read lately with others.
     pub(in crate::store::sled) fn records(
         &self,
-    ) -> impl Iterator<Item = Result<Arc<Record>, Damage>> {
+        commons: &mut Commons,
+    ) -> impl Iterator<Item = Result<Told, Damage>> {
         let Header { commit, first, last, .. } = self.header;
         let mut fields = Fields(frame::payload(self.bytes));
         (first..=last).map(move |sequence| {
             let damaged = |why| Damage::Frame { commit, sequence, why };
             let bytes = fields.counted().ok_or_else(|| damaged("a record of it is cut off"))?;
-            let record = decode_record(sequence, bytes)?;
-            if record.sequence == sequence {
-                Ok(Arc::new(record))
+            let record = decode_told(sequence, bytes, commons)?;
+            if record.sequence() == sequence {
+                Ok(record)
             } else {
                 Err(damaged("it has another record there"))
             }
