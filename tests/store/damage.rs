@@ -40,7 +40,7 @@ pub fn killed() -> (Sled, Writer) {
 }
 
 /// What is expected when the last commit is gone.
-fn without_the_last(writer: &Writer) -> Writer {
+pub fn without_the_last(writer: &Writer) -> Writer {
     let mut writer = writer.clone();
     writer.sequence -= 1;
     writer.rows.remove(&order("o9", "").key());

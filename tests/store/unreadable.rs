@@ -1,7 +1,7 @@
 //! A record that cannot be read although every checksum fits: what a defect would
 //! write, or somebody who knows the format.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use bursar::{
     domain::instant::Instant,
@@ -79,15 +79,19 @@ fn seal(bytes: &mut [u8]) {
     *checksum = crc32fast::hash(content).to_be_bytes();
 }
 
-/// The rows at rest, byte for byte.
+/// The rows at rest and their manifest, byte for byte.
 fn at_rest(place: &Sled) -> Vec<Vec<u8>> {
-    let read = |path: &Path| fs::read(path).expect("a file");
-    place.runs().iter().map(|path| read(path)).collect()
+    let manifest = place.path().join("runs/manifest");
+    let files = place.runs().into_iter().chain([manifest]);
+    let read: Vec<_> = files.map(|path| fs::read(path).expect("a file")).collect();
+    assert!(read.len() > 1, "no rows are at rest");
+    read
 }
 
 fn names_it(why: &str) {
     let expected = format!("record {LAST} of the journal cannot be read");
     assert!(why.contains(&expected) && why.contains("restore it from a backup"), "{why}");
+    assert!(!why.contains("Nothing was changed"), "a start may have: {why}");
 }
 
 #[test]
@@ -107,6 +111,21 @@ fn a_record_that_cannot_be_read_ends_the_serving_and_the_next_start_refuses_it()
         names_it(&place.refusal());
     }
     assert_eq!(at_rest(&place), runs, "rows at rest are sound, and are kept");
+}
+
+#[test]
+fn a_start_that_was_told_to_read_everything_heals_a_torn_tail_and_serves() {
+    let (place, writer) = damage::killed();
+    let mut writer = damage::without_the_last(&writer);
+    let suspect = place.path().join("journal/suspect");
+    fs::write(&suspect, "").expect("written");
+    let last = frame_of(&place, LAST);
+    last.change(|bytes| bytes[100..].fill(0));
+    let mut store = place.open();
+    assert!(store.start().torn_bytes > 0);
+    writer.agrees(&mut store);
+    writer.put(&mut store, vec![order("more", "c")]);
+    assert!(!suspect.exists(), "it is read through once");
 }
 
 #[test]

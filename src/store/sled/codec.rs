@@ -34,13 +34,9 @@ pub(super) fn decode_record(sequence: u64, bytes: &[u8]) -> Result<Record, Damag
 }
 
 /// A record from its bytes, which was read lately with others.
-pub(super) fn decode_told(
-    sequence: u64,
-    bytes: &[u8],
-    commons: &mut Commons,
-) -> Result<Told, Damage> {
-    let told = read(bytes, |bytes| told_from_bytes(bytes, commons));
-    told.map_err(|why| Damage::Record { sequence, why })
+/// Says why it is none.
+pub(super) fn decode_told(bytes: &[u8], commons: &mut Commons) -> Result<Told, String> {
+    read(bytes, |bytes| told_from_bytes(bytes, commons))
 }
 
 /// What is behind the number of the form, or why it cannot be had.

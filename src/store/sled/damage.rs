@@ -100,12 +100,24 @@ pub enum Damage {
         /// How.
         why: &'static str,
     },
-    /// A record cannot be made of its bytes, which are as they were written.
+    /// A record cannot be made of its bytes, which are as they were written. A start may
+    /// have mended other things before it came to it.
     #[error(
         "record {sequence} of the journal cannot be read, although its checksum fits: {why}. \
-         {RESTORE}"
+         Keep a copy of this directory, then restore it from a backup"
     )]
     Record {
+        /// Which.
+        sequence: u64,
+        /// Why not.
+        why: String,
+    },
+    /// The same of one that the journal may not have yet.
+    #[error(
+        "record {sequence} cannot be read on its way to the journal: {why}. Start again: all of \
+         the journal is read then, and nothing that it lacks was answered"
+    )]
+    Draft {
         /// Which.
         sequence: u64,
         /// Why not.
@@ -139,7 +151,10 @@ impl Damage {
     /// Whether it concerns what the journal has, so that the next start is to read all
     /// of it.
     pub(super) fn is_of_the_journal(&self) -> bool {
-        matches!(self, Self::Gap { .. } | Self::Frame { .. } | Self::Record { .. })
+        matches!(
+            self,
+            Self::Gap { .. } | Self::Frame { .. } | Self::Record { .. } | Self::Draft { .. }
+        )
     }
 
     /// The first record that is affected, if that is known.
@@ -149,7 +164,8 @@ impl Damage {
             Self::Exchanged { sequence, .. }
             | Self::Gap { sequence }
             | Self::Frame { sequence, .. }
-            | Self::Record { sequence, .. } => Some(*sequence),
+            | Self::Record { sequence, .. }
+            | Self::Draft { sequence, .. } => Some(*sequence),
             _ => None,
         }
     }

@@ -69,7 +69,8 @@ impl Frame<'_> {
         (first..=last).map(move |sequence| {
             let damaged = |why| Damage::Frame { commit, sequence, why };
             let bytes = fields.counted().ok_or_else(|| damaged("a record of it is cut off"))?;
-            let record = decode_told(sequence, bytes, commons)?;
+            let record = decode_told(bytes, commons);
+            let record = record.map_err(|why| Damage::Record { sequence, why })?;
             if record.sequence() == sequence {
                 Ok(record)
             } else {

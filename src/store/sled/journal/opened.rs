@@ -54,7 +54,8 @@ impl Opened {
         let commit = self.header.commit;
         let damage = |why| Damage::Frame { commit, sequence, why };
         let bytes = Fields(bytes).counted().ok_or(damage("a record of it is cut off"))?;
-        let record = decode_told(sequence, bytes, commons)?;
+        let record = decode_told(bytes, commons);
+        let record = record.map_err(|why| Damage::Record { sequence, why })?;
         if record.sequence() == sequence {
             Ok(record)
         } else {

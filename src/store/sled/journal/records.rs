@@ -104,6 +104,10 @@ impl<'a> Records<'a> {
 impl Open {
     fn new(segments: &[Segment], place: Place, sequence: u64) -> Result<Self, Damage> {
         let (header, bytes) = read(segments, place, sequence)?;
+        // The one that it is in may be missing.
+        if header.first > sequence {
+            return Err(Damage::Gap { sequence });
+        }
         Ok(Self { place, next: header.first, header, bytes, read: 0 })
     }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 
 use tempfile::TempDir;
 
-use super::*;
+use super::{segment::FRAMES, *};
 use crate::{
     domain::{instant::Instant, who::Author},
     store::sled::sync::RealDisk,
@@ -128,6 +128,32 @@ fn what_is_read_through_later_is_known_as_if_it_had_been_at_once() {
     assert!(all.eq(1..=20));
     (1..=20).for_each(|sequence| drop(asked.record(sequence).expect("a record")));
     assert_eq!(known(&asked), whole);
+}
+
+#[test]
+fn a_commit_that_is_missing_where_nobody_read_is_named_by_who_reads_in_order() {
+    let dir = TempDir::new().expect("a directory");
+    let ends = journal(dir.path(), 20);
+    let whole = open(dir.path(), Depth::All, &[]).expect("a journal");
+    let segment = &whole.segments[0];
+    let behind = |offset| {
+        let header = segment.header(offset).expect("a header").expect("a frame");
+        offset + header.frame_length()
+    };
+    let lost = behind(FRAMES);
+    let kept = behind(lost);
+    assert!(kept < segment.filled);
+    let mut bytes = fs::read(&segment.path).expect("a file");
+    let length = bytes.len();
+    bytes.drain(usize::try_from(lost).expect("small")..usize::try_from(kept).expect("small"));
+    bytes.resize(length, 0);
+    fs::write(&segment.path, bytes).expect("written");
+    let mut journal = open(dir.path(), Depth::From(ends[20], 0), &[]).expect("not read");
+    let mut records = journal.records(0).expect("records");
+    assert_eq!(records.next().expect("one").expect("a record").sequence, 1);
+    let why = records.next().expect("a word").expect_err("a gap");
+    assert!(matches!(why, Damage::Gap { sequence: 2 }), "{why}");
+    assert!(records.next().is_none());
 }
 
 #[test]

@@ -104,6 +104,35 @@ impl Written {
         let end = *self.ends.get(number)?;
         let start = number.checked_sub(1).and_then(|before| self.ends.get(before)).copied();
         let bytes = self.bytes.get(start.unwrap_or(0) + 4..end)?;
-        Some(decode_told(sequence, bytes, commons))
+        let record = decode_told(bytes, commons);
+        Some(record.map_err(|why| Damage::Draft { sequence, why }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{instant::Instant, who::Author};
+
+    #[test]
+    fn a_record_that_the_journal_may_not_have_is_not_said_to_be_in_it() {
+        let record = Record {
+            sequence: 7,
+            at: Instant::MIN,
+            author: Author { caller: "c".into(), actor: None },
+            operation: "o".into(),
+            changes: Vec::new(),
+            events: Vec::new(),
+        };
+        let mut written = Written::default();
+        written.push(&record).expect("a record");
+        // Its form, behind its length.
+        written.bytes[4] = 0;
+        let read = written.record(7, &mut Commons::default()).expect("it is there");
+        let why = read.expect_err("no form");
+        assert!(why.is_of_the_journal() && why.sequence() == Some(7));
+        let why = why.to_string();
+        assert!(why.contains("record 7 cannot be read on its way to the journal"), "{why}");
+        assert!(why.contains("Start again") && !why.contains("backup"), "{why}");
     }
 }
