@@ -39,6 +39,13 @@ impl Cursor {
         Self { sequence: record.sequence, index, check }
     }
 
+    /// Before a record: of what was before it nothing is said.
+    fn before(record: &Record) -> Self {
+        let Self { sequence, check, .. } = Self::behind(record, 0);
+        // Not what is told of a place behind it.
+        Self { sequence: sequence.saturating_sub(1), index: usize::MAX, check: !check }
+    }
+
     /// From its text.
     pub fn parse(text: &str) -> Option<Self> {
         if text.is_empty() {
@@ -63,10 +70,14 @@ impl Cursor {
     /// That this journal has the place.
     ///
     /// # Errors
-    /// It has not.
+    /// It has not, or not any more.
     pub fn known(self, view: &mut View<'_>) -> Result<(), Refusal> {
         let Some(before) = self.sequence.checked_sub(1) else { return Ok(()) };
         let records = view.records(before, 1)?;
+        if let Some(oldest) = records.first().filter(|oldest| oldest.sequence > self.sequence) {
+            let oldest = Self::before(oldest);
+            return if oldest == self { Ok(()) } else { Err(Self::too_old(oldest)) };
+        }
         let is_here = records.first().is_some_and(|record| {
             let index = self.index == usize::MAX || self.index < record.events.len();
             index && Self::behind(record, self.index) == self
@@ -79,5 +90,17 @@ impl Cursor {
             "cursor",
             "Was the service restored from a backup? Begin with a cursor from before it, or with none.",
         ))
+    }
+
+    fn too_old(oldest: Self) -> Refusal {
+        let oldest = oldest.text();
+        let message = format!(
+            "Events behind the cursor are not kept any more; the oldest valid cursor is {oldest}."
+        );
+        let advice =
+            format!("Take what is missing from an export or a backup, and go on with {oldest}.");
+        Refusal::new(Reason::CursorTooOld, message)
+            .at("cursor", advice)
+            .with("oldest_cursor", oldest)
     }
 }

@@ -51,7 +51,9 @@ pub fn status(refusal: &Refusal) -> Status {
     let shown: Vec<Violation> = shown(refusal);
     let left_out = refusal.details.len() - shown.len();
     let mut details = ErrorDetails::new();
-    let mut metadata = HashMap::new();
+    let named = refusal.metadata.iter();
+    let mut metadata: HashMap<String, String> =
+        named.map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let mut message = refusal.message.clone();
     if left_out > 0 {
         metadata.insert("left_out".to_owned(), left_out.to_string());
@@ -106,7 +108,7 @@ fn add(details: &mut ErrorDetails, kind: Kind, violations: Vec<Violation>) {
     }
     let each = violations.into_iter();
     match kind {
-        Kind::Invalid | Kind::Exists => {
+        Kind::Invalid | Kind::Exists | Kind::OutOfRange => {
             details.set_bad_request(
                 each.map(|v| FieldViolation {
                     field: v.field,
@@ -132,7 +134,6 @@ fn add(details: &mut ErrorDetails, kind: Kind, violations: Vec<Violation>) {
         | Kind::Unauthenticated
         | Kind::Unavailable
         | Kind::Late
-        | Kind::OutOfRange
         | Kind::Unimplemented
         | Kind::Internal => {
             for v in each {

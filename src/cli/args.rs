@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::{
-    Ink, backup, bench, call, demo, export, failed, policy, restore, scenario, serve, store, verify,
+    Ink, backup, bench, call, demo, export, failed, policy, restore, retain, scenario, serve,
+    store, verify,
 };
 
 /// Bursar decides whether money may leave a shop's account, holds the amount,
@@ -38,6 +39,8 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Make a data directory of a backup.
     Restore(restore::RestoreArgs),
+    /// Let go of the oldest records of a data directory that nothing serves.
+    Retain(retain::RetainArgs),
     /// Write everything that happened as JSON lines, also while a service serves.
     Export(export::ExportArgs),
 }
@@ -69,6 +72,7 @@ pub fn main() -> ExitCode {
             Command::Verify(args) => verify::run(&args),
             Command::Backup(args) => backup::run(&args),
             Command::Restore(args) => restore::run(&args),
+            Command::Retain(args) => retain::run(&args),
             Command::Export(args) => export::run(&args),
         }
     })

@@ -19,6 +19,7 @@ pub mod policy;
 mod progress;
 pub mod published;
 pub mod restore;
+pub mod retain;
 pub mod scenario;
 pub mod serve;
 pub mod store;

@@ -30,6 +30,13 @@ impl Progress {
         }
     }
 
+    /// So many records are done, of so many.
+    pub(super) fn of_records(&mut self, done: u64, all: u64) {
+        if self.is_due(done, RECORDS) {
+            show(&format!("{done} of {all} records"));
+        }
+    }
+
     /// So many bytes are done, of about so many.
     pub(super) fn bytes(&mut self, done: u64, all: u64) {
         if self.is_due(done, BYTES) {

@@ -7,6 +7,7 @@ use std::{
     io::ErrorKind,
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
 };
 
 use clap::Args;
@@ -23,7 +24,7 @@ use crate::{
         policy::Policy,
         row::Row,
     },
-    store::sled::{Damage, Options, Report, rebuild_fence, verify},
+    store::sled::{Damage, Item, Options, Report, rebuild_fence, verify},
 };
 
 /// Differing decisions that are listed; more are counted.
@@ -57,11 +58,17 @@ pub fn run(args: &VerifyArgs) -> ExitCode {
     }
     let mut recount = Recount::default();
     let mut progress = Progress::default();
-    let checked = verify(&args.data, &options, |record| {
-        progress.record(record.sequence);
-        recount.take(record);
+    let checked = verify(&args.data, &options, |item| {
+        match item {
+            Item::Kept(row) => recount.keep(row),
+            Item::Record(record) => {
+                progress.record(record.sequence);
+                recount.take(record);
+            }
+        }
         Ok(())
     });
+    recount.check_kept();
     progress.clear();
     let is_sound = checked.is_ok() && recount.problem_count == 0;
     if args.json {
@@ -104,6 +111,9 @@ fn rebuild(data: &Path, options: &Options) -> Result<(), String> {
 #[derive(Debug, Default)]
 struct Recount {
     policies: HashMap<RevisionName, Policy>,
+    /// Rows that are kept of records that are no more, and decisions among them.
+    kept: u64,
+    kept_decisions: Vec<Arc<Decision>>,
     records: u64,
     decisions: u64,
     recomputed: u64,
@@ -115,7 +125,8 @@ struct Recount {
 /// A decision or revision that is not what it should be.
 #[derive(Debug)]
 struct Problem {
-    sequence: u64,
+    /// The record; none, if that is no more.
+    sequence: Option<u64>,
     name: String,
     why: String,
 }
@@ -123,23 +134,51 @@ struct Problem {
 impl Recount {
     fn take(&mut self, record: &Record) {
         self.records += 1;
+        self.check_kept();
         for row in record.changes.iter().filter_map(Change::as_put) {
-            let (name, checked) = match row {
-                Row::Revision(revision) => {
-                    let compiled = compile_stored(&revision.policy);
-                    let learnt = compiled.map(|policy| {
-                        self.policies.insert(revision.name.clone(), policy);
-                    });
-                    (revision.name.to_string(), learnt)
-                }
-                Row::Decision(decision) => (decision.name.to_string(), self.check(decision)),
-                _ => continue,
-            };
-            if let Err(why) = checked {
-                self.problem_count += 1;
-                if self.problems.len() < MOST_LISTED {
-                    self.problems.push(Problem { sequence: record.sequence, name, why });
-                }
+            self.look_at(row, Some(record.sequence));
+        }
+    }
+
+    /// Takes a row that is kept of records that are no more.
+    fn keep(&mut self, row: &Row) {
+        self.kept += 1;
+        self.look_at(row, None);
+    }
+
+    fn look_at(&mut self, row: &Row, sequence: Option<u64>) {
+        let (name, checked) = match row {
+            Row::Revision(revision) => {
+                let compiled = compile_stored(&revision.policy);
+                let learnt = compiled.map(|policy| {
+                    self.policies.insert(revision.name.clone(), policy);
+                });
+                (revision.name.to_string(), learnt)
+            }
+            // Its revision may come behind it.
+            Row::Decision(decision) if sequence.is_none() => {
+                self.kept_decisions.push(decision.clone());
+                return;
+            }
+            Row::Decision(decision) => (decision.name.to_string(), self.check(decision)),
+            _ => return,
+        };
+        self.note(checked, sequence, name);
+    }
+
+    /// Checks decisions that are kept, when all revisions that are kept are known.
+    fn check_kept(&mut self) {
+        for decision in std::mem::take(&mut self.kept_decisions) {
+            let checked = self.check(&decision);
+            self.note(checked, None, decision.name.to_string());
+        }
+    }
+
+    fn note(&mut self, checked: Result<(), String>, sequence: Option<u64>, name: String) {
+        if let Err(why) = checked {
+            self.problem_count += 1;
+            if self.problems.len() < MOST_LISTED {
+                self.problems.push(Problem { sequence, name, why });
             }
         }
     }
@@ -210,6 +249,8 @@ fn as_json(data: &Path, checked: &Result<Report, Damage>, recount: &Recount) -> 
     let store = match checked {
         Ok(report) => json!({
             "last_time": last_time(report),
+            "no_more": report.no_more,
+            "kept_rows": recount.kept,
             "commits": report.commits,
             "rows": report.rows,
             "fence": report.fence,
@@ -257,6 +298,10 @@ fn print(data: &Path, checked: &Result<Report, Damage>, recount: &Recount) {
     let line = |label: &str, text: String| say(format!("  {label:<11} {text}"));
     let last = last_time(report).map(|at| format!(", the last at {at}")).unwrap_or_default();
     line("records", format!("{} in {} commits{last}", recount.records, report.commits));
+    if report.no_more > 0 {
+        let (kept, no_more) = (recount.kept, report.no_more);
+        line("no more", format!("records up to {no_more}, of which {kept} rows are kept"));
+    }
     line("decisions", format!("{}, recomputed {}", recount.decisions, recount.recomputed));
     line("payouts", recount.payouts.to_string());
     line("revisions", recount.policies.len().to_string());
@@ -285,7 +330,8 @@ fn print(data: &Path, checked: &Result<Report, Damage>, recount: &Recount) {
 
 fn list(recount: &Recount, ink: Ink) {
     for Problem { sequence, name, why } in &recount.problems {
-        say(format!("{} record {sequence}: {name}: {why}", ink.bad("differs")));
+        let whose = sequence.map_or("kept".to_owned(), |sequence| format!("record {sequence}"));
+        say(format!("{} {whose}: {name}: {why}", ink.bad("differs")));
     }
     let more = recount.problem_count.saturating_sub(recount.problems.len() as u64);
     if more > 0 {

@@ -66,7 +66,7 @@ impl Problems {
                     Kind::Forbidden => "The caller's role may not assert these facts.",
                     _ => "Registered facts do not suffice for a decision.",
                 };
-                return Err(Refusal { reason: *reason, message: message.to_owned(), details });
+                return Err(Refusal { details, ..Refusal::new(*reason, message.to_owned()) });
             }
         }
         Ok(())

@@ -76,6 +76,8 @@ reasons! {
     CurrencyMismatch = "CURRENCY_MISMATCH", Invalid;
     /// A page token or cursor is not one that this service gave.
     PageTokenInvalid = "PAGE_TOKEN_INVALID", Invalid;
+    /// Events behind the cursor are not kept any more; `oldest_cursor` is the first that works.
+    CursorTooOld = "CURSOR_TOO_OLD", OutOfRange;
     /// A field mask names a field that cannot be changed.
     FieldMaskInvalid = "FIELD_MASK_INVALID", Invalid;
     /// A fact was sent that the policy does not declare.
@@ -209,12 +211,21 @@ pub struct Refusal {
     pub message: String,
     /// Fields or things it is about.
     pub details: Vec<Detail>,
+    /// What programs need to go on, by name.
+    pub metadata: Vec<(&'static str, String)>,
 }
 
 impl Refusal {
     /// Without details.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), details: Vec::new() }
+        Self { reason, message: message.into(), details: Vec::new(), metadata: Vec::new() }
+    }
+
+    /// With what a program needs to go on.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.metadata.push((name, value.into()));
+        self
     }
 
     /// About a field.

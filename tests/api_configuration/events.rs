@@ -1,5 +1,7 @@
 //! Listing events: page by page, also through records that have none.
 
+use std::time::Duration;
+
 use bursar::{
     api::{auth::Authenticator, service::Api},
     domain::{
@@ -9,9 +11,14 @@ use bursar::{
         who::Author,
     },
     proto::v1::{self, event_service_server::EventService},
-    store::{Commit, Store, memory::MemoryStore},
+    store::{
+        Commit, Store,
+        memory::MemoryStore,
+        sled::{Options, SledStore, retain},
+    },
 };
 use tonic::{Code, Request};
+use tonic_types::StatusExt;
 
 use super::setup::*;
 
@@ -140,4 +147,59 @@ async fn pages_of_any_size_have_every_event_once() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_cursor_behind_which_events_were_let_go_of_is_refused_with_the_oldest_that_works() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = Options { segment_bytes: 16 * 1024, ..Options::default() };
+    let open = || SledStore::open(folder.path(), options.clone()).expect("a store");
+    let before = api_on(open(), Authenticator::Local);
+    furnish(&before).await;
+    before.engine.stop(true).await;
+    drop(before);
+    let mut store = open();
+    let tip = store.begin().expect("a tip").sequence;
+    for sequence in tip + 1..=tip + 200 {
+        let seconds = i64::try_from(sequence).expect("small");
+        let at = at("2026-02-01T00:00:00Z").plus(Duration::from_secs(seconds.unsigned_abs()));
+        let records = vec![Record { at, ..record(sequence, &["s", "s"]) }];
+        store.commit(Commit { records, rows: Vec::new(), has_running: true }).expect("a commit");
+        store.tidy().expect("durable");
+    }
+    let shop = "platforms/p/shops/s";
+    let api = api_on(store, Authenticator::Local);
+    let all = list(&api, shop, "", 1000).await.events;
+    api.engine.stop(true).await;
+    drop(api);
+
+    let done = retain(folder.path(), &options, Duration::from_secs(50), false, &mut |_, _| {});
+    let gone = done.expect("it is done").gone.expect("some went").last.sequence;
+    let api = api_on(open(), Authenticator::Local);
+    let left = list(&api, shop, "", 1000).await.events;
+    assert!(left.len() >= 100 && left.len() < all.len(), "{} of {}", left.len(), all.len());
+    assert_eq!(left, all[all.len() - left.len()..]);
+    // What is left is gone on from anywhere.
+    for (number, event) in left.iter().enumerate().step_by(7) {
+        let rest = list(&api, shop, &event.cursor, 1000).await.events;
+        assert_eq!(rest, left[number + 1..]);
+    }
+    for event in &all[..all.len() - left.len()] {
+        let request = v1::ListEventsRequest {
+            parent: shop.to_owned(),
+            cursor: event.cursor.clone(),
+            ..v1::ListEventsRequest::default()
+        };
+        let refused = api.list_events(Request::new(request)).await;
+        let status = refused.as_ref().expect_err("it is too old").clone();
+        assert_refused(refused, Code::OutOfRange, "CURSOR_TOO_OLD", &["cursor"]);
+        let details = status.get_error_details();
+        let oldest = &details.error_info().expect("a reason").metadata["oldest_cursor"];
+        assert!(oldest.starts_with(&format!("c{gone}.")), "{oldest}");
+        assert!(status.message().contains(oldest.as_str()), "{}", status.message());
+        assert_eq!(list(&api, shop, oldest, 1000).await.events, left);
+    }
+    // One that was made up is none.
+    refused_at(&api, "c1000000.0.00000000").await;
+    api.engine.stop(true).await;
 }

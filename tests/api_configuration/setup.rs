@@ -146,7 +146,7 @@ pub fn installed(used: &str) -> MemoryStore {
     store
 }
 
-pub fn api_on(store: MemoryStore, auth: Authenticator) -> Api {
+pub fn api_on(store: impl Store + 'static, auth: Authenticator) -> Api {
     let clock = ManualClock::new(at("2026-03-02T02:00:00Z"));
     let (engine, _writer) = engine::start(
         Box::new(store),

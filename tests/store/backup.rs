@@ -14,7 +14,7 @@ use std::{
 use bursar::{
     domain::change::Record,
     store::sled::{
-        Damage, SledStore,
+        Damage, Item, SledStore,
         backup::{Failure, Note, back_up, read, restore},
         verify,
     },
@@ -41,7 +41,8 @@ fn restored(backup: &Path) -> Sled {
 
 fn records(data: &Path) -> Vec<Record> {
     let mut all = Vec::new();
-    let cut = read::<Damage>(data, |told| {
+    let cut = read::<Damage>(data, |item| {
+        let Item::Record(told) = item else { panic!("all records are there") };
         all.push((*told.record().expect("it fits")).clone());
         Ok(())
     });

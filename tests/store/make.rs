@@ -207,10 +207,19 @@ pub fn credit(quantity: &str) -> Change {
 #[derive(Clone, Default)]
 pub struct Writer {
     pub sequence: u64,
+    /// The last record that was let go of.
+    pub no_more: u64,
+    /// Seconds between records, less one.
+    pub pause: i64,
     pub rows: BTreeMap<Key, Arc<Row>>,
 }
 
 impl Writer {
+    /// When a record is written.
+    pub fn at(&self, sequence: u64) -> Instant {
+        at(i64::try_from(sequence).expect("small") * (1 + self.pause))
+    }
+
     /// A commit of one record per list of changes.
     pub fn commit(&mut self, records: Vec<Vec<Change>>) -> Commit {
         let mut made = Vec::new();
@@ -218,7 +227,7 @@ impl Writer {
             self.sequence += 1;
             made.push(Record {
                 sequence: self.sequence,
-                at: at(i64::try_from(self.sequence).expect("small")),
+                at: self.at(self.sequence),
                 author: Author { caller: "t".into(), actor: None },
                 operation: "Test".into(),
                 changes,
@@ -271,7 +280,7 @@ impl Writer {
             assert_eq!(loaded, Some(row.clone()), "{key:?}");
         }
         let records = store.records(0, usize::MAX).expect("records");
-        assert!(records.iter().map(|r| r.sequence).eq(1..=self.sequence));
+        assert!(records.iter().map(|r| r.sequence).eq(self.no_more + 1..=self.sequence));
     }
 }
 
@@ -286,7 +295,12 @@ impl Writer {
         let listed: Vec<_> = listed.into_iter().filter(is_listed).collect();
         let expected: Vec<_> = self.rows.values().filter(|it| is_listed(it)).cloned().collect();
         let keys = |rows: &[Arc<Row>]| rows.iter().map(|r| r.key()).collect::<Vec<_>>();
-        assert_eq!(keys(&listed), keys(&expected));
+        let (found, wanted) = (keys(&listed), keys(&expected));
+        let without = |some: &[Key], others: &[Key]| {
+            some.iter().filter(|key| !others.contains(key)).cloned().collect::<Vec<Key>>()
+        };
+        let (more, less) = (without(&found, &wanted), without(&wanted, &found));
+        assert!(found == wanted, "besides: {more:?}; missing: {less:?}");
         assert!(listed == expected, "a row is another");
         let orders = self.rows.keys().filter_map(|key| match key {
             Key::PayoutOfOrder(order, _) => Some(order),

@@ -25,20 +25,23 @@ pub(super) struct Books {
 impl Books {
     /// Takes what a record configures; one in short configures nothing.
     pub(super) fn learn(&mut self, record: &Record) -> Result<(), String> {
-        for row in record.changes.iter().filter_map(Change::as_put) {
-            match row {
-                Row::Revision(revision) => {
-                    let policy = compile_stored(&revision.policy).map_err(|why| {
-                        format!("{} is not read by this version: {why}", revision.name)
-                    })?;
-                    self.programmes.insert(revision.name.programme.clone(), policy.currency);
-                    self.policies.insert(revision.name.clone(), Arc::new(policy));
-                }
-                Row::Account(account) => {
-                    self.accounts.insert(account.name.clone(), account.currency);
-                }
-                _ => {}
+        record.changes.iter().filter_map(Change::as_put).try_for_each(|row| self.take(row))
+    }
+
+    /// Takes what a row configures.
+    pub(super) fn take(&mut self, row: &Row) -> Result<(), String> {
+        match row {
+            Row::Revision(revision) => {
+                let policy = compile_stored(&revision.policy).map_err(|why| {
+                    format!("{} is not read by this version: {why}", revision.name)
+                })?;
+                self.programmes.insert(revision.name.programme.clone(), policy.currency);
+                self.policies.insert(revision.name.clone(), Arc::new(policy));
             }
+            Row::Account(account) => {
+                self.accounts.insert(account.name.clone(), account.currency);
+            }
+            _ => {}
         }
         Ok(())
     }

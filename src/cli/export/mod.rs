@@ -18,7 +18,7 @@ use crate::{
     api::service::Language,
     domain::told::Told,
     store::sled::{
-        Damage,
+        Damage, Item,
         backup::{Cut, read},
     },
 };
@@ -139,10 +139,17 @@ fn give_name(draft: &Path, file: &Path) -> io::Result<()> {
 fn write<W: Write>(args: &ExportArgs, mut out: W) -> Result<W, Halt> {
     let language = Language::from(args.language);
     let mut books = Books::default();
-    let (mut records, mut events) = (0_u64, 0_u64);
+    let (mut records, mut events, mut first) = (0_u64, 0_u64, None);
     let mut progress = Progress::default();
     put(&mut out, &header(args, language))?;
-    let cut = read(&args.data, |told| {
+    let cut = read(&args.data, |item| {
+        let told = match item {
+            Item::Kept(row) => return books.take(row).map_err(Halt::Unknown),
+            Item::Record(told) => told,
+        };
+        if first.replace(told.sequence()).is_none() {
+            begins(told.sequence(), args.after)?;
+        }
         progress.record(told.sequence());
         if let Told::AtLength(record) = told {
             books.learn(record).map_err(Halt::Unknown)?;
@@ -164,9 +171,27 @@ fn write<W: Write>(args: &ExportArgs, mut out: W) -> Result<W, Halt> {
              restored from a backup"
         )));
     }
+    if first.is_none() {
+        begins(cut.no_more + 1, args.after)?;
+    }
     put(&mut out, &end(&cut, records, events))?;
     out.flush().map_err(Halt::Write)?;
     Ok(out)
+}
+
+/// That what was exported before is followed by what is there now. The first export of
+/// all begins where the journal does.
+fn begins(first: u64, after: u64) -> Result<(), Halt> {
+    if after == 0 || after + 1 >= first {
+        return Ok(());
+    }
+    Err(Halt::Unknown(format!(
+        "records {} to {} were let go of and are in no export that ends at {after}: look for \
+         them in a backup, or go on with --after {}",
+        after + 1,
+        first - 1,
+        first - 1
+    )))
 }
 
 fn put(out: &mut impl Write, line: &Value) -> Result<(), Halt> {
@@ -189,6 +214,7 @@ fn end(cut: &Cut, records: u64, events: u64) -> Value {
         "type": "end",
         "records": records,
         "events": events,
+        "no_more": cut.no_more,
         "last_sequence": cut.tip.sequence,
         "last_time": (cut.tip.sequence > 0).then(|| cut.tip.at.to_string()),
         "last_hash": cut.last_hash,

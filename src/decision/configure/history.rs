@@ -70,7 +70,7 @@ pub(super) fn check(
         return Ok(());
     }
     let message = "Limits would bind in windows that they have not counted from the beginning.";
-    Err(Refusal { reason: Reason::LimitWithoutHistory, message: message.to_owned(), details: gaps })
+    Err(Refusal { details: gaps, ..Refusal::new(Reason::LimitWithoutHistory, message) })
 }
 
 /// Everything of a policy that has meters.

@@ -123,6 +123,17 @@ pub enum Damage {
         /// Why not.
         why: String,
     },
+    /// What is kept of records that were let go of is damaged.
+    #[error(
+        "what is kept of records that are no more, in {}, cannot be read: {why}. {RESTORE}",
+        .path.display()
+    )]
+    Base {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// Something else that was stored cannot be decoded.
     #[error("{what} cannot be read: {why}")]
     Unreadable {
@@ -173,6 +184,14 @@ impl Damage {
     /// A record that does not fit its template.
     pub fn misfit(sequence: u64) -> impl FnOnce(Misfit) -> Self {
         move |_| Self::Record { sequence, why: "it does not fit its template".to_owned() }
+    }
+
+    /// A row is said to be as a record made it that did not make it, or is not there.
+    pub(super) fn unmade(sequence: u64) -> Self {
+        Self::Unreadable {
+            what: "a row".to_owned(),
+            why: format!("record {sequence} is to have made it, and did not"),
+        }
     }
 
     /// A failed file operation.

@@ -9,7 +9,9 @@ use super::{
 use crate::{domain::instant::Instant, store::Tip};
 
 /// Names the format.
-const MAGIC: &[u8; 4] = b"bMk1";
+const MAGIC: &[u8; 4] = b"bMk2";
+/// Of marks without a base.
+const BEFORE: &[u8; 4] = b"bMk1";
 
 /// Up to where rows go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,11 +20,13 @@ pub(super) struct Mark {
     pub(super) tip: Tip,
     /// Where the journal ended with that record or before it.
     pub(super) end: End,
+    /// The last record that the journal had let go of: no row says a record up to it.
+    pub(super) base: u64,
 }
 
 impl Default for Mark {
     fn default() -> Self {
-        Self { tip: Tip::EMPTY, end: End::default() }
+        Self { tip: Tip::EMPTY, end: End::default(), base: 0 }
     }
 }
 
@@ -31,6 +35,7 @@ impl Mark {
     pub(super) fn to_bytes(self) -> Vec<u8> {
         let (seconds, nanos) = self.tip.at.to_parts();
         let mut out = MAGIC.to_vec();
+        out.extend(self.base.to_be_bytes());
         out.extend(self.tip.sequence.to_be_bytes());
         out.extend(seconds.to_be_bytes());
         out.extend(nanos.to_be_bytes());
@@ -53,14 +58,16 @@ impl Mark {
 
     fn read(bytes: &[u8]) -> Option<Self> {
         let mut fields = Fields(bytes);
-        if &fields.array()? != MAGIC {
-            return None;
-        }
+        let base = match &fields.array()? {
+            BEFORE => 0,
+            MAGIC => fields.long()?,
+            _ => return None,
+        };
         let sequence = fields.long()?;
         let seconds = i64::from_be_bytes(fields.array()?);
         let at = Instant::from_parts(seconds, i32::from_be_bytes(fields.array()?))?;
         let end =
             End { sequence: fields.long()?, commit: fields.long()?, hash: Hash(fields.array()?) };
-        Some(Self { tip: Tip { sequence, at }, end })
+        Some(Self { tip: Tip { sequence, at }, end, base })
     }
 }

@@ -5,7 +5,8 @@
 //! A data directory holds
 //! - `bursar.lock`, held while a process has it open;
 //! - `durable.fence`, how far the journal was durable (`fence.rs`);
-//! - `journal/`, every commit in order (`journal/`);
+//! - `journal/`, every commit in order (`journal/`), but for those that were let go of;
+//! - `base/`, what is kept of those (`base.rs`, `retain.rs`);
 //! - `runs/`, rows at rest: a manifest, and files of rows in order (`runs/`).
 //!
 //! Commit: rows change in memory, the record is written out as bytes, and a
@@ -31,35 +32,32 @@ use std::{
     collections::VecDeque,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use self::{
-    compact::Commons,
-    journal::Written,
-    layer::Slot,
-    mark::Mark,
-    recover::Opened,
-    rows::Keyed,
-    sync::{Disk, RealDisk},
+    compact::Commons, journal::Written, layer::Slot, mark::Mark, recover::Opened, rows::Keyed,
 };
 use super::{Changed, Commit, Done, Scan, Store, StoreError, Tip};
 use crate::domain::{allowed::Allowed, change::Record, key::Key, minted, row::Row, told::Told};
 
 pub mod backup;
+mod base;
 mod codec;
 pub mod compact;
 mod damage;
 mod fence;
 mod implied;
 mod journal;
+mod keeping;
 mod layer;
 mod lock;
 mod mark;
+mod options;
 mod pipeline;
+mod rebase;
 mod recover;
+mod retain;
 mod rows;
-#[allow(dead_code, unused_imports, reason = "retention and sizes are next in this issue")]
 mod runs;
 mod sort_key;
 pub mod sync;
@@ -70,7 +68,10 @@ mod tests;
 
 pub use self::{
     damage::Damage,
+    keeping::Counted,
+    options::Options,
     recover::{Start, rebuild_fence},
+    retain::{Gone, Retained, retain},
     sort_key::encode_key,
     verify::{Report, verify},
 };
@@ -87,37 +88,13 @@ const RECENT: usize = 8 * 1024 * 1024;
 /// payout changes about five: what changed before is worked off meanwhile.
 const RUNNING_WITH_A_RECORD: usize = 12;
 
-/// How a store is kept.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Records after which a checkpoint is written.
-    pub checkpoint_records: u64,
-    /// Bytes from which on a file of the journal is followed by another.
-    pub segment_bytes: u64,
-    /// Records from which on `tidy` writes a checkpoint: below, replaying them
-    /// costs less than writing it.
-    pub tidy_records: u64,
-    /// Bytes of the journal that a start reads through at most before it serves,
-    /// besides what rows at rest do not have. What is older is read through while it
-    /// serves, and damage there ends the serving.
-    pub checked_bytes: u64,
-    /// How far the fence may be behind while commits come in.
-    pub fence_every: Duration,
-    /// What makes data durable.
-    pub disk: Arc<dyn Disk>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            checkpoint_records: 20_000,
-            segment_bytes: 64 * 1024 * 1024,
-            tidy_records: 1000,
-            checked_bytes: 256 * 1024 * 1024,
-            fence_every: Duration::from_millis(100),
-            disk: Arc::new(RealDisk),
-        }
-    }
+/// What is read of a journal.
+#[derive(Debug)]
+pub enum Item<'a, R> {
+    /// A row that is kept of records that are no more.
+    Kept(&'a Row),
+    /// A record.
+    Record(&'a R),
 }
 
 /// Records that were read before they were durable.
@@ -135,6 +112,8 @@ pub struct SledStore {
     options: Options,
     /// Records since rows were put away.
     since: u64,
+    /// The last record that was let go of.
+    base: u64,
     /// Where the journal will end.
     tip: Tip,
     /// Whether the rows have all meters and balances as they are now.
@@ -158,11 +137,13 @@ impl SledStore {
         let inner = recover::open(dir, &options)?;
         // What was replayed is not at rest either.
         let (since, tip) = (inner.start.replayed, inner.tip);
+        let base = inner.pipeline.journal().base().sequence;
         Ok(Self {
             inner,
             dir: dir.to_owned(),
             options,
             since,
+            base,
             tip,
             is_complete: true,
             draft: Written::default(),
@@ -292,7 +273,7 @@ impl SledStore {
         let durable = self.inner.pipeline.durable();
         let Some(tip) = self.sealed.take_if(|tip| tip.sequence <= durable) else { return Ok(()) };
         let end = self.inner.pipeline.journal().end_by(tip.sequence)?;
-        self.inner.rows.freeze(Mark { tip, end })
+        self.inner.rows.freeze(Mark { tip, end, base: self.base })
     }
 
     /// A record that was committed lately. `None`: the journal has it.
@@ -316,22 +297,28 @@ impl SledStore {
             Slot::Row(row) => Ok(Some(row)),
             Slot::At(sequence) | Slot::Order { at: sequence, .. } => {
                 let found = self.made_by(sequence, is_it)?;
-                let why = || format!("record {sequence} did not make the row that it is to have");
-                found.map(Some).ok_or_else(|| Damage::Defect(why()))
+                found.map(Some).ok_or_else(|| Damage::unmade(sequence))
             }
             // A name may say anything.
-            Slot::If(sequence) if !(1..=self.tip.sequence).contains(&sequence) => Ok(None),
             Slot::If(sequence) => self.made_by(sequence, is_it),
         }
     }
 
-    /// A row as a record made it, if it did.
+    /// A row as a record made it, if that is there and did.
     fn made_by(
         &self,
         sequence: u64,
         is_it: impl Fn(&Key) -> bool,
     ) -> Result<Option<Arc<Row>>, Damage> {
+        if !self.has(sequence) {
+            return Ok(None);
+        }
         self.record(sequence)?.row(is_it).map_err(Damage::misfit(sequence))
+    }
+
+    /// Whether the journal has a record or will have it.
+    fn has(&self, sequence: u64) -> bool {
+        self.base < sequence && sequence <= self.tip.sequence
     }
 
     /// A record that the journal has or will have.
@@ -367,6 +354,9 @@ impl SledStore {
         };
         if order != to {
             return Err(Damage::Defect("payouts of several orders are asked for".to_owned()));
+        }
+        if !self.has(first) {
+            return Err(Damage::unmade(first));
         }
         for payout in self.record(first)?.payouts_of(order) {
             let key = Key::PayoutOfOrder(order.clone(), payout.clone());

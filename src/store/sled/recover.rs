@@ -8,17 +8,20 @@
 //! | a fence that says more than nothing, without a journal | refused |
 //! | a gap, a damaged commit, a broken chain, an end below fence or checkpoint | refused, naming the record; in old files of a large journal a little later (`journal/older.rs`) |
 //! | part of a commit after the last whole one, above the fence | dropped |
+//! | a base that cannot be read, or that the journal does not go on from | refused |
+//! | files of the journal before the base | removed: rows are in the base (`base.rs`) |
+//! | rows at rest from before the base | they get what it has in place of records that are no more (`rebase.rs`) |
 //! | rows at rest that are damaged, or not those of the last checkpoint; a database that sled cannot open, or files of it that sled does not sync | the database is removed, and made again from the journal |
 
 use std::{
     fs::{self, File},
-    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use super::{
     Options,
+    base::Base,
     damage::Damage,
     fence::Fence,
     journal::{Checked, Depth, End, Journal},
@@ -26,15 +29,15 @@ use super::{
     lock::Lock,
     mark::Mark,
     pipeline::Pipeline,
+    rebase::{rebase, tidy},
     rows::Rows,
-    runs::{self, Runs},
+    runs::{self, Runs, Sizes},
     sort_key::filtered,
-    sync::sync_all,
+    sync::{remove_folder, sync_all},
 };
 use crate::{
     domain::{
         change::{Record, following, made_by},
-        instant::Instant,
         key::Key,
     },
     store::Tip,
@@ -63,7 +66,6 @@ pub(super) struct Opened {
     pub(super) tip: Tip,
     pub(super) start: Start,
     pub(super) pipeline: Pipeline,
-    #[expect(dead_code, reason = "held, not read")]
     pub(super) lock: Lock,
 }
 
@@ -71,6 +73,8 @@ pub(super) struct Opened {
 pub(super) struct Found {
     /// Rows at rest, and up to where they go. `None`: they cannot be used.
     pub(super) rest: Option<(Rows, Mark)>,
+    /// What is kept of records that are no more.
+    pub(super) base: Base,
     pub(super) journal: Journal,
     pub(super) checked: Checked,
     pub(super) fence: Fence,
@@ -89,20 +93,26 @@ pub(super) enum Purpose {
 /// Looks at a data directory; refuses what would lose an answer.
 pub(super) fn find(dir: &Path, options: &Options, purpose: Purpose) -> Result<Found, Damage> {
     let lock = enter(dir, purpose)?;
+    let base = Base::find(dir)?;
+    let is_there = Journal::exists(dir)?;
+    if base.path().is_some() && !is_there {
+        return Err(Damage::Gap { sequence: base.tip().sequence + 1 });
+    }
     let fence = find_fence(dir, options, purpose)?;
-    let (journal, checked) = if Journal::exists(dir)? {
+    let (journal, checked) = if is_there {
         let witnesses = [("the fence", fence.end())];
         let depth = match purpose {
             Purpose::Serve => depth(dir, options),
             Purpose::Verify => Depth::All,
         };
-        Journal::open(dir, options.segment_bytes, &*options.disk, depth, &witnesses)?
+        let disk = &*options.disk;
+        Journal::open(dir, base.end(), options.segment_bytes, disk, depth, &witnesses)?
     } else {
         let journal = Journal::create(dir, options.segment_bytes)?;
         sync_entries(dir)?;
         (journal, Checked::default())
     };
-    let rest = match at_rest(dir, options, &journal) {
+    let rest = match at_rest(dir, options, &journal, &base, purpose) {
         Ok(rest) => Some(rest),
         // All of it can be made again, so it is no reason not to serve.
         Err(why) if why.is_of_rows() => {
@@ -111,7 +121,7 @@ pub(super) fn find(dir: &Path, options: &Options, purpose: Purpose) -> Result<Fo
         }
         Err(why) => return Err(why),
     };
-    Ok(Found { rest, journal, checked, fence, lock })
+    Ok(Found { rest, base, journal, checked, fence, lock })
 }
 
 /// Where rows are at rest.
@@ -145,13 +155,19 @@ pub(super) fn condemn(dir: &Path) {
     }
 }
 
-/// Removes all rows at rest.
-fn remove_runs(dir: &Path) -> Result<(), Damage> {
+/// Rows at rest as they begin: as the base has them.
+fn anew(
+    dir: &Path,
+    options: &Options,
+    journal: &Journal,
+    base: &Base,
+) -> Result<(Rows, Mark), Damage> {
     let path = runs_path(dir);
-    match fs::remove_dir_all(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Damage::io(&path)(error)),
-        _ => sync_all(dir),
-    }
+    remove_folder(&path)?;
+    sync_all(dir)?;
+    base.check()?;
+    base.begin_rows(&path)?;
+    at_rest(dir, options, journal, base, Purpose::Serve)
 }
 
 /// Room for rows is made beforehand for the payouts of one checkpoint, of this
@@ -159,13 +175,31 @@ fn remove_runs(dir: &Path) -> Result<(), Damage> {
 const MOST_ROOM: u64 = 20_000;
 
 /// Rows at rest, if they are of this journal.
-fn at_rest(dir: &Path, options: &Options, journal: &Journal) -> Result<(Rows, Mark), Damage> {
+fn at_rest(
+    dir: &Path,
+    options: &Options,
+    journal: &Journal,
+    base: &Base,
+    purpose: Purpose,
+) -> Result<(Rows, Mark), Damage> {
     let path = runs_path(dir);
+    let unusable = |why: &str| {
+        let what = path.display().to_string();
+        Err(Damage::Unreadable { what, why: why.to_owned() })
+    };
     if condemned(&path).exists() {
-        return Err(Damage::Unreadable {
-            what: path.display().to_string(),
-            why: "it was found damaged".to_owned(),
-        });
+        return unusable("it was found damaged");
+    }
+    let mark = Mark::parse(&runs::mark(&path)?)?;
+    let no_more = base.tip().sequence;
+    if mark.tip.sequence < no_more || mark.base > no_more {
+        return unusable("it does not go on from what is kept of records that are no more");
+    }
+    if mark.base < no_more {
+        if purpose == Purpose::Verify {
+            return unusable("it is of before records were let go of");
+        }
+        rebase(dir, base, options)?;
     }
     let (disk, filtered) = (options.disk.clone(), filtered as _);
     let (runs, mark) = Runs::open(&path, runs::Options { disk, filtered, ..Default::default() })?;
@@ -183,7 +217,8 @@ fn at_rest(dir: &Path, options: &Options, journal: &Journal) -> Result<(Rows, Ma
 
 /// Opens a data directory to serve it.
 pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
-    let Found { rest, mut journal, checked, mut fence, lock } = find(dir, options, Purpose::Serve)?;
+    let Found { rest, base, mut journal, checked, mut fence, lock } =
+        find(dir, options, Purpose::Serve)?;
     if rest.is_none() {
         journal.read_through()?;
     }
@@ -194,8 +229,7 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
         Some(rest) => rest,
         None => {
             tracing::warn!(records = end.sequence, "rows are made again from the whole journal");
-            remove_runs(dir)?;
-            at_rest(dir, options, &journal)?
+            anew(dir, options, &journal, &base)?
         }
     };
     let (tip, replayed) = match replay(&mut rows, mark.tip, &mut journal, options) {
@@ -204,18 +238,19 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
             journal.read_through()?;
             rebuilt = true;
             drop(rows);
-            remove_runs(dir)?;
-            let (anew, mark) = at_rest(dir, options, &journal)?;
-            rows = anew;
+            let (begun, mark) = anew(dir, options, &journal, &base)?;
+            rows = begun;
             replay(&mut rows, mark.tip, &mut journal, options)?
         }
         replayed => replayed?,
     };
     fence.write(end, &*options.disk)?;
+    tidy(dir)?;
+    base.tidy(dir)?;
     let older_bytes = journal.older().map_or(0, |older| older.bytes());
     let torn_bytes = checked.torn;
     let start = Start { sequence: end.sequence, torn_bytes, older_bytes, rebuilt, replayed };
-    report(dir, start);
+    report(dir, start, rows.sizes()?);
     let pipeline = Pipeline::start(journal, fence, options.disk.clone(), options.fence_every)?;
     Ok(Opened { rows, tip, start, pipeline, lock })
 }
@@ -246,7 +281,8 @@ pub(super) fn replay(
         if since >= options.checkpoint_records {
             since = 0;
             rows.seal();
-            rows.freeze(Mark { tip, end: journal.end_by(tip.sequence)? })?;
+            let (end, base) = (journal.end_by(tip.sequence)?, journal.base().sequence);
+            rows.freeze(Mark { tip, end, base })?;
         }
     }
     Ok((tip, tip.sequence - from.sequence))
@@ -274,8 +310,10 @@ fn apply(rows: &mut Rows, record: &Record, journal: &mut Journal) -> Result<(), 
             let is_it = |it: &Key| *it == key;
             if sequence == record.sequence {
                 Ok(made_by(record.changes.get(..number).unwrap_or_default(), is_it))
-            } else {
+            } else if journal.has(sequence) {
                 journal.record(sequence)?.row(is_it).map_err(Damage::misfit(sequence))
+            } else {
+                Ok(None)
             }
         };
         let alone = match &before {
@@ -288,7 +326,10 @@ fn apply(rows: &mut Rows, record: &Record, journal: &mut Journal) -> Result<(), 
             _ if change.adds() && alone => None,
             Slot::Gone => None,
             Slot::Row(row) => Some(row),
-            Slot::At(at) | Slot::Order { at, .. } | Slot::If(at) => made(at)?,
+            Slot::If(at) => made(at)?,
+            Slot::At(at) | Slot::Order { at, .. } => {
+                Some(made(at)?.ok_or_else(|| Damage::unmade(at))?)
+            }
         };
         if change.adds() && (alone || before.is_none()) {
             rows.keep(&key, Slot::At(record.sequence), record.sequence)?;
@@ -307,7 +348,7 @@ fn apply(rows: &mut Rows, record: &Record, journal: &mut Journal) -> Result<(), 
 }
 
 /// Takes the directory's lock; makes the directory if it is to serve.
-fn enter(dir: &Path, purpose: Purpose) -> Result<Lock, Damage> {
+pub(super) fn enter(dir: &Path, purpose: Purpose) -> Result<Lock, Damage> {
     if purpose == Purpose::Serve {
         fs::create_dir_all(dir).map_err(Damage::io(dir))?;
     } else if !Journal::exists(dir)? && !Fence::path(dir).exists() {
@@ -349,6 +390,7 @@ fn sync_entries(dir: &Path) -> Result<(), Damage> {
 /// the lost fence knew.
 pub fn rebuild_fence(dir: &Path, options: &Options) -> Result<Tip, Damage> {
     let _lock = enter(dir, Purpose::Verify)?;
+    let base = Base::find(dir)?;
     if let Some(fence) = Fence::open(dir, options.fence_every)? {
         return Err(Damage::Defect(format!(
             "{} is there and says record {}",
@@ -358,20 +400,20 @@ pub fn rebuild_fence(dir: &Path, options: &Options) -> Result<Tip, Damage> {
     }
     let disk = &*options.disk;
     let (mut journal, Checked { end, .. }) =
-        Journal::open(dir, options.segment_bytes, disk, Depth::All, &[])?;
+        Journal::open(dir, base.end(), options.segment_bytes, disk, Depth::All, &[])?;
     // The rows at rest may know of a later end. If they cannot be read, nobody does.
-    match at_rest(dir, options, &journal) {
+    match at_rest(dir, options, &journal, &base, Purpose::Verify) {
         Err(why) if !why.is_of_rows() => return Err(why),
         _ => {}
     }
     Fence::create(dir, options.fence_every, disk, end)?;
     sync_all(dir)?;
     let last = journal.records(end.sequence.saturating_sub(1))?.next();
-    let at = last.transpose()?.map_or(Instant::MIN, |record| record.at);
+    let at = last.transpose()?.map_or(base.tip().at, |record| record.at);
     Ok(Tip { sequence: end.sequence, at })
 }
 
-fn report(dir: &Path, start: Start) {
+fn report(dir: &Path, start: Start, at_rest: Sizes) {
     let Start { sequence, replayed, torn_bytes, older_bytes, rebuilt } = start;
     let path = dir.display();
     if torn_bytes > 0 {
@@ -380,5 +422,7 @@ fn report(dir: &Path, start: Start) {
     if older_bytes > 0 {
         tracing::info!(%path, older_bytes, "old files of the journal are checked while it serves");
     }
+    let Sizes { runs, entries, bytes, memory } = at_rest;
+    tracing::info!(%path, runs, entries, bytes, memory, "rows at rest");
     tracing::info!(%path, sequence, replayed, rebuilt, "the store is open");
 }

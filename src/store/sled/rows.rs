@@ -14,7 +14,7 @@ use super::{
     implied,
     layer::{Layer, Slot, Sought},
     mark::Mark,
-    runs::{Freeze, Put, Runs, Table, behind_others},
+    runs::{Freeze, Put, Runs, Sizes, Table, behind_others},
     sort_key::{encode_key, is_running},
 };
 use crate::domain::{key::Key, minted::record};
@@ -183,6 +183,21 @@ impl Rows {
         Ok(())
     }
 
+    /// Waits until nothing is merged any more.
+    pub(super) fn idle(&self) -> Result<(), Damage> {
+        self.runs.settle()
+    }
+
+    /// How large those at rest are.
+    pub(super) fn sizes(&self) -> Result<Sizes, Damage> {
+        self.runs.sizes()
+    }
+
+    /// Ends when everything that is on its way is at rest.
+    pub(super) fn close(self) -> Result<(), Damage> {
+        self.runs.close()
+    }
+
     /// Lets go of the oldest layer, elsewhere: that takes as long as judging a
     /// thousand payouts.
     fn forget(&mut self) {
@@ -285,7 +300,8 @@ fn merge(mut sources: Vec<Source<'_>>, reverse: bool, limit: usize) -> Result<Ve
     Ok(found)
 }
 
-fn parse(value: &[u8]) -> Result<Slot, Damage> {
+/// A row as it is at rest.
+pub(super) fn parse(value: &[u8]) -> Result<Slot, Damage> {
     match value.split_first() {
         Some((&ROW, row)) => Ok(Slot::Row(Arc::new(decode("a row", row)?))),
         Some((&(AT | ADDED), at)) if let Some(sequence) = Fields(at).long() => {
@@ -299,6 +315,11 @@ fn parse(value: &[u8]) -> Result<Slot, Damage> {
             why: "it is of no known kind".to_owned(),
         }),
     }
+}
+
+/// The row that an entry has, if it has it whole.
+pub(super) fn whole(value: &[u8]) -> Option<&[u8]> {
+    value.split_first().filter(|(kind, _)| **kind == ROW).map(|(_, row)| row)
 }
 
 fn two(bytes: &[u8]) -> Option<(u64, u64)> {

@@ -109,6 +109,18 @@ pub(super) fn is_read_in_order(key: &[u8]) -> bool {
     matches!(key.first(), Some(&(8 | 11 | DUE)))
 }
 
+/// Whether a row is of a payout, or its request's, its decision's, or when something is
+/// due for it, and is let go of with it.
+pub(super) fn passes_with_its_payout(key: &[u8]) -> bool {
+    matches!(key.first(), Some(&(10..=13 | DUE)))
+}
+
+/// Whether a row may be found without an entry (`implied.rs`): payouts of orders,
+/// decisions, and meters of orders. None of them is ever deleted.
+pub(super) fn may_be_implied(key: &[u8]) -> bool {
+    matches!(key, [11 | 12, ..] | [CELL, 1, ..])
+}
+
 /// Whether a key as bytes goes into the filters of runs. Payouts and decisions are
 /// many, and who asks for one knows that it is there, mostly while it is new. Orders,
 /// their meters and requests are as many, and are asked for when they are nowhere:

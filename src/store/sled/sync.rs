@@ -1,7 +1,12 @@
 //! The one place where data is made durable. Behind a trait so that tests can
 //! count, delay and fail it.
 
-use std::{fmt, fs::File, io, path::Path};
+use std::{
+    fmt,
+    fs::{self, File},
+    io,
+    path::Path,
+};
 
 use super::damage::Damage;
 
@@ -35,6 +40,14 @@ pub trait Disk: Send + Sync + fmt::Debug {
 pub struct RealDisk;
 
 impl Disk for RealDisk {}
+
+/// Removes a folder with all that is in it, if it is there.
+pub(super) fn remove_folder(path: &Path) -> Result<(), Damage> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Damage::io(path)(error)),
+        _ => Ok(()),
+    }
+}
 
 /// Makes a file, or the entries of a directory, durable.
 pub(super) fn sync_all(path: &Path) -> Result<(), Damage> {

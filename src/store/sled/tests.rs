@@ -242,3 +242,27 @@ fn the_cell_of_an_order_is_another_than_one_over_the_same_values() {
     assert!(plain < of_an_order);
     assert!(encode_key(&Key::Cell(plain)) < encode_key(&Key::Cell(of_an_order)));
 }
+
+#[test]
+fn rows_of_a_record_that_is_not_there_or_did_not_make_them_are_made_again() {
+    let key = request().key();
+    for wrong in [2, 7, 0] {
+        let dir = TempDir::new().expect("a directory");
+        let mut store = open(&dir);
+        commit(&mut store, vec![paid(1, "p1")]);
+        let other = record(2, vec![hold("other", "a", Shape::Fixed, "p2")]);
+        commit(&mut store, vec![other]);
+        let right = store.load(std::slice::from_ref(&key)).expect("rows");
+        store.inner.rows.put(&key, Slot::At(wrong));
+        store.tidy().expect("tidy");
+        drop(store);
+        let mut store = open(&dir);
+        assert!(!store.start().rebuilt);
+        let why = store.load(std::slice::from_ref(&key)).expect_err("it is wrong").to_string();
+        assert!(why.contains(&format!("record {wrong}")), "{why}");
+        drop(store);
+        let mut store = open(&dir);
+        assert!(store.start().rebuilt, "{wrong}");
+        assert_eq!(store.load(std::slice::from_ref(&key)).expect("rows"), right);
+    }
+}

@@ -9,7 +9,7 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use super::{
-    Options,
+    Item, Options,
     damage::Damage,
     journal::Journal,
     layer::Slot,
@@ -34,6 +34,8 @@ use crate::{
 pub struct Report {
     /// Where the journal ends.
     pub tip: Tip,
+    /// The last record that was let go of; 0, if none was.
+    pub no_more: u64,
     /// How many commits it has.
     pub commits: u64,
     /// The record up to which the fence says it was durable.
@@ -49,17 +51,24 @@ pub struct Report {
     pub rows_incomplete: bool,
 }
 
-/// Checks chain, checksums, gaps, fence and rows. `each` is given every record,
-/// in order; what it says is wrong ends the check.
+/// Checks chain, checksums, gaps, fence and rows. `each` is given every row that is kept
+/// of records that are no more, and then every record, in order; what it says is wrong
+/// ends the check.
 pub fn verify(
     dir: &Path,
     options: &Options,
-    mut each: impl FnMut(&Arc<Record>) -> Result<(), Damage>,
+    mut each: impl FnMut(Item<'_, Arc<Record>>) -> Result<(), Damage>,
 ) -> Result<Report, Damage> {
-    let Found { rest, mut journal, checked, fence, lock: _lock } =
+    let Found { rest, base, mut journal, checked, fence, lock: _lock } =
         find(dir, options, Purpose::Verify)?;
     let mut rows: BTreeMap<SortKey, Arc<Row>> = BTreeMap::new();
-    let mut tip = Tip::EMPTY;
+    base.check()?;
+    base.rows(|key, row| {
+        each(Item::Kept(&row))?;
+        rows.insert(key.into(), Arc::new(row));
+        Ok::<(), Damage>(())
+    })?;
+    let mut tip = base.tip();
     for record in journal.records(0)? {
         let record = record?;
         if record.at < tip.at {
@@ -70,15 +79,14 @@ pub fn verify(
         }
         tip = Tip { sequence: record.sequence, at: record.at };
         apply(&mut rows, &record);
-        each(&record)?;
+        each(Item::Record(&record))?;
     }
     let mut rows_incomplete = rest.is_none();
     let checkpoint = rest.as_ref().map_or(0, |(_, mark)| mark.tip.sequence);
     if let Some((mut served, mark)) = rest {
         // In memory: nothing is put away by looking.
         let options = Options { checkpoint_records: u64::MAX, ..options.clone() };
-        let whole =
-            runs::verify(&runs_path(dir), filtered)?.damage.into_iter().next().map_or(Ok(()), Err);
+        let whole = runs::verify(&runs_path(dir), filtered)?.into_iter().next().map_or(Ok(()), Err);
         let compared = whole
             .and_then(|()| replay(&mut served, mark.tip, &mut journal, &options))
             .and_then(|_| compare(&rows, &served, &mut journal));
@@ -90,6 +98,7 @@ pub fn verify(
     }
     Ok(Report {
         tip,
+        no_more: base.tip().sequence,
         commits: checked.end.commit,
         fence: fence.end().sequence,
         checkpoint,
@@ -175,11 +184,24 @@ fn row_of(
     Ok(match slot {
         Slot::Gone => None,
         Slot::Row(row) => Some(row),
-        Slot::If(sequence) if !(1..=journal.end().sequence).contains(&sequence) => None,
-        Slot::At(sequence) | Slot::If(sequence) | Slot::Order { at: sequence, .. } => {
-            journal.record(sequence)?.row(is_it).map_err(Damage::misfit(sequence))?
+        Slot::If(sequence) => made_by(sequence, is_it, journal)?,
+        Slot::At(sequence) | Slot::Order { at: sequence, .. } => {
+            let found = made_by(sequence, is_it, journal)?;
+            Some(found.ok_or_else(|| Damage::unmade(sequence))?)
         }
     })
+}
+
+/// A row as a record made it, if that is there and did.
+fn made_by(
+    sequence: u64,
+    is_it: impl Fn(&Key) -> bool,
+    journal: &mut Journal,
+) -> Result<Option<Arc<Row>>, Damage> {
+    if !journal.has(sequence) {
+        return Ok(None);
+    }
+    journal.record(sequence)?.row(is_it).map_err(Damage::misfit(sequence))
 }
 
 fn differs(row: &Row) -> Damage {

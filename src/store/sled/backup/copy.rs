@@ -7,11 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Progress, failure::Failure, survey::Survey};
+use super::{Progress, Source, failure::Failure, survey::Survey};
 use crate::store::sled::{
     compact::Commons,
     damage::Damage,
-    journal::{End, Journal, Live, Piece},
+    journal::{End, Journal, Piece},
     sync::sync_all,
 };
 
@@ -71,14 +71,23 @@ impl From<Damage> for Halt {
 /// Copies a journal into a folder. All of it is durable afterwards, but for the
 /// folder's own name.
 pub(super) fn copy(
-    live: &Live,
+    Source { base, live }: &Source,
     source: &Path,
     folder: &Path,
     progress: Progress<'_>,
 ) -> Result<Copied, Failure> {
     let journal = Journal::path(folder);
     fs::create_dir(&journal).map_err(Failure::io(&journal))?;
-    let (mut survey, mut bytes) = (Survey::default(), 0);
+    base.copy_to(folder).map_err(Failure::source(source))?;
+    let mut survey = Survey::default();
+    let kept = base.bytes().map_err(Failure::source(source))?;
+    let mut bytes = kept;
+    let all = live.bytes() + kept;
+    base.rows(|_, row| {
+        survey.keep(&row);
+        Ok::<(), Damage>(())
+    })
+    .map_err(Failure::source(source))?;
     let mut draft: Option<Draft> = None;
     let mut commons = Commons::default();
     let read = live.read(|piece| {
@@ -102,7 +111,7 @@ pub(super) fn copy(
                 bytes += frame.bytes.len() as u64;
             }
         }
-        progress(bytes, live.bytes());
+        progress(bytes, all);
         Ok::<(), Halt>(())
     });
     let end = read.map_err(|halt| match halt {

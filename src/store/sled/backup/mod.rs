@@ -4,6 +4,7 @@
 //!
 //! A backup is a folder with
 //! - `journal/`, the journal up to a cut, as it is in the data directory;
+//! - `base/`, what is kept of records that are no more, if any are;
 //! - `durable.fence`, which says that cut;
 //! - `backup.json`, a note of what is in it. Written last: without it, it is none.
 //!
@@ -12,6 +13,8 @@
 use std::path::Path;
 
 use super::{
+    Item,
+    base::Base,
     compact::Commons,
     damage::Damage,
     fence::Fence,
@@ -43,6 +46,8 @@ pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
 pub struct Cut {
     /// The last record, and when it was written.
     pub tip: Tip,
+    /// The last record that was let go of; 0, if none was.
+    pub no_more: u64,
     /// How many commits there are.
     pub commits: u64,
     /// SHA-256 of the last commit, hexadecimal.
@@ -51,12 +56,31 @@ pub struct Cut {
     pub journal: String,
 }
 
-/// A journal that is there, up to its cut.
-fn look(data: &Path) -> Result<Live, Damage> {
+/// What is copied.
+struct Source {
+    /// What is kept of records that are no more.
+    base: Base,
+    /// The journal up to its cut.
+    live: Live,
+}
+
+impl Source {
+    /// About how many bytes there are.
+    fn bytes(&self) -> Result<u64, Damage> {
+        Ok(self.live.bytes() + self.base.bytes()?)
+    }
+}
+
+/// What is there.
+fn look(data: &Path) -> Result<Source, Damage> {
     let path = Journal::path(data);
     // First: what it says was durable before anything else is looked at.
     match (Fence::look(data)?, Journal::exists(data)?) {
-        (Some(fence), true) => Live::open(&path, fence, &RealDisk),
+        (Some(fence), true) => {
+            let base = Base::find(data)?;
+            let live = Live::open(&path, fence, base.end(), &RealDisk)?;
+            Ok(Source { base, live })
+        }
         (Some(fence), false) if fence.sequence > 0 => {
             Err(Damage::BelowFence { have: 0, fence: fence.sequence })
         }
@@ -65,29 +89,32 @@ fn look(data: &Path) -> Result<Live, Damage> {
     }
 }
 
-/// Reads a data directory, served or not, or a backup: gives every record as it is told,
-/// in order, up to what was answered when this began. What `each` fails with ends it.
+/// Reads a data directory, served or not, or a backup: gives every row that is kept of
+/// records that are no more, and then every record as it is told, in order, up to what
+/// was answered when this began. What `each` fails with ends it.
 ///
 /// # Errors
 /// What is wrong with it; or what `each` says.
 pub fn read<E: From<Damage>>(
     data: &Path,
-    mut each: impl FnMut(&Told) -> Result<(), E>,
+    mut each: impl FnMut(Item<'_, Told>) -> Result<(), E>,
 ) -> Result<Cut, E> {
-    let live = look(data)?;
-    let mut tip = Tip::EMPTY;
+    let Source { base, live } = look(data)?;
+    base.rows(|_, row| each(Item::Kept(&row)))?;
+    let mut tip = base.tip();
     let mut commons = Commons::default();
     let end = live.read(|piece| {
         let Piece::Frame(frame) = piece else { return Ok(()) };
         for record in frame.records(&mut commons) {
             let record = record?;
             tip = Tip { sequence: record.sequence(), at: record.at() };
-            each(&record)?;
+            each(Item::Record(&record))?;
         }
         Ok::<(), E>(())
     })?;
     Ok(Cut {
         tip,
+        no_more: base.tip().sequence,
         commits: end.commit,
         last_hash: format!("{:?}", end.hash),
         journal: note::journal_id(live.mark()),

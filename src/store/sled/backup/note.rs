@@ -10,11 +10,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{failure::Failure, survey::Survey};
-use crate::{
-    domain::instant::Instant,
-    store::sled::journal::{End, Hash},
-};
+use super::{Source, copy::Copied, failure::Failure};
+use crate::{domain::instant::Instant, store::sled::journal::Hash};
 
 /// Its name.
 pub const NOTE: &str = "backup.json";
@@ -34,11 +31,14 @@ pub struct Note {
     pub journal: String,
     /// The platforms in it.
     pub platforms: BTreeSet<String>,
+    /// The last record that is no more; 0, if all are there.
+    #[serde(default)]
+    pub no_more: u64,
     /// How many records there are.
     pub records: u64,
     /// How many commits.
     pub commits: u64,
-    /// How many decisions, denied ones too.
+    /// How many decisions there are, denied ones too.
     pub decisions: u64,
     /// How many payouts.
     pub payouts: u64,
@@ -46,7 +46,7 @@ pub struct Note {
     pub last_time: Option<String>,
     /// SHA-256 of the last commit, hexadecimal.
     pub last_hash: String,
-    /// Bytes of the journal.
+    /// Bytes of the journal, and of what is kept of records that are no more.
     pub bytes: u64,
 }
 
@@ -59,14 +59,17 @@ pub(super) fn journal_id(mark: u64) -> String {
 }
 
 impl Note {
-    pub(super) fn new(at: Instant, mark: u64, survey: Survey, end: &End, bytes: u64) -> Self {
+    pub(super) fn new(at: Instant, source: &Source, copied: Copied) -> Self {
+        let Copied { survey, end, bytes } = copied;
+        let no_more = source.base.tip().sequence;
         Self {
             format: FORMAT.to_owned(),
             bursar_version: env!("CARGO_PKG_VERSION").to_owned(),
             create_time: at.to_string(),
-            journal: journal_id(mark),
+            journal: journal_id(source.live.mark()),
             platforms: survey.platforms,
-            records: end.sequence,
+            no_more,
+            records: end.sequence - no_more,
             commits: end.commit,
             decisions: survey.decisions,
             payouts: survey.payouts,
@@ -112,8 +115,9 @@ impl Note {
     /// That another one, made from what is there, says the same of it.
     pub(super) fn fits(&self, made: &Self, backup: &Path) -> Result<(), Failure> {
         let platforms = |note: &Self| note.platforms.iter().cloned().collect::<Vec<_>>().join(", ");
-        let fields: [(&'static str, String, String); 7] = [
+        let fields: [(&'static str, String, String); 8] = [
             ("the journal", made.journal.clone(), self.journal.clone()),
+            ("the last record that is no more", made.no_more.to_string(), self.no_more.to_string()),
             ("the number of records", made.records.to_string(), self.records.to_string()),
             ("the number of commits", made.commits.to_string(), self.commits.to_string()),
             ("the hash of the last commit", made.last_hash.clone(), self.last_hash.clone()),

@@ -5,7 +5,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use super::{
-    Progress,
+    Progress, Source,
     copy::{copy, sync, written},
     failure::Failure,
     look,
@@ -15,11 +15,7 @@ use super::{
 use crate::{
     domain::instant::Instant,
     store::sled::{
-        damage::Damage,
-        fence::Fence,
-        journal::{Journal, Live},
-        lock::Lock,
-        sync::RealDisk,
+        base::Base, damage::Damage, fence::Fence, journal::Journal, lock::Lock, sync::RealDisk,
     },
 };
 
@@ -33,13 +29,13 @@ const NOTHING: [&str; 2] = [Lock::NAME, "lost+found"];
 /// Why nothing was restored.
 pub fn restore(from: &Path, data: &Path, progress: Progress<'_>) -> Result<Note, Failure> {
     let note = Note::read(from)?;
-    let live = look(from).map_err(Failure::source(from))?;
+    let source = look(from).map_err(Failure::source(from))?;
     let new = make(data)?;
     is_empty(data)?;
     // Where it cannot be had, what is there is another's.
     let lock = Lock::take(data).map_err(written)?;
     is_empty(data)?;
-    let done = fill(&note, &live, from, data, progress);
+    let done = fill(&note, &source, from, data, progress);
     if done.is_err() {
         undo(data, new);
     }
@@ -49,21 +45,21 @@ pub fn restore(from: &Path, data: &Path, progress: Progress<'_>) -> Result<Note,
 
 fn fill(
     note: &Note,
-    live: &Live,
+    source: &Source,
     from: &Path,
     data: &Path,
     progress: Progress<'_>,
 ) -> Result<(), Failure> {
-    room::check(data, live.bytes())?;
+    room::check(data, source.bytes().map_err(Failure::source(from))?)?;
     let end = Fence::look(from).map_err(Failure::source(from))?.unwrap_or_default();
     drop(Fence::create(data, Duration::ZERO, &RealDisk, end).map_err(written)?);
     // From here on a start refuses what is not whole, also after a power failure.
     sync_with_name(data)?;
-    let copied = copy(live, from, data, progress)?;
-    let made = Note::new(Instant::MIN, live.mark(), copied.survey, &copied.end, copied.bytes);
-    note.fits(&made, from)?;
-    if copied.end != end {
-        let (have, fence) = (copied.end.sequence, end.sequence);
+    let copied = copy(source, from, data, progress)?;
+    let there = copied.end;
+    note.fits(&Note::new(Instant::MIN, source, copied), from)?;
+    if there != end {
+        let (have, fence) = (there.sequence, end.sequence);
         return Err(Failure::source(from)(Damage::BelowFence { have, fence }));
     }
     sync_with_name(data)
@@ -99,6 +95,7 @@ fn sync_with_name(data: &Path) -> Result<(), Failure> {
 /// Takes away what was written. The fence last: while it is there, nobody serves
 /// the rest.
 fn undo(data: &Path, new: bool) {
+    let _ = fs::remove_dir_all(Base::folder(data));
     let removed = fs::remove_dir_all(Journal::path(data));
     if removed.is_ok() || !Journal::path(data).exists() {
         // What stays is refused by a start, and by another restore.

@@ -36,17 +36,20 @@ impl Survey {
 
     fn take_at_length(&mut self, record: &Record) {
         self.last = Some(record.at);
-        for row in record.changes.iter().filter_map(Change::as_put) {
-            match row {
-                Row::Platform(platform) => {
-                    self.platforms.insert(platform.name.to_string());
-                }
-                Row::Decision(decision) => {
-                    self.decisions += 1;
-                    self.payouts += u64::from(decision.payout.is_some());
-                }
-                _ => {}
+        record.changes.iter().filter_map(Change::as_put).for_each(|row| self.keep(row));
+    }
+
+    /// Counts a row that is kept of records that are no more, or that a record wrote.
+    pub(super) fn keep(&mut self, row: &Row) {
+        match row {
+            Row::Platform(platform) => {
+                self.platforms.insert(platform.name.to_string());
             }
+            Row::Decision(decision) => {
+                self.decisions += 1;
+                self.payouts += u64::from(decision.payout.is_some());
+            }
+            _ => {}
         }
     }
 }

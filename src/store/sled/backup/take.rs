@@ -35,13 +35,13 @@ pub fn back_up(
     progress: Progress<'_>,
 ) -> Result<Note, Failure> {
     let target = Target::find(data, to)?;
-    let live = look(data).map_err(Failure::source(data))?;
-    room::check(&target.parent, live.bytes())?;
+    let source = look(data).map_err(Failure::source(data))?;
+    room::check(&target.parent, source.bytes().map_err(Failure::source(data))?)?;
     let draft = Draft::begin(&target)?;
-    let copied = copy(&live, data, &draft.folder, progress)?;
+    let copied = copy(&source, data, &draft.folder, progress)?;
     let fence = Fence::create(&draft.folder, Duration::ZERO, &RealDisk, copied.end);
     drop(fence.map_err(written)?);
-    let note = Note::new(at, live.mark(), copied.survey, &copied.end, copied.bytes);
+    let note = Note::new(at, &source, copied);
     note.write(&draft.folder)?;
     draft.finish(&target)?;
     Ok(note)

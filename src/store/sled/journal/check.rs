@@ -32,13 +32,15 @@ pub(in crate::store::sled) struct Checked {
 }
 
 /// Reads the files from one on in order and checks everything; leaves each file
-/// knowing up to where it is full.
+/// knowing up to where it is full. `base` is where the journal ended before the files
+/// that are left.
 pub(super) fn check(
     segments: &mut [Segment],
     first: usize,
+    base: End,
     witnesses: &[Witness],
 ) -> Result<Checked, Damage> {
-    let mut end = End::default();
+    let mut end = base;
     let mut torn = 0;
     let heads: Vec<Head> = segments.iter().map(|segment| segment.head).collect();
     let mark = heads.first().map_or(0, |head| head.mark);
@@ -75,6 +77,8 @@ pub(super) fn joins(head: &Head, is_first: bool, mark: u64, end: &End) -> Result
     if begins.commit > end.commit || begins.sequence > end.sequence {
         return Err(Damage::Gap { sequence: end.sequence + 1 });
     }
+    // A first file with others before it says how full they were.
+    let is_first = is_first && *end == End::default();
     if begins != *end || own != mark || is_first && filled != 0 {
         let (commit, sequence) = (end.commit + 1, end.sequence + 1);
         return Err(Damage::Frame { commit, sequence, why: "its file belongs to another journal" });

@@ -37,6 +37,8 @@ pub(in crate::store::sled) struct Live {
     mark: u64,
     /// What the fence said before anything was looked at.
     fence: End,
+    /// Where the journal ended before the files that are left.
+    base: End,
     cut: End,
     bytes: u64,
 }
@@ -85,9 +87,10 @@ impl Live {
     pub(in crate::store::sled) fn open(
         path: &Path,
         fence: End,
+        base: End,
         disk: &dyn Disk,
     ) -> Result<Self, Damage> {
-        let mut files = files(path)?;
+        let mut files = files(path, base)?;
         let mut last = files.last().map(|path| begin(path)).transpose()?;
         if let Some((_, None)) = last {
             // It is being made: nobody was answered by what is not in it yet.
@@ -99,15 +102,15 @@ impl Live {
             bytes += file.metadata().map_err(Damage::io(file))?.len();
         }
         let Some(((file, head), path)) = last.zip(files.last()) else {
-            check::durable(&[("the fence", fence)], &End::default())?;
-            return Ok(Self { files, mark: 0, fence, cut: End::default(), bytes });
+            check::durable(&[("the fence", fence)], &base)?;
+            return Ok(Self { files, mark: 0, fence, base, cut: base, bytes });
         };
         let head = head.ok_or_else(|| headless(path))?;
         let cut = last_whole(&file, path, head, fence)?;
         disk.sync(Stage::Start, &file).map_err(Damage::io(path))?;
         // Advice, as at a start.
         let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
-        Ok(Self { files, mark: head.mark, fence, cut, bytes })
+        Ok(Self { files, mark: head.mark, fence, base, cut, bytes })
     }
 
     /// What tells this journal from others.
@@ -125,20 +128,20 @@ impl Live {
         &self,
         mut each: impl FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<End, E> {
-        let (mut end, mut filled) = (End::default(), 0);
+        let (mut end, mut filled) = (self.base, None);
         let witnesses = [("the fence", self.fence)];
         for (at, path) in self.files.iter().enumerate() {
             let (file, head) = begin(path)?;
             let head = head.ok_or_else(|| headless(path))?;
             check::joins(&head, at == 0, self.mark, &end)?;
-            if head.filled != filled {
+            if filled.is_some_and(|filled| filled != head.filled) {
                 return Err(check::broken(None, &end).into());
             }
             let mut bytes = head.to_bytes();
             bytes.resize(usize::try_from(FRAMES).unwrap_or(usize::MAX), 0);
             each(Piece::File(Segment::name(head.before.sequence + 1), bytes))?;
             let is_last = at + 1 == self.files.len();
-            filled = self.walk(&file, path, is_last, &mut end, &witnesses, &mut each)?;
+            filled = Some(self.walk(&file, path, is_last, &mut end, &witnesses, &mut each)?);
         }
         check::durable(&witnesses, &end)?;
         Ok(end)

@@ -57,6 +57,8 @@ pub(super) struct Journal {
     segments: Vec<Segment>,
     /// The first file that was read through when it was opened.
     first: usize,
+    /// Where it ended before the files that are left: nothing before is asked for.
+    base: End,
     end: End,
     frames: Frames,
 }
@@ -102,7 +104,7 @@ impl Journal {
 
     /// Whether there is one.
     pub(super) fn exists(dir: &Path) -> Result<bool, Damage> {
-        Ok(!files(&Self::path(dir))?.is_empty())
+        Ok(!files(&Self::path(dir), End::default())?.is_empty())
     }
 
     /// Makes an empty one.
@@ -110,19 +112,20 @@ impl Journal {
         let path = Self::path(dir);
         fs::create_dir_all(&path).map_err(Damage::io(&path))?;
         sync_all(dir)?;
-        let segments = vec![Self::first(&path)?];
-        let (end, frames) = (End::default(), Frames::default());
-        Ok(Self { dir: path, segment_bytes, segments, first: 0, end, frames })
+        let (base, frames) = (End::default(), Frames::default());
+        let segments = vec![Self::first(&path, base)?];
+        Ok(Self { dir: path, segment_bytes, segments, first: 0, base, end: base, frames })
     }
 
-    fn first(path: &Path) -> Result<Segment, Damage> {
-        let head = Head { mark: draw_mark(), before: End::default(), filled: 0 };
-        Segment::create(path, head)
+    fn first(path: &Path, before: End) -> Result<Segment, Damage> {
+        Segment::create(path, Head { mark: draw_mark(), before, filled: 0 })
     }
 
-    /// Opens one and checks as much of it as is wanted; changes nothing.
+    /// Opens one and checks as much of it as is wanted; changes nothing. What is before
+    /// `base` was let go of, whether it is there or not.
     pub(super) fn open(
         dir: &Path,
+        base: End,
         segment_bytes: u64,
         disk: &dyn Disk,
         depth: Depth,
@@ -130,7 +133,7 @@ impl Journal {
     ) -> Result<(Self, Checked), Damage> {
         let path = Self::path(dir);
         let mut segments = Vec::new();
-        let files = files(&path)?;
+        let files = files(&path, base)?;
         for (at, file) in files.iter().enumerate() {
             match Segment::open(file)? {
                 Some(segment) => segments.push(segment),
@@ -149,14 +152,15 @@ impl Journal {
         }
         let is_suspect = path.join(SUSPECT).exists();
         let first = if is_suspect { 0 } else { depth.first(&segments, witnesses) };
-        let checked = check::check(&mut segments, first, witnesses)?;
+        let checked = check::check(&mut segments, first, base, witnesses)?;
         if is_suspect {
             // Checksums do not tell what cannot be read although they fit.
-            let mut records = Records::new(&segments, 1, checked.end.sequence);
+            let next = base.sequence + 1;
+            let mut records = Records::new(&segments, next, checked.end.sequence);
             records.try_for_each(|record| record.map(drop))?;
         }
         let (end, frames) = (checked.end, Frames::default());
-        Ok((Self { dir: path, segment_bytes, segments, first, end, frames }, checked))
+        Ok((Self { dir: path, segment_bytes, segments, first, base, end, frames }, checked))
     }
 
     /// Has the next start read all of it: it is damaged.
@@ -190,15 +194,31 @@ impl Journal {
             last.cut()?;
         }
         let is_ours = |file: &PathBuf| self.segments.iter().any(|segment| segment.path == *file);
-        for file in files(&self.dir)?.into_iter().filter(|file| !is_ours(file)) {
+        for file in files(&self.dir, End::default())?.into_iter().filter(|file| !is_ours(file)) {
             fs::remove_file(&file).map_err(Damage::io(&file))?;
             sync_all(&self.dir)?;
         }
         if self.segments.is_empty() {
             // The very first start ended before it had made a file.
-            self.segments.push(Self::first(&self.dir)?);
+            self.segments.push(Self::first(&self.dir, self.base)?);
         }
         Ok(())
+    }
+
+    /// Files whose records are all before an end of it.
+    pub(super) fn files_before(dir: &Path, base: End) -> Result<Vec<PathBuf>, Damage> {
+        let path = Self::path(dir);
+        let left = files(&path, base)?;
+        let all = files(&path, End::default())?;
+        Ok(all.into_iter().filter(|file| !left.contains(file)).collect())
+    }
+
+    /// Removes them.
+    pub(super) fn remove_before(dir: &Path, base: End) -> Result<(), Damage> {
+        for file in Self::files_before(dir, base)? {
+            fs::remove_file(&file).map_err(Damage::io(&file))?;
+        }
+        sync_all(&Self::path(dir))
     }
 
     /// What was not read through when it was opened; `None` if all was.
@@ -219,13 +239,23 @@ impl Journal {
         self.end
     }
 
+    /// Where it ended before the files that are left.
+    pub(super) fn base(&self) -> End {
+        self.base
+    }
+
+    /// Where its files end, but for the last one.
+    pub(super) fn ends(&self) -> impl ExactSizeIterator<Item = End> {
+        self.segments.iter().skip(1).map(|segment| segment.head.before)
+    }
+
     /// Whether it ended as somebody saw it end once.
     pub(super) fn saw(&self, witness: Witness) -> Result<(), Damage> {
         let (_, seen) = witness;
         if seen.commit > self.end.commit {
             return Err(Damage::BelowFence { have: self.end.sequence, fence: seen.sequence });
         }
-        if seen == End::default() {
+        if seen == End::default() || seen == self.base {
             return Ok(());
         }
         let (header, frame) = records::find(&self.segments, seen.sequence)?;
@@ -271,9 +301,14 @@ impl Journal {
         self.end = appended.end;
     }
 
+    /// Whether it has a record.
+    pub(super) fn has(&self, sequence: u64) -> bool {
+        self.base.sequence < sequence && sequence <= self.end.sequence
+    }
+
     /// A record that is durable.
     pub(super) fn record(&mut self, sequence: u64) -> Result<Arc<Told>, Damage> {
-        if sequence == 0 || sequence > self.end.sequence {
+        if !self.has(sequence) {
             return Err(Damage::Gap { sequence });
         }
         self.know(sequence)?;
@@ -285,6 +320,9 @@ impl Journal {
         if sequence == self.end.sequence {
             return Ok(self.end);
         }
+        if sequence == self.base.sequence {
+            return Ok(self.base);
+        }
         let (header, frame) = records::find(&self.segments, sequence)?;
         Ok(if header.last == sequence {
             End { sequence, commit: header.commit, hash: Hash::of(&frame) }
@@ -294,11 +332,12 @@ impl Journal {
         })
     }
 
-    /// Records after a sequence, oldest first.
+    /// Records after a sequence, oldest first; what was let go of is passed over.
     ///
     /// # Errors
     /// If the file that the first of them is in cannot be read.
     pub(super) fn records(&mut self, after: u64) -> Result<Records<'_>, Damage> {
+        let after = after.max(self.base.sequence);
         self.know(after + 1)?;
         Ok(Records::new(&self.segments, after + 1, self.end.sequence))
     }
@@ -311,8 +350,9 @@ impl Journal {
     }
 }
 
-/// The files of a journal, in order.
-fn files(path: &Path) -> Result<Vec<PathBuf>, Damage> {
+/// The files of a journal behind an end of it, in order.
+fn files(path: &Path, base: End) -> Result<Vec<PathBuf>, Damage> {
+    let first = path.join(Segment::name(base.sequence + 1));
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -321,7 +361,7 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Damage> {
     let mut files = Vec::new();
     for entry in entries {
         let file = entry.map_err(Damage::io(path))?.path();
-        if Segment::is_one(&file) {
+        if Segment::is_one(&file) && (base == End::default() || file >= first) {
             files.push(file);
         }
     }

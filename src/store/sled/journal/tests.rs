@@ -45,7 +45,8 @@ fn record(sequence: u64) -> Record {
 }
 
 fn open(dir: &Path, depth: Depth, witnesses: &[Witness]) -> Result<Journal, Damage> {
-    Journal::open(dir, FULL, &RealDisk, depth, witnesses).map(|(journal, _)| journal)
+    Journal::open(dir, End::default(), FULL, &RealDisk, depth, witnesses)
+        .map(|(journal, _)| journal)
 }
 
 /// Where a frame is, and a bit of it flipped.

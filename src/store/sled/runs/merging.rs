@@ -8,7 +8,7 @@ use super::{
     cursor::{Cursor, Source},
     manifest::Named,
     merged::Merged,
-    options::{Counts, Keep, Options},
+    options::{Counts, Options},
     run::Run,
     set::Set,
     writer::Writer,
@@ -47,7 +47,6 @@ pub(super) struct Merging {
     plan: Plan,
     merged: Merged,
     writer: Writer,
-    keep: Keep,
 }
 
 impl Merging {
@@ -67,7 +66,7 @@ impl Merging {
         let cursor = |run: &Arc<Run>| Cursor::new(run.clone(), Source::Ahead, false, None);
         let cursors = plan.runs.iter().map(cursor).collect::<Result<_, _>>()?;
         let writer = Writer::begin(dir, (number, level.saturating_add(1)), most, options)?;
-        Ok(Self { plan, merged: Merged::new(cursors, false), writer, keep: options.keep.clone() })
+        Ok(Self { plan, merged: Merged::new(cursors, false), writer })
     }
 
     /// Writes about a block more. Says whether there is more to do.
@@ -75,11 +74,10 @@ impl Merging {
         // Where all is deleted no block is closed, and others want their turn.
         for _ in 0..1000 {
             let Some(entry) = self.merged.entry() else { return Ok(false) };
-            // An older version may be in an older run: it must not come back.
-            let value = entry.value.filter(|value| self.keep.wants(entry.key, value));
-            let closed = match (value, self.plan.is_oldest) {
+            let closed = match (entry.value, self.plan.is_oldest) {
+                // An older version may be in an older run: it must not come back.
                 (None, true) => false,
-                _ => self.writer.push(entry.key, value)?,
+                (value, _) => self.writer.push(entry.key, value)?,
             };
             self.merged.advance()?;
             if closed {

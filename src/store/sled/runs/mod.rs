@@ -46,14 +46,16 @@ mod shared;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod whole;
 mod worker;
 mod writer;
 
 pub(super) use self::worker::behind_others;
 pub use self::{
-    options::{Filtered, Keep, Options},
+    options::{Filtered, Options},
     range::Range,
-    verify::{Checked, verify},
+    verify::verify,
+    whole::{Extent, make, read},
 };
 
 /// Up to where the runs reach: at most 256 bytes that mean something to the

@@ -1,33 +1,8 @@
 //! How runs are kept.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use super::super::sync::{Disk, RealDisk};
-
-type Predicate = dyn Fn(&[u8], &[u8]) -> bool + Send + Sync;
-
-/// Whether an entry, a key and its value, is still wanted. Asked when runs are
-/// merged, by the thread that does it: an entry that is not wanted may be seen
-/// until then, and never again after it.
-#[derive(Clone)]
-pub struct Keep(Arc<Predicate>);
-
-impl Keep {
-    /// Asks this.
-    pub fn new(keep: impl Fn(&[u8], &[u8]) -> bool + Send + Sync + 'static) -> Self {
-        Self(Arc::new(keep))
-    }
-
-    pub(super) fn wants(&self, key: &[u8], value: &[u8]) -> bool {
-        (self.0)(key, value)
-    }
-}
-
-impl fmt::Debug for Keep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Keep")
-    }
-}
 
 /// Whether a key goes into the filters of runs. Where it does not, `get` reads a
 /// block of each run until it is found.
@@ -90,8 +65,6 @@ pub struct Options {
     pub cache_bytes: u64,
     /// Frozen tables that may be on their way to rest: at least 1.
     pub in_flight: usize,
-    /// What merging lets go of, beside what was deleted or replaced.
-    pub keep: Keep,
     /// Which keys go into the filters of runs. Always the same for a directory.
     pub filtered: fn(&[u8]) -> Filtered,
     /// Makes data durable.
@@ -105,7 +78,6 @@ impl Default for Options {
             large: 4_000_000,
             cache_bytes: 32 * 1024 * 1024,
             in_flight: 2,
-            keep: Keep::new(|_, _| true),
             filtered: |_| Filtered::Always,
             disk: Arc::new(RealDisk),
         }

@@ -11,33 +11,19 @@ use super::{
     run::Run,
 };
 
-/// What was found.
-#[derive(Debug, Default)]
-pub struct Checked {
-    /// Runs that the manifest names.
-    pub runs: usize,
-    /// Entries in them, deletions and what was replaced included.
-    pub entries: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// What is damaged; each names the run.
-    pub damage: Vec<Damage>,
-}
-
 /// Reads all runs that the manifest names; which keys are in their filters is as
-/// in their options. An error: there is no manifest that can be read.
-pub fn verify(dir: &Path, filtered: fn(&[u8]) -> Filtered) -> Result<Checked, Damage> {
+/// in their options. Says what is damaged; each names the run. An error: there is no
+/// manifest that can be read.
+pub fn verify(dir: &Path, filtered: fn(&[u8]) -> Filtered) -> Result<Vec<Damage>, Damage> {
     let manifest = Manifest::read(dir)?.ok_or_else(|| Damage::Nothing(dir.to_owned()))?;
-    let mut checked = Checked { runs: manifest.runs.len(), ..Checked::default() };
+    let mut damage = Vec::new();
     for named in manifest.runs {
-        checked.entries = checked.entries.saturating_add(named.entries);
-        checked.bytes = checked.bytes.saturating_add(named.bytes);
         match Run::open(dir, named) {
-            Ok(run) => verify_run(&run, filtered, &mut checked.damage),
-            Err(damage) => checked.damage.push(damage),
+            Ok(run) => verify_run(&run, filtered, &mut damage),
+            Err(why) => damage.push(why),
         }
     }
-    Ok(checked)
+    Ok(damage)
 }
 
 fn verify_run(run: &Run, filtered: fn(&[u8]) -> Filtered, damage: &mut Vec<Damage>) {

@@ -81,7 +81,7 @@ fn a_value_of_a_mebibyte_and_an_empty_one_come_back_whole() {
     assert_eq!(runs.get(b"b").unwrap().as_ref(), Some(&large));
     assert_eq!(runs.get(&longest).unwrap().as_ref(), Some(&large));
     assert_eq!(all(&runs).len(), 4);
-    assert_eq!(verify(dir.path(), filtered).unwrap().damage.len(), 0);
+    assert_eq!(verify(dir.path(), filtered).unwrap().len(), 0);
 }
 
 #[test]
@@ -173,13 +173,17 @@ impl Gate {
     fn table(&self, mark: &[u8]) -> Table {
         let gate = self.clone();
         let entries = move |put: &mut Put<'_>| {
-            let mut is_open = gate.0.0.lock().unwrap();
-            while !*is_open {
-                is_open = gate.0.1.wait(is_open).unwrap();
-            }
+            gate.pass();
             put_all(&entries(0..10, b"v"), put)
         };
         Table { count: 10, entries: Box::new(entries), mark: mark.into() }
+    }
+
+    fn pass(&self) {
+        let mut is_open = self.0.0.lock().unwrap();
+        while !*is_open {
+            is_open = self.0.1.wait(is_open).unwrap();
+        }
     }
 
     fn open(&self) {
@@ -257,28 +261,6 @@ fn merging_leaves_one_run_per_level_and_drops_what_was_deleted() {
 }
 
 #[test]
-fn what_is_not_kept_never_comes_back_in_an_older_version() {
-    let dir = tempfile::tempdir().unwrap();
-    let keep = Keep::new(|_, value| value != b"old");
-    let (mut runs, _) = Runs::open(dir.path(), Options { keep, ..options() }).unwrap();
-    for round in 0..3_u8 {
-        freeze(&mut runs, vec![entry("a", Some(b"first")), entry("b", Some(b"old"))], &[round])
-            .unwrap();
-    }
-    runs.settle().unwrap();
-    assert_eq!(all(&runs), [(b"a".to_vec(), b"first".to_vec())]);
-    assert_eq!(runs.sizes().unwrap().entries, 1);
-    // This merge does not reach the oldest run, which has another "a".
-    for round in 0..3_u8 {
-        freeze(&mut runs, vec![entry("a", Some(b"old"))], &[round]).unwrap();
-    }
-    runs.settle().unwrap();
-    assert_eq!(runs.sizes().unwrap().runs, 2);
-    assert_eq!(runs.get(b"a").unwrap(), None);
-    assert_eq!(all(&runs), []);
-}
-
-#[test]
 fn a_reader_sees_the_runs_as_they_were_although_they_were_merged_away() {
     let dir = tempfile::tempdir().unwrap();
     let mut runs = open(dir.path());
@@ -300,24 +282,27 @@ fn a_reader_sees_the_runs_as_they_were_although_they_were_merged_away() {
 #[test]
 fn a_table_need_not_wait_for_the_end_of_a_merge() {
     let dir = tempfile::tempdir().unwrap();
-    // Asked for each entry that is merged: the merge stands still in it until
-    // the table that was frozen meanwhile is taken up.
-    let gate = Gate::default();
-    let (held, asked) = (gate.clone(), Arc::new(Mutex::new(false)));
-    let seen = asked.clone();
-    let keep = Keep::new(move |_, _| {
-        *seen.lock().unwrap() = true;
-        let mut is_open = held.0.0.lock().unwrap();
-        while !*is_open {
-            is_open = held.0.1.wait(is_open).unwrap();
+    /// Held by the first entry that is merged, behind those that are frozen: the
+    /// merge stands still until the table that was frozen meanwhile is taken up.
+    static HELD: Mutex<(usize, Option<Gate>)> = Mutex::new((60_000, None));
+    fn holding(key: &[u8]) -> Filtered {
+        let mut held = HELD.lock().unwrap();
+        if held.0 > 0 {
+            held.0 -= 1;
+            return filtered(key);
         }
-        true
-    });
-    let (mut runs, _) = Runs::open(dir.path(), Options { keep, ..options() }).unwrap();
+        let gate = held.1.take();
+        drop(held);
+        gate.into_iter().for_each(|gate| gate.pass());
+        filtered(key)
+    }
+    let gate = Gate::default();
+    HELD.lock().unwrap().1 = Some(gate.clone());
+    let (mut runs, _) = Runs::open(dir.path(), Options { filtered: holding, ..options() }).unwrap();
     for mark in [b"1", b"2", b"3"] {
         freeze(&mut runs, entries(0..20_000, b"value"), mark).unwrap();
     }
-    while !*asked.lock().unwrap() {
+    while HELD.lock().unwrap().1.is_some() {
         std::thread::yield_now();
     }
     let shared = runs.shared.clone();
@@ -377,9 +362,9 @@ fn a_filter_has_room_for_the_keys_that_go_into_it_and_for_no_others() {
     assert_eq!(runs.get(b"shop-0001/x").unwrap(), None);
     assert_eq!(runs.get(b"shop-0002/x").unwrap(), None);
     drop(runs);
-    assert!(verify(dir.path(), filtered).unwrap().damage.is_empty());
+    assert!(verify(dir.path(), filtered).unwrap().is_empty());
     // Who asks for others would be told that they are not there.
-    assert!(!verify(dir.path(), |_| Filtered::Always).unwrap().damage.is_empty());
+    assert!(!verify(dir.path(), |_| Filtered::Always).unwrap().is_empty());
 }
 
 #[test]
@@ -393,4 +378,33 @@ fn the_hash_of_keys_is_what_filters_on_disk_were_made_with() {
         "KeyHash(10688038137668910472)",
     ];
     assert_eq!(hashes, stored);
+}
+
+#[test]
+fn all_entries_are_read_without_a_trace_and_written_into_one_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut runs = open(&dir.path().join("old"));
+    freeze(&mut runs, entries(0..1000, b"one"), b"1").unwrap();
+    freeze(&mut runs, entries(500..700, b"two"), b"2").unwrap();
+    freeze(&mut runs, vec![entry(key(3), None)], b"3").unwrap();
+    runs.settle().unwrap();
+    let expected = all(&runs);
+    drop(runs);
+    freeze(&mut open(&dir.path().join("old")), vec![entry(key(4), None)], b"4").unwrap();
+    let before = files(&dir.path().join("old"));
+    let (found, extent, mark) = read(&dir.path().join("old")).unwrap();
+    assert_eq!(&*mark, b"4");
+    let found: Vec<_> = found.map(Result::unwrap).collect();
+    let expected: Vec<_> = expected.into_iter().filter(|(it, _)| *it != key(4)).collect();
+    assert_eq!(found, expected);
+    assert_eq!(files(&dir.path().join("old")), before);
+    let new = dir.path().join("new");
+    let put_found = |put: &mut Put<'_>| {
+        found.iter().try_for_each(|(key, value)| put(key, Some(value)).map(drop))
+    };
+    make(&new, extent, Box::from(&b"5"[..]), &options(), put_found).unwrap();
+    let (runs, mark) = Runs::open(&new, options()).unwrap();
+    assert_eq!((&*mark, runs.sizes().unwrap().runs), (&b"5"[..], 1));
+    assert_eq!(all(&runs), expected);
+    assert!(verify(&new, filtered).unwrap().is_empty());
 }

@@ -36,7 +36,7 @@ fn a_flipped_bit_of_a_run_is_damage_or_never_served() {
         let mut bad = good.clone();
         bad[at] ^= 1 << (at % 8);
         fs::write(&path, &bad).unwrap();
-        let found = verify(dir.path(), filtered).unwrap().damage;
+        let found = verify(dir.path(), filtered).unwrap();
         assert!(!found.is_empty() && found.iter().all(is_of_rows), "byte {at}: {found:?}");
         assert!(found[0].to_string().contains("0000000000000000.run"), "{}", found[0]);
         match Runs::open(dir.path(), options()) {
@@ -63,7 +63,7 @@ fn a_flipped_bit_of_a_run_is_damage_or_never_served() {
         }
     }
     fs::write(&path, &good).unwrap();
-    assert_eq!(verify(dir.path(), filtered).unwrap().damage.len(), 0);
+    assert_eq!(verify(dir.path(), filtered).unwrap().len(), 0);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_run_that_is_cut_or_missing_or_another_is_damage() {
     for bad in [&good[..good.len() - 1], &good[..10], &[], &exchanged, &longer] {
         fs::write(&path, bad).unwrap();
         assert!(is_of_rows(&Runs::open(dir.path(), options()).unwrap_err()));
-        assert_eq!(verify(dir.path(), filtered).unwrap().damage.len(), 1);
+        assert_eq!(verify(dir.path(), filtered).unwrap().len(), 1);
     }
     fs::remove_file(&path).unwrap();
     assert!(is_of_rows(&Runs::open(dir.path(), options()).unwrap_err()));
@@ -172,7 +172,7 @@ fn an_error_of_any_sync_comes_out_and_what_was_told_to_be_at_rest_is() {
         let value = runs.get(&key(0)).unwrap();
         assert_eq!(&*mark, value.as_deref().unwrap_or_default(), "sync {at}");
         drop(runs);
-        assert_eq!(verify(dir.path(), filtered).unwrap().damage.len(), 0);
+        assert_eq!(verify(dir.path(), filtered).unwrap().len(), 0);
     }
 }
 

@@ -1,0 +1,38 @@
+//! How a store is kept.
+
+use std::{sync::Arc, time::Duration};
+
+use super::sync::{Disk, RealDisk};
+
+/// How a store is kept.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Records after which a checkpoint is written.
+    pub checkpoint_records: u64,
+    /// Bytes from which on a file of the journal is followed by another.
+    pub segment_bytes: u64,
+    /// Records from which on `tidy` writes a checkpoint: below, replaying them
+    /// costs less than writing it.
+    pub tidy_records: u64,
+    /// Bytes of the journal that a start reads through at most before it serves,
+    /// besides what rows at rest do not have. What is older is read through while it
+    /// serves, and damage there ends the serving.
+    pub checked_bytes: u64,
+    /// How far the fence may be behind while commits come in.
+    pub fence_every: Duration,
+    /// What makes data durable.
+    pub disk: Arc<dyn Disk>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            checkpoint_records: 20_000,
+            segment_bytes: 64 * 1024 * 1024,
+            tidy_records: 1000,
+            checked_bytes: 256 * 1024 * 1024,
+            fence_every: Duration::from_millis(100),
+            disk: Arc::new(RealDisk),
+        }
+    }
+}
