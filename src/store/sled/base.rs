@@ -41,6 +41,11 @@ impl Base {
         Self::folder(dir).join("next")
     }
 
+    /// Where its rows are before they are one run.
+    pub(super) fn parts(dir: &Path) -> PathBuf {
+        Self::folder(dir).join("parts")
+    }
+
     /// The one that counts. None, if nothing was ever let go of.
     ///
     /// # Errors
@@ -165,7 +170,7 @@ impl Base {
     /// Removes older ones, and what a kill left of one that was being made.
     pub(super) fn tidy(&self, dir: &Path) -> Result<(), Damage> {
         let older = bases(dir)?.into_iter().filter(|path| *path < self.path);
-        older.chain([Self::draft(dir)]).try_for_each(|path| remove_folder(&path))
+        older.chain([Self::draft(dir), Self::parts(dir)]).try_for_each(|path| remove_folder(&path))
     }
 }
 

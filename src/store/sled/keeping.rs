@@ -17,7 +17,6 @@ use super::{
     mark::Mark,
     rows::Rows,
     runs::{self, Runs},
-    sort_key::filtered,
     sync::remove_folder,
 };
 use crate::domain::{
@@ -69,6 +68,16 @@ pub(super) fn make(
         progress(done - first, last - first);
     }
     let counted = keeping.finish(mark, journal)?;
+    // One run of what stands, without what was replaced on the way.
+    let (parts, draft) = (Base::parts(dir), Base::draft(dir));
+    let (mut entries, extent, mark_of_it) = runs::read(&parts)?;
+    runs::make(&draft, extent, mark_of_it, &options.of_runs(), |put| {
+        entries.try_for_each(|entry| {
+            let (key, value) = entry?;
+            put(&key, Some(&value)).map(drop)
+        })
+    })?;
+    remove_folder(&parts)?;
     Ok(Counted { bytes: Base::drafted(dir, mark).bytes()?, ..counted })
 }
 
@@ -105,13 +114,13 @@ impl<'a> Keeping<'a> {
         now: Instant,
         options: &Options,
     ) -> Result<Self, Damage> {
-        let (folder, draft) = (Base::folder(dir), Base::draft(dir));
-        remove_folder(&draft)?;
+        let (folder, parts) = (Base::folder(dir), Base::parts(dir));
+        remove_folder(&parts)?;
+        remove_folder(&Base::draft(dir))?;
         fs::create_dir_all(&folder).map_err(Damage::io(&folder))?;
         old.check()?;
-        old.begin_rows(&draft)?;
-        let (disk, filtered) = (options.disk.clone(), filtered as _);
-        let (runs, _) = Runs::open(&draft, runs::Options { disk, filtered, ..Default::default() })?;
+        old.begin_rows(&parts)?;
+        let (runs, _) = Runs::open(&parts, options.of_runs())?;
         let rows = Rows::new(runs, 0);
         let open = HashMap::new();
         let mut keeping = Self { served, rows, since: 0, now, open, gone: 0 };

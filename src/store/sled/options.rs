@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::sync::{Disk, RealDisk};
+use super::{
+    runs,
+    sort_key::filtered,
+    sync::{Disk, RealDisk},
+};
 
 /// How a store is kept.
 #[derive(Clone, Debug)]
@@ -34,5 +38,13 @@ impl Default for Options {
             fence_every: Duration::from_millis(100),
             disk: Arc::new(RealDisk),
         }
+    }
+}
+
+impl Options {
+    /// How rows at rest are kept.
+    pub(super) fn of_runs(&self) -> runs::Options {
+        let (disk, filtered) = (self.disk.clone(), filtered as _);
+        runs::Options { disk, filtered, ..runs::Options::default() }
     }
 }

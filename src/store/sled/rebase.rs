@@ -13,7 +13,7 @@ use super::{
     recover::runs_path,
     rows::{parse, value},
     runs::{self, Put, Range},
-    sort_key::{filtered, may_be_implied, passes_with_its_payout},
+    sort_key::{may_be_implied, passes_with_its_payout},
     sync::{remove_folder, sync_all},
 };
 
@@ -38,11 +38,13 @@ pub(super) fn make(dir: &Path, base: &Base, options: &Options) -> Result<(), Dam
     let (rows, extent, mark) = runs::read(&runs_path(dir))?;
     let no_more = base.tip().sequence;
     let mark = Mark { base: no_more, ..Mark::parse(&mark)? };
-    let options =
-        runs::Options { disk: options.disk.clone(), filtered: filtered as _, ..Default::default() };
-    runs::make(&dir.join(NEXT), extent.and(more), mark.to_bytes().into(), &options, |put| {
-        join(rows, kept, no_more, put)
-    })
+    runs::make(
+        &dir.join(NEXT),
+        extent.and(more),
+        mark.to_bytes().into(),
+        &options.of_runs(),
+        |put| join(rows, kept, no_more, put),
+    )
 }
 
 /// Puts them in the place of those that are there. After a kill in between there are

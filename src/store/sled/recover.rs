@@ -32,7 +32,6 @@ use super::{
     rebase::{rebase, tidy},
     rows::Rows,
     runs::{self, Runs, Sizes},
-    sort_key::filtered,
     sync::{remove_folder, sync_all},
 };
 use crate::{
@@ -201,8 +200,7 @@ fn at_rest(
         }
         rebase(dir, base, options)?;
     }
-    let (disk, filtered) = (options.disk.clone(), filtered as _);
-    let (runs, mark) = Runs::open(&path, runs::Options { disk, filtered, ..Default::default() })?;
+    let (runs, mark) = Runs::open(&path, options.of_runs())?;
     let mark = Mark::parse(&mark)?;
     journal.saw(("the rows at rest", mark.end))?;
     // What they saw may end before the frame that their last record is in.
