@@ -30,6 +30,15 @@ impl Progress {
         }
     }
 
+    /// A record is done of another reading: of this part of how many.
+    pub(super) fn part(&mut self, part: u64, of: u64, sequence: u64) {
+        // Each begins from the front.
+        self.shown = self.shown.min(sequence);
+        if self.is_due(sequence, RECORDS) {
+            show(&format!("{sequence} records, rows of part {part} of {of}"));
+        }
+    }
+
     /// So many records are done, of so many.
     pub(super) fn of_records(&mut self, done: u64, all: u64) {
         if self.is_due(done, RECORDS) {

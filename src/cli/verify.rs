@@ -3,6 +3,7 @@
 //! recomputed from its record and its revision, and the report is written.
 
 use std::{
+    cell::RefCell,
     collections::HashMap,
     io::ErrorKind,
     path::{Path, PathBuf},
@@ -24,7 +25,7 @@ use crate::{
         policy::Policy,
         row::Row,
     },
-    store::sled::{Damage, Item, Options, Report, rebuild_fence, verify},
+    store::sled::{Damage, Item, MOST_ROWS, Options, Report, rebuild_fence, verify_in_parts},
 };
 
 /// Differing decisions that are listed; more are counted.
@@ -57,17 +58,20 @@ pub fn run(args: &VerifyArgs) -> ExitCode {
         return failed(&problem);
     }
     let mut recount = Recount::default();
-    let mut progress = Progress::default();
-    let checked = verify(&args.data, &options, |item| {
+    let progress = RefCell::new(Progress::default());
+    let each = |item: Item<'_, Arc<Record>>| {
         match item {
             Item::Kept(row) => recount.keep(row),
             Item::Record(record) => {
-                progress.record(record.sequence);
+                progress.borrow_mut().record(record.sequence);
                 recount.take(record);
             }
         }
         Ok(())
-    });
+    };
+    let again = |part, of, record| progress.borrow_mut().part(part, of, record);
+    let checked = verify_in_parts(&args.data, &options, MOST_ROWS, each, again);
+    let progress = progress.into_inner();
     recount.check_kept();
     progress.clear();
     let is_sound = checked.is_ok() && recount.problem_count == 0;

@@ -3,7 +3,11 @@
 
 use bursar::{
     domain::{change::Change, key::Key, meter::Shape, payout::State},
-    store::{Scan, Store, memory::MemoryStore, sled::verify},
+    store::{
+        Scan, Store,
+        memory::MemoryStore,
+        sled::{verify, verify_in_parts},
+    },
 };
 use proptest::prelude::*;
 
@@ -137,5 +141,10 @@ proptest! {
         let report = report.expect("a sound store");
         prop_assert_eq!((seen, report.tip.sequence), (writer.sequence, writer.sequence));
         prop_assert_eq!(report.rows, writer.rows.len());
+        let mut parts = 1;
+        let again = |part, of, _| parts = if part <= of { of } else { 0 };
+        let in_parts = verify_in_parts(place.path(), &place.options, 20, |_| Ok(()), again);
+        prop_assert_eq!(in_parts.expect("a sound store"), report);
+        prop_assert!(parts > 1 || writer.rows.len() <= 20, "{} rows at once", writer.rows.len());
     }
 }

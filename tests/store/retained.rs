@@ -18,7 +18,7 @@ use bursar::{
     },
     store::{
         Store,
-        sled::{Damage, Item, Retained, retain, verify},
+        sled::{Damage, Item, Retained, retain, verify, verify_in_parts},
     },
 };
 use proptest::prelude::*;
@@ -238,6 +238,9 @@ impl Play {
         assert_eq!(report.no_more, self.writer.no_more);
         assert_eq!((report.rows, report.rows_incomplete), (self.writer.rows.len(), false));
         assert!(self.writer.no_more == 0 || kept > 0);
+        let (path, options) = (self.place.path(), &self.place.options);
+        let in_parts = verify_in_parts(path, options, 100, |_| Ok(()), |_, _, _| {});
+        assert_eq!(in_parts.expect("a sound store"), report);
     }
 
     pub fn step(&mut self, store: <Sled as Place>::Store, step: Step) -> <Sled as Place>::Store {

@@ -51,6 +51,7 @@ mod journal;
 mod keeping;
 mod layer;
 mod lock;
+mod made;
 mod mark;
 mod options;
 mod pipeline;
@@ -73,7 +74,7 @@ pub use self::{
     recover::{Start, rebuild_fence},
     retain::{Gone, Retained, retain},
     sort_key::encode_key,
-    verify::{Report, verify},
+    verify::{MOST_ROWS, Report, verify, verify_in_parts},
 };
 
 /// Most bytes of a key at rest. The contract bounds texts by characters, and a

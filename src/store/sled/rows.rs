@@ -4,6 +4,7 @@
 use std::{
     cmp::Ordering,
     collections::VecDeque,
+    ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
 };
@@ -234,9 +235,18 @@ impl Rows {
         if from >= to {
             return Ok(Vec::new());
         }
+        self.scan_between(encode_key(from)..encode_key(to), reverse, limit)
+    }
+
+    /// The same between keys as bytes.
+    pub(super) fn scan_between(
+        &self,
+        bounds: Range<Vec<u8>>,
+        reverse: bool,
+        limit: usize,
+    ) -> Result<Vec<Keyed>, Damage> {
         let freezing = self.freezing.iter().rev().map(|layer| &**layer);
         let layers = std::iter::once(&self.live).chain(freezing);
-        let bounds = encode_key(from)..encode_key(to);
         let kind = |key: &[u8]| key.first().copied().unwrap_or_default();
         let kinds = kind(&bounds.start)..=kind(&bounds.end);
         let orders: Vec<_> = layers.map(|layer| layer.in_order(kinds.clone())).collect();

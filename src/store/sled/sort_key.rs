@@ -7,8 +7,6 @@
 //! before each element and a 0 at their end. The tags are on disk: a new
 //! variant of [`Key`] goes to the end.
 
-use std::sync::Arc;
-
 use super::{codec::Fields, runs::Filtered};
 use crate::domain::{
     cell::Celled,
@@ -24,9 +22,6 @@ use crate::domain::{
 const CELL: u8 = 18;
 /// Tag of what is due.
 const DUE: u8 = 19;
-
-/// A key as bytes.
-pub(super) type SortKey = Arc<[u8]>;
 
 /// A key as bytes that sort as keys do.
 pub fn encode_key(key: &Key) -> Vec<u8> {

@@ -13,6 +13,7 @@ use super::{
     rows::{ADDED, AT, value},
     runs::Filtered,
     sort_key::{due, encode_key, filtered},
+    verify_in_parts,
 };
 use crate::{
     domain::{
@@ -264,5 +265,41 @@ fn rows_of_a_record_that_is_not_there_or_did_not_make_them_are_made_again() {
         let mut store = open(&dir);
         assert!(store.start().rebuilt, "{wrong}");
         assert_eq!(store.load(std::slice::from_ref(&key)).expect("rows"), right);
+    }
+}
+
+#[test]
+fn rows_that_are_not_what_the_journal_makes_are_found_in_whichever_part_they_are() {
+    let (key, cell) = (request().key(), Key::Cell(cell("other")));
+    let Change::Put(row) = request() else { panic!("a row") };
+    let Row::Request(changed) = &*row else { panic!("a request") };
+    let changed = Row::Request(Request { answered: Answered::Resource, ..changed.clone() });
+    let Row::Request(added) = &changed else { panic!("a request") };
+    let added = Row::Request(Request {
+        key: RequestKey { id: "another".into(), ..added.key.clone() },
+        ..added.clone()
+    });
+    let changed = Slot::Row(Arc::new(changed));
+    let wrong = [
+        (key.clone(), changed),
+        (key.clone(), Slot::Gone),
+        (added.key(), Slot::Row(Arc::new(added))),
+        (cell.clone(), Slot::Gone),
+        (cell, Slot::At(2)),
+    ];
+    for (key, slot) in wrong {
+        let dir = TempDir::new().expect("a directory");
+        let mut store = open(&dir);
+        commit(&mut store, vec![paid(1, "p1")]);
+        commit(&mut store, vec![record(2, vec![hold("other", "a", Shape::Fixed, "p2")])]);
+        store.inner.rows.put(&key, slot.clone());
+        store.tidy().expect("tidy");
+        drop(store);
+        for most in [1, 2, 100] {
+            let options = Options::default();
+            let found = verify_in_parts(dir.path(), &options, most, |_| Ok(()), |_, _, _| {});
+            let found = found.expect_err("a row is wrong").to_string();
+            assert!(found.contains("differs"), "{key:?} as {slot:?}: {found}");
+        }
     }
 }

@@ -3,29 +3,24 @@
 //!
 //! Decisions are recomputed by the caller, who is given every record in order. A torn
 //! tail and rows that have to be made again are reported and left as they are; files of
-//! rows that a kill left unfinished are removed. All rows are held in memory while this
-//! runs.
+//! rows that a kill left unfinished are removed.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use super::{
     Item, Options,
     damage::Damage,
     journal::Journal,
     layer::Slot,
+    made::{Made, MadeRows, Part},
+    mark::Mark,
     recover::{Found, Purpose, find, replay, runs_path},
     rows::Rows,
     runs,
-    sort_key::{SortKey, encode_key, filtered},
+    sort_key::{encode_key, filtered},
 };
 use crate::{
-    domain::{
-        change::{Record, following},
-        instant::Instant,
-        key::Key,
-        name::{Id, PayoutName, PlatformName},
-        row::Row,
-    },
+    domain::{change::Record, key::Key, row::Row},
     store::Tip,
 };
 
@@ -51,78 +46,130 @@ pub struct Report {
     pub rows_incomplete: bool,
 }
 
+/// Most rows that are held in memory while they are compared: some 2 GB of them.
+pub const MOST_ROWS: usize = 8_000_000;
+
 /// Checks chain, checksums, gaps, fence and rows. `each` is given every row that is kept
 /// of records that are no more, and then every record, in order; what it says is wrong
 /// ends the check.
 pub fn verify(
     dir: &Path,
     options: &Options,
+    each: impl FnMut(Item<'_, Arc<Record>>) -> Result<(), Damage>,
+) -> Result<Report, Damage> {
+    verify_in_parts(dir, options, MOST_ROWS, each, |_, _, _| {})
+}
+
+/// The same with at most so many rows in memory: of more, a part is compared at a time,
+/// each with another reading of the journal. `again` is told which part of how many it
+/// is, and which record, but not of the first one.
+pub fn verify_in_parts(
+    dir: &Path,
+    options: &Options,
+    most: usize,
     mut each: impl FnMut(Item<'_, Arc<Record>>) -> Result<(), Damage>,
+    mut again: impl FnMut(u64, u64, u64),
 ) -> Result<Report, Damage> {
     let Found { rest, base, mut journal, checked, fence, lock: _lock } =
         find(dir, options, Purpose::Verify)?;
-    let mut rows: BTreeMap<SortKey, Arc<Row>> = BTreeMap::new();
     base.check()?;
-    base.rows(|key, row| {
-        each(Item::Kept(&row))?;
-        rows.insert(key.into(), Arc::new(row));
-        Ok::<(), Damage>(())
-    })?;
-    let mut tip = base.tip();
-    for record in journal.records(0)? {
-        let record = record?;
-        if record.at < tip.at {
-            return Err(Damage::Unreadable {
-                what: format!("record {}", record.sequence),
-                why: "it is older than the record before it".to_owned(),
-            });
+    let mut served = Served::of(dir, rest, &mut journal, options)?;
+    let (mut part, mut rows, mut tip) = (Part::FIRST, 0, base.tip());
+    loop {
+        let is_first = part == Part::FIRST;
+        let mut made = MadeRows::new(part, most);
+        base.rows(|_, row| {
+            if is_first {
+                each(Item::Kept(&row))?;
+            }
+            made.keep(row);
+            Ok::<(), Damage>(())
+        })?;
+        for sequence in base.tip().sequence + 1..=checked.end.sequence {
+            let told = journal.record(sequence)?;
+            let record = told.record().map_err(Damage::misfit(sequence))?;
+            if is_first {
+                tip = follows(tip, &record)?;
+                each(Item::Record(&record))?;
+            } else {
+                let (of, before) = part.count();
+                again(before + 1, of, sequence);
+            }
+            made.take(&told, &record)?;
         }
-        tip = Tip { sequence: record.sequence, at: record.at };
-        apply(&mut rows, &record);
-        each(Item::Record(&record))?;
-    }
-    let mut rows_incomplete = rest.is_none();
-    let checkpoint = rest.as_ref().map_or(0, |(_, mark)| mark.tip.sequence);
-    if let Some((mut served, mark)) = rest {
-        // In memory: nothing is put away by looking.
-        let options = Options { checkpoint_records: u64::MAX, ..options.clone() };
-        let whole = runs::verify(&runs_path(dir), filtered)?.into_iter().next().map_or(Ok(()), Err);
-        let compared = whole
-            .and_then(|()| replay(&mut served, mark.tip, &mut journal, &options))
-            .and_then(|_| compare(&rows, &served, &mut journal));
-        match compared {
-            // The journal makes them again.
-            Err(why) if why.is_of_rows() => rows_incomplete = true,
-            compared => compared?,
-        }
+        rows += made.rows.len();
+        served.compare(&made, &mut journal)?;
+        part = match made.part.next() {
+            Some(next) => next,
+            None => break,
+        };
     }
     Ok(Report {
         tip,
         no_more: base.tip().sequence,
         commits: checked.end.commit,
         fence: fence.end().sequence,
-        checkpoint,
-        rows: rows.len(),
+        checkpoint: served.checkpoint,
+        rows,
         torn_bytes: checked.torn,
-        rows_incomplete,
+        rows_incomplete: served.rows.is_none(),
     })
 }
 
-fn apply(rows: &mut BTreeMap<SortKey, Arc<Row>>, record: &Record) {
-    for change in &record.changes {
-        let key: SortKey = encode_key(&change.key()).into();
-        let before = rows.remove(&key);
-        let after = change.apply(before.clone());
-        for (key, row) in following(before.as_deref(), after.as_deref()) {
-            let key: SortKey = encode_key(&key).into();
-            match row {
-                Some(row) => drop(rows.insert(key, Arc::new(row))),
-                None => drop(rows.remove(&key)),
+/// Where the journal ends with a record.
+fn follows(tip: Tip, record: &Record) -> Result<Tip, Damage> {
+    if record.at < tip.at {
+        return Err(Damage::Unreadable {
+            what: format!("record {}", record.sequence),
+            why: "it is older than the record before it".to_owned(),
+        });
+    }
+    Ok(Tip { sequence: record.sequence, at: record.at })
+}
+
+/// Rows as a start would serve them.
+struct Served {
+    /// None, if a start has to make them again.
+    rows: Option<Rows>,
+    /// The record that those at rest go up to.
+    checkpoint: u64,
+}
+
+impl Served {
+    fn of(
+        dir: &Path,
+        rest: Option<(Rows, Mark)>,
+        journal: &mut Journal,
+        options: &Options,
+    ) -> Result<Self, Damage> {
+        let Some((mut rows, mark)) = rest else {
+            return Ok(Self { rows: None, checkpoint: 0 });
+        };
+        // In memory: nothing is put away by looking.
+        let options = Options { checkpoint_records: u64::MAX, ..options.clone() };
+        let whole = runs::verify(&runs_path(dir), filtered)?.into_iter().next().map_or(Ok(()), Err);
+        let replayed = whole.and_then(|()| replay(&mut rows, mark.tip, journal, &options));
+        let mut served = Self { rows: Some(rows), checkpoint: mark.tip.sequence };
+        served.unless_of_rows(replayed.map(drop))?;
+        Ok(served)
+    }
+
+    /// Damage that the journal makes good is none.
+    fn unless_of_rows(&mut self, looked: Result<(), Damage>) -> Result<(), Damage> {
+        match looked {
+            Err(why) if why.is_of_rows() => {
+                self.rows = None;
+                Ok(())
             }
+            looked => looked,
         }
-        if let Some(row) = after {
-            rows.insert(key, row);
-        }
+    }
+
+    /// Compares those of a part with what the journal makes.
+    fn compare(&mut self, made: &MadeRows, journal: &mut Journal) -> Result<(), Damage> {
+        let Some(rows) = &self.rows else { return Ok(()) };
+        let compared = compare(made, rows, journal);
+        self.unless_of_rows(compared)
     }
 }
 
@@ -130,49 +177,65 @@ fn apply(rows: &mut BTreeMap<SortKey, Arc<Row>>, record: &Record) {
 const PAGE: usize = 1000;
 
 /// Compares what the journal makes with what would be served.
-fn compare(
-    made: &BTreeMap<SortKey, Arc<Row>>,
-    served: &Rows,
-    journal: &mut Journal,
-) -> Result<(), Damage> {
-    let mut made = made.iter().peekable();
-    let id = Id::after_all;
-    let to = Key::Due(Instant::MAX, PayoutName { platform: id(), shop: id(), payout: id() });
-    let mut from = Key::Platform(PlatformName { platform: Id::before_all() });
+fn compare(made: &MadeRows, served: &Rows, journal: &mut Journal) -> Result<(), Damage> {
+    let part = made.part;
+    let mut made = made.rows.iter().map(|(key, made)| (encode_key(key), key, made)).peekable();
+    let (mut from, to) = (vec![0], vec![u8::MAX]);
     loop {
-        let mut last = None;
-        for (key, slot) in served.scan(&from, &to, false, PAGE)? {
-            if encode_key(&from) == key {
-                continue;
-            }
+        let page = served.scan_between(from..to.clone(), false, PAGE)?;
+        let Some((last, _)) = page.last() else { break };
+        // Right behind it.
+        from = [last.as_slice(), &[0]].concat();
+        for (bytes, slot) in page {
             // What is made before it is found without an entry of its own.
-            while let Some((_, row)) = made.next_if(|(other, _)| ***other < *key) {
-                implied(row, served, journal)?;
+            while let Some((_, key, row)) = made.next_if(|(other, ..)| *other < bytes) {
+                implied(key, row, served, journal)?;
             }
-            let found = row_of(slot, |it| encode_key(it) == key, journal)?;
-            let next = made.next().map(|(_, row)| row);
-            if next != found.as_ref() {
-                let row = next.or(found.as_ref());
-                return Err(row.map_or_else(|| Damage::Row { key: "?".into() }, |row| differs(row)));
+            match made.next_if(|(other, ..)| *other == bytes) {
+                Some((_, key, row)) => is_same(key, row, slot, journal)?,
+                None => is_of_another_part(part, &bytes, slot, journal)?,
             }
-            last = next.map(|row| row.key());
-        }
-        match last {
-            Some(last) => from = last,
-            None => break,
         }
     }
-    made.try_for_each(|(_, row)| implied(row, served, journal))
+    made.try_for_each(|(_, key, row)| implied(key, row, served, journal))
 }
 
 /// That a row is found though it has no entry.
-fn implied(row: &Arc<Row>, served: &Rows, journal: &mut Journal) -> Result<(), Damage> {
-    let key = row.key();
-    let found = match served.find(&key)? {
-        slot @ Slot::If(_) => row_of(slot, |it| *it == key, journal)?,
-        _ => None,
+fn implied(key: &Key, made: &Made, served: &Rows, journal: &mut Journal) -> Result<(), Damage> {
+    match served.find(key)? {
+        slot @ Slot::If(_) => is_same(key, made, slot, journal),
+        _ => Err(differs(key)),
+    }
+}
+
+/// That what is served under a key is what the journal makes.
+fn is_same(key: &Key, made: &Made, slot: Slot, journal: &mut Journal) -> Result<(), Damage> {
+    let says = match slot {
+        Slot::At(at) | Slot::If(at) | Slot::Order { at, .. } => Some(at),
+        Slot::Gone | Slot::Row(_) => None,
     };
-    if found.as_ref() == Some(row) { Ok(()) } else { Err(differs(row)) }
+    let row = match made {
+        // That it made the row was seen when it was read.
+        Made::At(at, _) if says == Some(*at) => return Ok(()),
+        Made::At(at, _) => made_by(*at, |it| it == key, journal)?,
+        Made::Row(row) => Some(row.clone()),
+    };
+    let found = row_of(slot, |it| it == key, journal)?;
+    if found.is_some() && found == row { Ok(()) } else { Err(differs(key)) }
+}
+
+/// That a row which is not made is of another part.
+fn is_of_another_part(
+    part: Part,
+    bytes: &[u8],
+    slot: Slot,
+    journal: &mut Journal,
+) -> Result<(), Damage> {
+    if !part.has_bytes(bytes) {
+        return Ok(());
+    }
+    let row = row_of(slot, |it| encode_key(it) == bytes, journal)?;
+    Err(row.map_or_else(|| Damage::Row { key: "?".into() }, |row| differs(&row.key())))
 }
 
 /// The row of a slot.
@@ -204,6 +267,6 @@ fn made_by(
     journal.record(sequence)?.row(is_it).map_err(Damage::misfit(sequence))
 }
 
-fn differs(row: &Row) -> Damage {
-    Damage::Row { key: format!("{:?}", row.key()) }
+fn differs(key: &Key) -> Damage {
+    Damage::Row { key: format!("{key:?}") }
 }
