@@ -95,10 +95,11 @@ impl Cursor {
     fn too_old(oldest: Self) -> Refusal {
         let oldest = oldest.text();
         let message = format!(
-            "Events behind the cursor are not kept any more; the oldest valid cursor is {oldest}."
+            "The record of the cursor is not kept any more; the oldest valid cursor is {oldest}."
         );
-        let advice =
-            format!("Take what is missing from an export or a backup, and go on with {oldest}.");
+        let advice = format!(
+            "Take what may be missing from an export or a backup, and go on with {oldest}."
+        );
         Refusal::new(Reason::CursorTooOld, message)
             .at("cursor", advice)
             .with("oldest_cursor", oldest)

@@ -30,12 +30,14 @@ impl Progress {
         }
     }
 
-    /// A record is done of another reading: of this part of how many.
+    /// This record is done, for rows of this part of how many.
     pub(super) fn part(&mut self, part: u64, of: u64, sequence: u64) {
-        // Each begins from the front.
+        // Each part begins from the front.
         self.shown = self.shown.min(sequence);
         if self.is_due(sequence, RECORDS) {
-            show(&format!("{sequence} records, rows of part {part} of {of}"));
+            let rows =
+                if of > 1 { format!(", rows of part {part} of {of}") } else { String::new() };
+            show(&format!("{sequence} records{rows}"));
         }
     }
 

@@ -7,7 +7,10 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Ink, failed, progress::Progress, say};
-use crate::store::sled::{Counted, Gone, Options, Retained, retain};
+use crate::{
+    engine::clock::{Clock, SystemClock},
+    store::sled::{Counted, Gone, Options, Retain, Retained, Stage, retain},
+};
 
 /// Five years, and a day for each leap day that may be in them.
 const FIVE_YEARS: u32 = 5 * 365 + 2;
@@ -28,6 +31,10 @@ pub struct RetainArgs {
     /// Only tell what would go.
     #[arg(long)]
     dry_run: bool,
+    /// Do not compare rows with what the records that are left make of those that are
+    /// kept, before anything goes: that takes as long as `bursar verify`.
+    #[arg(long)]
+    unchecked: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -37,8 +44,13 @@ pub struct RetainArgs {
 pub fn run(args: &RetainArgs) -> ExitCode {
     let keep = Duration::from_secs(u64::from(args.keep_days) * 24 * 60 * 60);
     let mut progress = Progress::default();
-    let mut tell = |done, all| progress.of_records(done, all);
-    let done = retain(&args.data, &Options::default(), keep, args.dry_run, &mut tell);
+    let mut tell = |stage| match stage {
+        Stage::Going(done, all) => progress.of_records(done, all),
+        Stage::Comparing(record, part, of) => progress.part(part, of, record),
+    };
+    let now = SystemClock::new().now().wall;
+    let what = Retain { keep, now, dry_run: args.dry_run, unchecked: args.unchecked };
+    let done = retain(&args.data, &Options::default(), &what, &mut tell);
     progress.clear();
     match done {
         Ok(retained) if args.json => say(as_json(args, &retained)),
@@ -53,7 +65,8 @@ pub fn run(args: &RetainArgs) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn as_json(args: &RetainArgs, Retained { tip, before, oldest, gone }: &Retained) -> Value {
+fn as_json(args: &RetainArgs, retained: &Retained) -> Value {
+    let Retained { tip, before, oldest, gone, unfinished } = retained;
     let went = gone.as_ref().map(|Gone { last, records, bytes, counted }| {
         json!({
             "last_sequence": last.sequence,
@@ -74,10 +87,11 @@ fn as_json(args: &RetainArgs, Retained { tip, before, oldest, gone }: &Retained)
         "oldest_time": oldest.map(|it| it.at.to_string()),
         "last_sequence": tip.sequence,
         "gone": went,
+        "unfinished": unfinished,
     })
 }
 
-fn print(args: &RetainArgs, Retained { before, oldest, gone, .. }: &Retained) {
+fn print(args: &RetainArgs, Retained { before, oldest, gone, unfinished, .. }: &Retained) {
     let ink = Ink::on(&std::io::stdout());
     let (data, days) = (args.data.display(), args.keep_days);
     let Some(Gone { last, records, bytes, counted }) = gone else {
@@ -102,7 +116,13 @@ fn print(args: &RetainArgs, Retained { before, oldest, gone, .. }: &Retained) {
     line("journal", format!("{bytes} bytes"));
     if let Some(Counted { gone, kept, bytes }) = counted {
         line("payouts", format!("{gone} that were over, with their decisions and requests"));
-        line("kept", format!("{kept} payouts that were not, and every order, meter, movement and"));
-        line("", format!("configuration: {bytes} bytes in base/"));
+        line(
+            "kept",
+            format!("{kept} payouts that were not, or were changed later, and every order,"),
+        );
+        line("", format!("meter, movement and configuration: {bytes} bytes in base/"));
+    }
+    if let Some(why) = unfinished {
+        line("left to do", format!("the next start removes what is left: {why}"));
     }
 }

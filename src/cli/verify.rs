@@ -3,7 +3,6 @@
 //! recomputed from its record and its revision, and the report is written.
 
 use std::{
-    cell::RefCell,
     collections::HashMap,
     io::ErrorKind,
     path::{Path, PathBuf},
@@ -58,20 +57,16 @@ pub fn run(args: &VerifyArgs) -> ExitCode {
         return failed(&problem);
     }
     let mut recount = Recount::default();
-    let progress = RefCell::new(Progress::default());
+    let mut progress = Progress::default();
     let each = |item: Item<'_, Arc<Record>>| {
         match item {
             Item::Kept(row) => recount.keep(row),
-            Item::Record(record) => {
-                progress.borrow_mut().record(record.sequence);
-                recount.take(record);
-            }
+            Item::Record(record) => recount.take(record),
         }
         Ok(())
     };
-    let again = |part, of, record| progress.borrow_mut().part(part, of, record);
-    let checked = verify_in_parts(&args.data, &options, MOST_ROWS, each, again);
-    let progress = progress.into_inner();
+    let tell = |part, of, record| progress.part(part, of, record);
+    let checked = verify_in_parts(&args.data, &options, MOST_ROWS, each, tell);
     recount.check_kept();
     progress.clear();
     let is_sound = checked.is_ok() && recount.problem_count == 0;

@@ -76,7 +76,7 @@ reasons! {
     CurrencyMismatch = "CURRENCY_MISMATCH", Invalid;
     /// A page token or cursor is not one that this service gave.
     PageTokenInvalid = "PAGE_TOKEN_INVALID", Invalid;
-    /// Events behind the cursor are not kept any more; `oldest_cursor` is the first that works.
+    /// The record of the cursor is not kept any more; `oldest_cursor` is the first that works.
     CursorTooOld = "CURSOR_TOO_OLD", OutOfRange;
     /// A field mask names a field that cannot be changed.
     FieldMaskInvalid = "FIELD_MASK_INVALID", Invalid;

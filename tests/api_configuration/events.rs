@@ -14,7 +14,7 @@ use bursar::{
     store::{
         Commit, Store,
         memory::MemoryStore,
-        sled::{Options, SledStore, retain},
+        sled::{Options, Retain, SledStore, retain},
     },
 };
 use tonic::{Code, Request};
@@ -173,7 +173,13 @@ async fn a_cursor_behind_which_events_were_let_go_of_is_refused_with_the_oldest_
     api.engine.stop(true).await;
     drop(api);
 
-    let done = retain(folder.path(), &options, Duration::from_secs(50), false, &mut |_, _| {});
+    let what = Retain {
+        keep: Duration::from_secs(50),
+        now: at("2027-01-01T00:00:00Z"),
+        dry_run: false,
+        unchecked: false,
+    };
+    let done = retain(folder.path(), &options, &what, &mut |_| {});
     let gone = done.expect("it is done").gone.expect("some went").last.sequence;
     let api = api_on(open(), Authenticator::Local);
     let left = list(&api, shop, "", 1000).await.events;

@@ -1,19 +1,24 @@
 //! A payout whose steps are taken by one service after another, each stopped in
 //! between: the meters of its order are those of a service that was not.
 
+use std::time::Duration;
+
 use bursar::{
+    domain::instant::Instant,
     engine::clock::ManualClock,
-    proto::v1::{GetAccountRequest, GetUsageRequest, ReturnPayoutRequest},
+    proto::v1::{GetAccountRequest, GetDecisionRequest, GetUsageRequest, ReturnPayoutRequest},
     store::{
         memory::MemoryStore,
-        sled::{Options, SledStore, verify},
+        sled::{Options, Retain, SledStore, retain, verify},
     },
 };
 use tempfile::TempDir;
 
 use crate::{
     running::{Running, at, start},
-    trial::{Client, PROGRAMME, authorize, cancel, execute, money, settle, shop_name},
+    trial::{
+        Client, PROGRAMME, assert_refused, authorize, cancel, execute, money, settle, shop_name,
+    },
 };
 
 const ORDERS: [&str; 3] = ["o1", "o2", "o3"];
@@ -25,6 +30,8 @@ enum Stop {
     Cleanly,
     /// Without putting anything away. A kill is what `tests/crash` does.
     Untidily,
+    /// Cleanly, and what is older than the service before is let go of.
+    LettingGo,
 }
 
 /// Where the service's rows are.
@@ -34,8 +41,9 @@ enum Place {
 }
 
 impl Place {
-    async fn start(&self) -> Running {
-        let clock = ManualClock::new(at("2026-03-02T02:00:00Z"));
+    /// The service that comes after so many others, a second later each.
+    async fn start(&self, number: u64) -> Running {
+        let clock = ManualClock::new(started(number));
         match self {
             Self::Memory(store) => start(store.clone(), clock).await,
             Self::Sled(dir, options) => {
@@ -44,6 +52,10 @@ impl Place {
             }
         }
     }
+}
+
+fn started(number: u64) -> Instant {
+    at("2026-03-02T02:00:00Z").plus(Duration::from_secs(number))
 }
 
 /// What is used and held of each limit of each order, and the money on the account
@@ -107,31 +119,42 @@ async fn take(client: &Client, step: usize, payouts: &mut Vec<String>) {
     }
 }
 
-/// What is seen after each step.
-async fn story(place: &Place, stop: Stop) -> Vec<Seen> {
-    let mut running = place.start().await;
+/// What is seen after each step, and the payouts.
+async fn story(place: &Place, stop: Stop) -> (Vec<Seen>, Vec<String>) {
+    let mut running = place.start(0).await;
     let (mut payouts, mut all) = (Vec::new(), Vec::new());
     for step in 0..5 {
         take(&running.client, step, &mut payouts).await;
         all.push(seen(&running.client).await);
         match stop {
             Stop::Not => continue,
-            Stop::Cleanly => running.service.engine().stop(true).await,
+            Stop::Cleanly | Stop::LettingGo => running.service.engine().stop(true).await,
             Stop::Untidily => {}
         }
         running.stop().await;
-        running = place.start().await;
+        let number = u64::try_from(step).expect("small");
+        if let (Stop::LettingGo, Place::Sled(dir, options)) = (stop, place) {
+            let what = Retain {
+                keep: Duration::from_secs(1),
+                now: Instant::MAX,
+                dry_run: false,
+                unchecked: false,
+            };
+            let done = retain(dir.path(), options, &what, &mut |_| {}).expect("it is done");
+            assert_eq!(done.gone.is_some(), step > 1, "{done:?}");
+        }
+        running = place.start(number + 1).await;
         let again = seen(&running.client).await;
         assert_eq!(Some(&again), all.last(), "{stop:?} after step {step}");
     }
     running.stop().await;
-    all
+    (all, payouts)
 }
 
 #[tokio::test]
 async fn the_steps_of_a_payout_find_its_orders_meters_however_the_service_stopped_before() {
     let memory = Place::Memory(MemoryStore::new());
-    let expected = story(&memory, Stop::Not).await;
+    let (expected, _) = story(&memory, Stop::Not).await;
     for (stop, checkpoint_records) in [
         (Stop::Not, 1),
         (Stop::Not, 1000),
@@ -143,8 +166,48 @@ async fn the_steps_of_a_payout_find_its_orders_meters_however_the_service_stoppe
         let dir = TempDir::new().expect("a directory");
         let path = dir.path().to_owned();
         let place = Place::Sled(dir, options.clone());
-        assert_eq!(story(&place, stop).await, expected, "{stop:?}, {checkpoint_records}");
+        assert_eq!(story(&place, stop).await.0, expected, "{stop:?}, {checkpoint_records}");
         let report = verify(&path, &options, |_| Ok(())).expect("rows as the journal has them");
         assert!(!report.rows_incomplete, "{stop:?}, {checkpoint_records}");
     }
+}
+
+#[tokio::test]
+async fn records_that_are_let_go_of_meanwhile_change_no_meter_and_no_step_that_is_left() {
+    let memory = Place::Memory(MemoryStore::new());
+    let (expected, _) = story(&memory, Stop::Not).await;
+    // A file for each commit.
+    // Each commit fills a file.
+    let options = Options { segment_bytes: 4097, tidy_records: 0, ..Options::default() };
+    let dir = TempDir::new().expect("a directory");
+    let path = dir.path().to_owned();
+    let place = Place::Sled(dir, options.clone());
+    let (all, payouts) = story(&place, Stop::LettingGo).await;
+    assert_eq!(all, expected);
+    let report = verify(&path, &options, |_| Ok(())).expect("rows as the journal has them");
+    assert!(!report.rows_incomplete && report.no_more > 0, "{report:?}");
+
+    let running = place.start(9).await;
+    let client = &running.client;
+    let again = async |order: &str, number: usize| {
+        let request = authorize("s1", &format!("r{number}"), order, 5_000);
+        client.authorize_payout(request).await.expect("an answer")
+    };
+    // One that was returned, and one that nobody went on with: they are what they were.
+    for (number, order) in [(0, "o1"), (2, "o2")] {
+        let receipt = again(order, number).await;
+        assert!(receipt.replayed && receipt.payout == payouts[number], "{number}: {receipt:?}");
+        let request = GetDecisionRequest { name: receipt.name, ..GetDecisionRequest::default() };
+        client.payouts.clone().get_decision(request).await.expect("its decision");
+    }
+    let executed = client.execute_payout(execute(&payouts[2])).await;
+    executed.expect("it goes on after its record went");
+    // Failed and cancelled before what is left: nobody knows them.
+    for number in [1, 3] {
+        let missing = client.payout(&payouts[number]).await;
+        assert_refused(missing, tonic::Code::NotFound, "PAYOUT_NOT_FOUND");
+    }
+    let receipt = again("o3", 3).await;
+    assert!(!receipt.replayed && receipt.payout != payouts[3], "{receipt:?}");
+    running.stop().await;
 }

@@ -5,22 +5,21 @@ use std::{
     fs::{self, File},
     io,
     path::Path,
-    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
-    thread,
     time::Duration,
 };
 
 use bursar::{
-    domain::{payout::State, told::Told},
+    domain::{instant::Instant, payout::State, told::Told},
     store::{
         Store,
         sled::{
-            Damage, Item, SledStore,
+            Damage, Item, Retain, Retained, SledStore,
             backup::{back_up, read, restore},
+            retain,
             sync::{Disk, Stage},
             verify,
         },
@@ -29,10 +28,11 @@ use bursar::{
 use tempfile::TempDir;
 
 use crate::{
-    files::change,
+    files::{change, frame_of},
     make::at,
     places::{Place, Sled},
-    retained::{Play, Step, retain_records},
+    retained::{Play, Step, retain_as_of, retain_records},
+    unreadable::seal,
 };
 
 /// A store with payouts, some of which are over, that was closed.
@@ -41,7 +41,7 @@ fn played() -> Play {
 }
 
 /// The same with more time between records.
-fn played_with(pause: i64) -> Play {
+pub fn played_with(pause: i64) -> Play {
     let mut play = Play::new();
     play.writer.pause = pause;
     let mut store = play.place.open();
@@ -84,7 +84,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn names(folder: &Path) -> Vec<String> {
+pub fn names(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let name = |entry: io::Result<fs::DirEntry>| {
         entry.expect("an entry").file_name().to_string_lossy().into_owned()
@@ -95,7 +95,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 /// That the directory is as after retention, with nothing left over.
-fn is_settled(play: &Play) {
+pub fn is_settled(play: &Play) {
     let data = play.place.path();
     let first = format!("{:020}", play.writer.no_more + 1);
     assert_eq!(names(&data.join("base")), std::slice::from_ref(&first));
@@ -221,7 +221,7 @@ impl Disk for Failing {
 #[test]
 fn a_disk_that_is_full_at_any_sync_leaves_what_was_there() {
     let before = played();
-    let mut done = false;
+    let (mut done, mut unfinished) = (false, 0);
     for syncs in 0.. {
         let mut failing = before.place.copy();
         let whole = failing.options.clone();
@@ -229,21 +229,40 @@ fn a_disk_that_is_full_at_any_sync_leaves_what_was_there() {
         let outcome = retain_records(&failing, 40, false);
         failing.options = whole;
         let mut play = before.at(failing);
-        if outcome.is_ok() {
-            assert!(syncs > 3, "{syncs}");
-            done = true;
-            break;
-        }
+        let is_named = match outcome {
+            Ok(Retained { unfinished: None, .. }) => {
+                assert!(syncs > 3, "{syncs}");
+                done = true;
+                break;
+            }
+            // The base counts, and a start does the rest.
+            Ok(Retained { gone: Some(gone), unfinished: Some(why), .. }) => {
+                assert!(why.contains("No space"), "{why}");
+                unfinished += 1;
+                play.forget(gone.last.sequence);
+                true
+            }
+            Ok(other) => panic!("{other:?}"),
+            Err(why) => {
+                assert!(why.to_string().contains("No space"), "{why}");
+                let left = names(&play.place.path().join("base"));
+                assert_eq!(left, [""; 0], "drafts leave the disk");
+                false
+            }
+        };
         let mut store = play.place.open();
         play.agrees(&mut store);
         drop(store);
         play.verifies();
+        if is_named {
+            is_settled(&play);
+        }
         // And it can be done again.
-        play.retain(40).gone.expect("some went");
+        play.retain(0).gone.expect("some went");
         let mut store = play.place.open();
         play.agrees(&mut store);
     }
-    assert!(done);
+    assert!(done && unfinished > 2, "{unfinished}");
 }
 
 #[test]
@@ -294,8 +313,11 @@ fn a_base_that_is_damaged_or_not_there_refuses_where_it_is_needed() {
 
 #[test]
 fn a_base_of_another_journal_is_refused() {
-    let (one, mut other) = (retained(), played());
-    other.retain(10).gone.expect("some went");
+    let (one, mut other) = (retained(), played_with(1));
+    // It went on from the same record, and other records were before it.
+    let gone = retain_records(&other.place, 80, false).expect("done").gone.expect("some went");
+    assert_eq!(other.forget(gone.last.sequence), gone.counted.expect("done").gone);
+    assert_eq!(one.writer.no_more, other.writer.no_more);
     let place = one.place.copy();
     fs::remove_dir_all(place.path().join("base")).expect("removed");
     copy(&other.place.path().join("base"), &place.path().join("base"));
@@ -360,90 +382,76 @@ fn an_authorization_after_that_of_an_order_that_was_let_go_of_counts_on() {
     play.agrees(&mut store);
 }
 
-/// `bursar retain`, with a record a day.
-fn bursar(data: &Path, more: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bursar"));
-    command.arg("retain").arg("--data").arg(data).args(more);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-/// Its exit code, and what it said.
-fn said(command: &mut Command) -> (i32, String) {
-    let output = command.output().expect("it ran");
-    let said = [output.stdout, output.stderr].map(|it| String::from_utf8_lossy(&it).into_owned());
-    (output.status.code().unwrap_or(-1), said.concat())
-}
-
-const DAY: i64 = 24 * 60 * 60;
-
 #[test]
-fn the_command_says_what_goes_and_what_is_kept() {
-    let mut play = played_with(DAY - 1);
-    let data = play.place.path().to_owned();
-    let (code, told) = said(&mut bursar(&data, &[]));
-    assert!(code == 0 && told.contains("nothing to let go of"), "{told}");
-    assert!(told.contains("Its oldest record, 1, is of 2026-02-03"), "{told}");
-    let (code, told) = said(&mut bursar(&data, &["--keep-days", "100", "--dry-run"]));
-    assert!(code == 0 && told.contains("would let go of"), "{told}");
-    let (code, told) = said(&mut bursar(&data, &["--keep-days", "89"]));
-    assert!(code == 2 && told.contains("90"), "{told}");
-    play.verifies();
-    let (code, told) = said(&mut bursar(&data, &["--keep-days", "100", "--json"]));
-    assert_eq!(code, 0, "{told}");
-    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
-    let over = play.forget(told["gone"]["last_sequence"].as_u64().expect("a number"));
-    assert_eq!(told["gone"]["payouts"], over);
-    assert!(told["oldest_sequence"] == 1 && told["gone"]["bytes"].as_u64() > Some(1000), "{told}");
-    let mut store = play.place.open();
-    play.agrees(&mut store);
-    let (code, told) = said(&mut bursar(&data, &[]));
-    assert!(
-        code == 1 && told.contains("nothing was let go of") && told.contains("locked"),
-        "{told}"
-    );
-    drop(store);
-    is_settled(&play);
-    let (code, told) = said(&mut bursar(&data, &["--keep-days", "90"]));
-    assert!(code == 0 && told.contains("let go of"), "{told}");
-    let (code, told) = said(&mut bursar(&data.join("nowhere"), &["--json"]));
-    assert!(
-        code == 1 && told.contains("holds no store") && told.contains("\"ok\":false"),
-        "{told}"
-    );
+fn a_clock_that_is_wrong_lets_too_much_stay() {
+    let play = played();
+    let last = play.writer.at(play.writer.sequence);
+    let told = retain_as_of(&play.place, last, 0, true).expect("it was looked");
+    let all = told.gone.expect("some would go").records;
+    let told = retain_as_of(&play.place, Instant::MAX, 0, true).expect("it was looked");
+    assert_eq!((told.before, told.gone.expect("some would go").records), (last, all));
+    let early = play.writer.at(60);
+    let told = retain_as_of(&play.place, early, 0, true).expect("it was looked");
+    let some = told.gone.expect("some would go");
+    assert!(told.before == early && some.records < 60 && some.records < all, "{some:?}");
 }
 
 #[test]
-fn a_kill_at_any_moment_leaves_all_of_it_or_what_is_kept() {
-    let before = played_with(DAY - 1);
-    let (mut untouched, mut finished) = (0, 0);
-    let mut pause = Duration::ZERO;
-    // Longer and longer, until it was not killed any more.
-    for round in 0..400_u32 {
-        let place = before.place.copy();
-        let mut retain = bursar(place.path(), &["--keep-days", "100"]).spawn().expect("it starts");
-        thread::sleep(pause);
-        retain.kill().expect("it is ours");
-        let ended = retain.wait().expect("it ends").success();
-        let mut play = before.at(place);
-        let base = names(&play.place.path().join("base"));
-        let base = base.iter().find_map(|name| name.parse::<u64>().ok());
-        match base {
-            Some(first) => drop(play.forget(first - 1)),
-            None => untouched += 1,
-        }
-        let mut store = play.place.open();
-        play.agrees(&mut store);
-        drop(store);
-        play.verifies();
-        if ended {
-            is_settled(&play);
-            finished += 1;
-            if finished == 3 {
-                break;
-            }
-        }
-        pause += Duration::from_micros(500 + u64::from(round) * 20);
+fn a_backup_is_left_as_it_is() {
+    let play = played();
+    let folder = TempDir::new().expect("a folder");
+    let backup = folder.path().join("backup");
+    back_up(play.place.path(), &backup, at(0), &mut |_, _| {}).expect("a backup");
+    let before = names(&backup);
+    let mut place = play.place.copy();
+    place.dir = folder;
+    let what = Retain { keep: Duration::ZERO, now: Instant::MAX, dry_run: true, unchecked: false };
+    let why = retain(&backup, &place.options, &what, &mut |_| {}).expect_err("it is a backup");
+    assert!(why.to_string().contains("Restore it"), "{why}");
+    assert_eq!(names(&backup), before);
+}
+
+#[test]
+fn files_that_a_start_did_not_read_are_read_before_they_go() {
+    let play = played();
+    let mut place = play.place.copy();
+    place.options.checked_bytes = 0;
+    // A commit that fits its checksum, and not the one behind it: in a record's author.
+    let frame = frame_of(&place, 20);
+    frame.change(|bytes| {
+        let at = bytes.windows(4).position(|it| it == b"Test").expect("an operation");
+        bytes[at] = b'B';
+        seal(bytes);
+    });
+    let before = names(&place.path().join("journal"));
+    let why = retain_records(&place, 0, false).expect_err("it is another journal");
+    assert_eq!(why.sequence(), Some(21), "{why}");
+    assert_eq!(names(&place.path().join("journal")).len(), before.len() + 1, "and word is left");
+    assert_eq!(names(&place.path().join("base")), [""; 0]);
+    assert!(place.refusal().contains("record 21"));
+}
+
+#[test]
+fn what_a_kill_leaves_of_a_second_time_is_finished_too() {
+    let mut before = retained();
+    let mut store = before.place.open();
+    for number in 0..60_u8 {
+        store = before.step(store, Step::Authorize(number % 50));
+        store = before.step(store, Step::Move(usize::from(number) * 7, State::Succeeded));
     }
-    assert!(untouched > 3 && finished == 3, "{untouched} {finished}");
+    drop(store);
+    let mut play = before.at(before.place.copy());
+    play.retain(30).gone.expect("some went");
+    let base = play.place.path().join("base");
+    let killed = before.place.copy();
+    let newer = names(&base)[0].clone();
+    copy(&base.join(&newer), &killed.path().join("base").join(&newer));
+    assert_eq!(names(&killed.path().join("base")).len(), 2);
+    let mut killed = play.at(killed);
+    let mut store = killed.place.open();
+    assert!(!store.start().rebuilt);
+    killed.agrees(&mut store);
+    drop(store);
+    is_settled(&killed);
+    killed.verifies();
 }

@@ -21,6 +21,7 @@ mod older;
 mod places;
 mod processes;
 mod random;
+mod retain_command;
 mod retained;
 mod suite;
 mod syncing;

@@ -18,7 +18,7 @@ use bursar::{
     },
     store::{
         Store,
-        sled::{Damage, Item, Retained, retain, verify, verify_in_parts},
+        sled::{Damage, Item, Retain, Retained, Stage, retain, verify, verify_in_parts},
     },
 };
 use proptest::prelude::*;
@@ -169,6 +169,7 @@ impl Play {
         let done = retain_records(&self.place, keep, false).expect("it is done");
         let Some(gone) = done.gone else { return done };
         let no_more = gone.last.sequence;
+        assert_eq!(done.unfinished, None);
         let before = self.writer.sequence - keep;
         assert!(no_more < before, "{no_more} was to stay: {before}");
         let over = self.forget(no_more);
@@ -223,15 +224,18 @@ impl Play {
 
     pub fn verifies(&self) {
         let (mut seen, mut kept) = (0, 0);
-        let report = verify(self.place.path(), &self.place.options, |item| {
-            match item {
-                Item::Kept(_) => kept += 1,
-                Item::Record(record) => {
-                    assert_eq!(record.sequence, self.writer.no_more + seen + 1);
-                    seen += 1;
+        let report = patiently(|| {
+            (seen, kept) = (0, 0);
+            verify(self.place.path(), &self.place.options, |item| {
+                match item {
+                    Item::Kept(_) => kept += 1,
+                    Item::Record(record) => {
+                        assert_eq!(record.sequence, self.writer.no_more + seen + 1);
+                        seen += 1;
+                    }
                 }
-            }
-            Ok(())
+                Ok(())
+            })
         });
         let report = report.expect("a sound store");
         assert_eq!(self.writer.no_more + seen, self.writer.sequence);
@@ -239,7 +243,7 @@ impl Play {
         assert_eq!((report.rows, report.rows_incomplete), (self.writer.rows.len(), false));
         assert!(self.writer.no_more == 0 || kept > 0);
         let (path, options) = (self.place.path(), &self.place.options);
-        let in_parts = verify_in_parts(path, options, 100, |_| Ok(()), |_, _, _| {});
+        let in_parts = patiently(|| verify_in_parts(path, options, 100, |_| Ok(()), |_, _, _| {}));
         assert_eq!(in_parts.expect("a sound store"), report);
     }
 
@@ -300,14 +304,43 @@ impl Play {
     }
 }
 
-/// Keeps what is not older than so many records.
-pub fn retain_records(place: &Sled, keep: u64, dry: bool) -> Result<Retained, Damage> {
-    let mut last = 0;
-    let keep = Duration::from_secs(keep);
-    retain(place.path(), &place.options, keep, dry, &mut |done, all| {
-        assert!(last <= done && done <= all);
-        last = done;
-    })
+/// Keeps what is not older than so many seconds.
+pub fn retain_records(place: &Sled, keep: u64, dry_run: bool) -> Result<Retained, Damage> {
+    retain_as_of(place, Instant::MAX, keep, dry_run)
+}
+
+/// The same by another clock.
+pub fn retain_as_of(
+    place: &Sled,
+    now: Instant,
+    keep: u64,
+    dry_run: bool,
+) -> Result<Retained, Damage> {
+    let what = Retain { keep: Duration::from_secs(keep), now, dry_run, unchecked: false };
+    let mut last = Stage::Going(0, 0);
+    let mut tell = |stage| {
+        match (last, stage) {
+            (Stage::Going(before, _), Stage::Going(done, all)) => {
+                assert!(before <= done && done <= all);
+            }
+            (Stage::Comparing(..), Stage::Going(..)) => panic!("compared before all are done"),
+            _ => {}
+        }
+        last = stage;
+    };
+    patiently(|| retain(place.path(), &place.options, &what, &mut tell))
+}
+
+/// A process that another test starts has the lock as well until it is that other
+/// program: for a moment.
+fn patiently<T>(mut act: impl FnMut() -> Result<T, Damage>) -> Result<T, Damage> {
+    for _ in 0..50 {
+        match act() {
+            Err(Damage::InUse(_)) => std::thread::sleep(Duration::from_millis(10)),
+            done => return done,
+        }
+    }
+    act()
 }
 
 proptest! {

@@ -74,7 +74,7 @@ fn forge(place: &Sled, edit: impl FnOnce(&mut Vec<u8>)) {
 }
 
 /// Writes the checksum at the end of what it is of.
-fn seal(bytes: &mut [u8]) {
+pub fn seal(bytes: &mut [u8]) {
     let (content, checksum) = bytes.split_last_chunk_mut::<4>().expect("a checksum");
     *checksum = crc32fast::hash(content).to_be_bytes();
 }

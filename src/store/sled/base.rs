@@ -19,7 +19,7 @@ use super::{
     mark::Mark,
     rows, runs,
     sort_key::filtered,
-    sync::{remove_folder, sync_all},
+    sync::{Disk, remove_folder, sync_all, sync_names},
 };
 use crate::{domain::row::Row, store::Tip};
 
@@ -156,21 +156,33 @@ impl Base {
         listed(path)?.into_iter().map(size).sum()
     }
 
-    /// Gives a draft its name: from now on it counts.
-    pub(super) fn publish(dir: &Path, base: u64) -> Result<Self, Damage> {
+    /// Gives a draft its name: from now on it counts, but it may not be durable yet.
+    pub(super) fn publish(dir: &Path, base: u64, disk: &dyn Disk) -> Result<(), Damage> {
         let (folder, draft) = (Self::folder(dir), Self::draft(dir));
-        sync_all(&draft)?;
-        sync_all(dir)?;
+        for folder in [&*draft, &folder, dir] {
+            sync_names(folder, disk)?;
+        }
         let path = folder.join(Self::name(base));
-        fs::rename(&draft, &path).map_err(Damage::io(&path))?;
-        sync_all(&folder)?;
-        Self::at(path)
+        fs::rename(&draft, &path).map_err(Damage::io(&path))
     }
 
-    /// Removes older ones, and what a kill left of one that was being made.
-    pub(super) fn tidy(&self, dir: &Path) -> Result<(), Damage> {
+    /// Makes its name durable: before that, nothing may go that it stands for.
+    pub(super) fn make_durable(&self, dir: &Path, disk: &dyn Disk) -> Result<(), Damage> {
+        match self.path() {
+            Some(_) => sync_names(&Self::folder(dir), disk),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes what was not finished.
+    pub(super) fn remove_drafts(dir: &Path) -> Result<(), Damage> {
+        [Self::draft(dir), Self::parts(dir)].iter().try_for_each(|path| remove_folder(path))
+    }
+
+    /// Removes older ones.
+    pub(super) fn remove_older(&self, dir: &Path) -> Result<(), Damage> {
         let older = bases(dir)?.into_iter().filter(|path| *path < self.path);
-        older.chain([Self::draft(dir), Self::parts(dir)]).try_for_each(|path| remove_folder(&path))
+        older.into_iter().try_for_each(|path| remove_folder(&path))
     }
 }
 

@@ -123,6 +123,15 @@ pub enum Damage {
         /// Why not.
         why: String,
     },
+    /// A backup is what was copied, and nothing else.
+    #[error(
+        "{} is a backup. Restore it into a directory of its own, and let go of records there",
+        .0.display()
+    )]
+    Backup(PathBuf),
+    /// Records were let go of while they were read.
+    #[error("records were let go of while {} was read; run it again", .0.display())]
+    Meanwhile(PathBuf),
     /// What is kept of records that were let go of is damaged.
     #[error(
         "what is kept of records that are no more, in {}, cannot be read: {why}. {RESTORE}",

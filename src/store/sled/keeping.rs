@@ -47,11 +47,11 @@ pub(super) fn make(
     mark: Mark,
     served: &Rows,
     journal: &mut Journal,
+    now: Instant,
     options: &Options,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Counted, Damage> {
     let old = Base::find(dir)?;
-    let now = journal.record(journal.end().sequence)?.at();
     let mut keeping = Keeping::begin(dir, &old, served, now, options)?;
     let (first, last) = (old.tip().sequence, mark.tip.sequence);
     let mut done = first;
@@ -100,7 +100,7 @@ struct Keeping<'a> {
     served: &'a Rows,
     rows: Rows,
     since: u64,
-    /// When the last record was written.
+    /// Requests that are forgotten by then are forgotten.
     now: Instant,
     open: HashMap<PayoutName, Open>,
     gone: u64,
@@ -115,8 +115,7 @@ impl<'a> Keeping<'a> {
         options: &Options,
     ) -> Result<Self, Damage> {
         let (folder, parts) = (Base::folder(dir), Base::parts(dir));
-        remove_folder(&parts)?;
-        remove_folder(&Base::draft(dir))?;
+        Base::remove_drafts(dir)?;
         fs::create_dir_all(&folder).map_err(Damage::io(&folder))?;
         old.check()?;
         old.begin_rows(&parts)?;

@@ -72,7 +72,7 @@ pub use self::{
     keeping::Counted,
     options::Options,
     recover::{Start, rebuild_fence},
-    retain::{Gone, Retained, retain},
+    retain::{Gone, Retain, Retained, Stage, retain},
     sort_key::encode_key,
     verify::{MOST_ROWS, Report, verify, verify_in_parts},
 };

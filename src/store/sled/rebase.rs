@@ -2,7 +2,11 @@
 //! has in its place, or goes. A merge of two lists in the order of their keys, which
 //! asks the journal for nothing; so a start can do it again after a kill.
 
-use std::{cmp::Ordering, fs, path::Path};
+use std::{
+    cmp::Ordering,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use super::{
     Options,
@@ -14,7 +18,7 @@ use super::{
     rows::{parse, value},
     runs::{self, Put, Range},
     sort_key::{may_be_implied, passes_with_its_payout},
-    sync::{remove_folder, sync_all},
+    sync::{Disk, remove_folder, sync_names},
 };
 
 /// Where rows are while they are made.
@@ -25,7 +29,7 @@ const BEFORE: &str = "runs.before";
 /// Makes rows at rest go on from a base.
 pub(super) fn rebase(dir: &Path, base: &Base, options: &Options) -> Result<(), Damage> {
     make(dir, base, options)?;
-    put_in_place(dir)
+    put_in_place(dir, &*options.disk)
 }
 
 /// Makes them beside those that are there.
@@ -38,26 +42,27 @@ pub(super) fn make(dir: &Path, base: &Base, options: &Options) -> Result<(), Dam
     let (rows, extent, mark) = runs::read(&runs_path(dir))?;
     let no_more = base.tip().sequence;
     let mark = Mark { base: no_more, ..Mark::parse(&mark)? };
-    runs::make(
-        &dir.join(NEXT),
-        extent.and(more),
-        mark.to_bytes().into(),
-        &options.of_runs(),
-        |put| join(rows, kept, no_more, put),
-    )
+    runs::make(&next(dir), extent.and(more), mark.to_bytes().into(), &options.of_runs(), |put| {
+        join(rows, kept, no_more, put)
+    })
 }
 
 /// Puts them in the place of those that are there. After a kill in between there are
 /// none, and the next start makes them of the base and the journal.
-pub(super) fn put_in_place(dir: &Path) -> Result<(), Damage> {
+pub(super) fn put_in_place(dir: &Path, disk: &dyn Disk) -> Result<(), Damage> {
     let rename = |from: &str, to: &str| {
         let (from, to) = (dir.join(from), dir.join(to));
         fs::rename(&from, &to).map_err(Damage::io(&from))
     };
     rename(RUNS, BEFORE)?;
     rename(NEXT, RUNS)?;
-    sync_all(dir)?;
+    sync_names(dir, disk)?;
     tidy(dir)
+}
+
+/// Where rows are before they are in place.
+pub(super) fn next(dir: &Path) -> PathBuf {
+    dir.join(NEXT)
 }
 
 /// The name of their folder.

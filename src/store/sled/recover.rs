@@ -92,7 +92,15 @@ pub(super) enum Purpose {
 /// Looks at a data directory; refuses what would lose an answer.
 pub(super) fn find(dir: &Path, options: &Options, purpose: Purpose) -> Result<Found, Damage> {
     let lock = enter(dir, purpose)?;
+    if purpose == Purpose::Serve {
+        // What a kill left may take the room that a start needs.
+        tidy(dir)?;
+        Base::remove_drafts(dir)?;
+    }
     let base = Base::find(dir)?;
+    if purpose == Purpose::Serve {
+        base.make_durable(dir, &*options.disk)?;
+    }
     let is_there = Journal::exists(dir)?;
     if base.path().is_some() && !is_there {
         return Err(Damage::Gap { sequence: base.tip().sequence + 1 });
@@ -243,8 +251,7 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
         replayed => replayed?,
     };
     fence.write(end, &*options.disk)?;
-    tidy(dir)?;
-    base.tidy(dir)?;
+    base.remove_older(dir)?;
     let older_bytes = journal.older().map_or(0, |older| older.bytes());
     let torn_bytes = checked.torn;
     let start = Start { sequence: end.sequence, torn_bytes, older_bytes, rebuilt, replayed };

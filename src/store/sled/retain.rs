@@ -1,18 +1,20 @@
 //! Lets go of the oldest files of a journal that nothing serves. What may still matter
 //! of their records is kept as rows (`keeping.rs`); everything else of them is gone.
 //!
-//! 1. rows at rest are brought up to the journal's end;
+//! 1. all of the journal is read through, and rows at rest are brought up to its end;
 //! 2. a base is made of the records that go (and of the base of before), beside it;
 //! 3. rows at rest are made anew beside those that are there: none says a record that
-//!    goes (`rebase.rs`). This also looks whether the base has all that it has to;
-//! 4. the base gets its name: from here on it counts. A kill before leaves all as it
+//!    goes (`rebase.rs`);
+//! 4. these are compared with what the base and the records that are left make;
+//! 5. the base gets its name: from here on it counts. A kill before leaves all as it
 //!    was; after a kill later the next start does what is left to do;
-//! 5. the new rows get into the place of the others, and the files go.
+//! 6. the new rows get into the place of the others, and the files go.
 
 use std::{fs, path::Path, time::Duration};
 
 use super::{
     Options,
+    backup::NOTE,
     base::Base,
     damage::Damage,
     journal::{End, Journal},
@@ -20,13 +22,37 @@ use super::{
     mark::Mark,
     pipeline::Pipeline,
     rebase,
-    recover::{self, Opened},
+    recover::{self, Opened, Purpose},
     rows::Rows,
+    verify::{MOST_ROWS, compare_next},
 };
 use crate::{domain::instant::Instant, store::Tip};
 
-/// What was let go of.
+/// What is to go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Retain {
+    /// Records stay that are not older than this before now, or before the last record
+    /// if that was earlier: a clock that is wrong lets too much stay.
+    pub keep: Duration,
+    /// Now.
+    pub now: Instant,
+    /// Only look.
+    pub dry_run: bool,
+    /// Do not compare rows with what the records make that are left.
+    pub unchecked: bool,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// So many records that go are done, of so many.
+    Going(u64, u64),
+    /// This record of those that stay is read, for rows of one of so many parts.
+    Comparing(u64, u64, u64),
+}
+
+/// What was let go of.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Retained {
     /// Where the journal ends.
     pub tip: Tip,
@@ -36,6 +62,8 @@ pub struct Retained {
     pub oldest: Option<Tip>,
     /// What went. `None`: no whole file of the journal was old enough.
     pub gone: Option<Gone>,
+    /// Why something is left to be done, which the next start does.
+    pub unfinished: Option<String>,
 }
 
 /// Records that went.
@@ -51,42 +79,61 @@ pub struct Gone {
     pub counted: Option<Counted>,
 }
 
-/// Lets go of records that are older than the last one by so much, as far as whole files
-/// of the journal have no others; or only looks, if `dry`. `progress` is told how many
-/// records of how many are done.
+/// Lets go of records that are old enough, as far as whole files of the journal have no
+/// others.
 ///
 /// # Errors
-/// Why not. Nothing is lost then.
+/// Why not. Nothing has changed then, but what a start mends.
 pub fn retain(
     dir: &Path,
     options: &Options,
-    keep: Duration,
-    dry: bool,
-    progress: &mut dyn FnMut(u64, u64),
+    what: &Retain,
+    progress: &mut dyn FnMut(Stage),
 ) -> Result<Retained, Damage> {
+    if dir.join(NOTE).exists() {
+        return Err(Damage::Backup(dir.to_owned()));
+    }
     // As a start does it, but not where there is nothing.
-    drop(recover::enter(dir, recover::Purpose::Verify)?);
+    drop(recover::enter(dir, Purpose::Verify)?);
     let Opened { mut rows, tip, pipeline, lock, .. } = recover::open(dir, options)?;
     let done = put_away(&mut rows, tip, &pipeline).and_then(|()| {
-        let cut = Cut::find(&mut pipeline.journal(), tip, keep)?;
-        match cut.end {
-            Some(_) if !dry => cut.make(dir, options, &rows, &pipeline, progress),
-            Some(end) => Ok(Some(cut.gone(end, dir, None)?)),
-            None => Ok(None),
-        }
-        .map(|gone| (cut, gone))
+        let cut = Cut::find(&mut pipeline.journal(), tip, what)?;
+        let gone = match cut.end {
+            Some(_) if !what.dry_run => cut.make(dir, options, what, &rows, &pipeline, progress)?,
+            Some(end) => Some(cut.gone(end, dir, None)?),
+            None => None,
+        };
+        Ok((cut, gone))
     });
-    let (cut, mut gone) = done.inspect_err(|why| remember(why, dir, &pipeline))?;
+    let named = done.and_then(|(cut, gone)| match gone.filter(|gone| gone.counted.is_some()) {
+        Some(Gone { last, .. }) => {
+            // Something else may have found damage meanwhile.
+            pipeline.broken().map_or(Ok(()), |why| Err(Damage::Defect(why)))?;
+            Base::publish(dir, last.sequence, &*options.disk)?;
+            Ok((cut, gone, true))
+        }
+        None => Ok((cut, gone, false)),
+    });
+    let (cut, gone, is_named) = named.inspect_err(|why| {
+        remember(why, dir, &pipeline);
+        // What cannot be removed is by the next start.
+        let _ = rebase::tidy(dir).and_then(|()| Base::remove_drafts(dir));
+    })?;
     drop(rows);
     drop(pipeline);
-    if let Some(Gone { last, counted: Some(_), .. }) = &mut gone {
-        let base = Base::publish(dir, last.sequence)?;
-        rebase::put_in_place(dir)?;
-        Journal::remove_before(dir, base.end())?;
-        base.tidy(dir)?;
-    }
+    let finished = if is_named { finish(dir, options) } else { Ok(()) };
     drop(lock);
-    Ok(Retained { tip, before: cut.before, oldest: cut.oldest, gone })
+    let unfinished = finished.err().map(|why| why.to_string());
+    Ok(Retained { tip, before: cut.before, oldest: cut.oldest, gone, unfinished })
+}
+
+/// Does what is left to do when a base has its name, as a start does it.
+fn finish(dir: &Path, options: &Options) -> Result<(), Damage> {
+    let (base, disk) = (Base::find(dir)?, &*options.disk);
+    base.make_durable(dir, disk)?;
+    rebase::put_in_place(dir, disk)?;
+    Journal::remove_before(dir, base.end(), disk)?;
+    base.remove_older(dir)
 }
 
 /// Has the next start look closer.
@@ -111,6 +158,8 @@ fn put_away(rows: &mut Rows, tip: Tip, pipeline: &Pipeline) -> Result<(), Damage
 /// What may go.
 #[derive(Debug)]
 struct Cut {
+    /// The earlier of now and the last record.
+    now: Instant,
     before: Instant,
     oldest: Option<Tip>,
     /// Where the journal was before.
@@ -120,9 +169,11 @@ struct Cut {
 }
 
 impl Cut {
-    fn find(journal: &mut Journal, tip: Tip, keep: Duration) -> Result<Self, Damage> {
-        // Not by a clock: one that is wrong by years would have all go.
-        let before = tip.at.minus(keep);
+    fn find(journal: &mut Journal, tip: Tip, what: &Retain) -> Result<Self, Damage> {
+        // A clock that is wrong by years would have all go, and so would a record that was
+        // written by one.
+        let now = tip.at.min(what.now);
+        let before = now.minus(what.keep);
         let (base, ends) = (journal.base(), journal.ends().collect::<Vec<End>>());
         let oldest = journal.records(0)?.next().transpose()?;
         let oldest = oldest.map(|it| Tip { sequence: it.sequence, at: it.at });
@@ -138,7 +189,7 @@ impl Cut {
                 young = (old + young) / 2;
             }
         }
-        Ok(Self { before, oldest, base, end })
+        Ok(Self { now, before, oldest, base, end })
     }
 
     fn gone(
@@ -160,16 +211,25 @@ impl Cut {
         &self,
         dir: &Path,
         options: &Options,
+        what: &Retain,
         rows: &Rows,
         pipeline: &Pipeline,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(Stage),
     ) -> Result<Option<Gone>, Damage> {
         let Some((end, at)) = self.end else { return Ok(None) };
-        let tip = Tip { sequence: end.sequence, at };
-        let mark = Mark { tip, end, base: end.sequence };
-        let counted = keeping::make(dir, mark, rows, &mut pipeline.journal(), options, progress)?;
+        let mut journal = pipeline.journal();
+        // A start has not read old files, and nobody can read these again.
+        journal.read_through()?;
+        let mark = Mark { tip: Tip { sequence: end.sequence, at }, end, base: end.sequence };
+        let going = &mut |done, all| progress(Stage::Going(done, all));
+        let counted = keeping::make(dir, mark, rows, &mut journal, self.now, options, going)?;
         rows.idle()?;
-        rebase::make(dir, &Base::drafted(dir, mark), options)?;
+        let base = Base::drafted(dir, mark);
+        rebase::make(dir, &base, options)?;
+        if !what.unchecked {
+            let again = |part, of, record| progress(Stage::Comparing(record, part, of));
+            compare_next(&rebase::next(dir), &base, &mut journal, options, MOST_ROWS, again)?;
+        }
         Ok(Some(self.gone((end, at), dir, Some(counted))?))
     }
 }

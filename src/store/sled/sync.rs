@@ -49,6 +49,12 @@ pub(super) fn remove_folder(path: &Path) -> Result<(), Damage> {
     }
 }
 
+/// Makes the entries of a directory durable.
+pub(super) fn sync_names(dir: &Path, disk: &dyn Disk) -> Result<(), Damage> {
+    let opened = File::open(dir).map_err(Damage::io(dir))?;
+    disk.sync(Stage::Blocks, &opened).map_err(Damage::io(dir))
+}
+
 /// Makes a file, or the entries of a directory, durable.
 pub(super) fn sync_all(path: &Path) -> Result<(), Damage> {
     File::open(path).and_then(|file| file.sync_all()).map_err(Damage::io(path))

@@ -9,6 +9,7 @@ use std::{path::Path, sync::Arc};
 
 use super::{
     Item, Options,
+    base::Base,
     damage::Damage,
     journal::Journal,
     layer::Slot,
@@ -16,7 +17,7 @@ use super::{
     mark::Mark,
     recover::{Found, Purpose, find, replay, runs_path},
     rows::Rows,
-    runs,
+    runs::{self, Runs},
     sort_key::{encode_key, filtered},
 };
 use crate::{
@@ -61,49 +62,27 @@ pub fn verify(
 }
 
 /// The same with at most so many rows in memory: of more, a part is compared at a time,
-/// each with another reading of the journal. `again` is told which part of how many it
-/// is, and which record, but not of the first one.
+/// each with another reading of the journal. `progress` is told which part of how many it
+/// is, as far as that is known, and which record.
 pub fn verify_in_parts(
     dir: &Path,
     options: &Options,
     most: usize,
     mut each: impl FnMut(Item<'_, Arc<Record>>) -> Result<(), Damage>,
-    mut again: impl FnMut(u64, u64, u64),
+    mut progress: impl FnMut(u64, u64, u64),
 ) -> Result<Report, Damage> {
     let Found { rest, base, mut journal, checked, fence, lock: _lock } =
         find(dir, options, Purpose::Verify)?;
     base.check()?;
     let mut served = Served::of(dir, rest, &mut journal, options)?;
-    let (mut part, mut rows, mut tip) = (Part::FIRST, 0, base.tip());
-    loop {
-        let is_first = part == Part::FIRST;
-        let mut made = MadeRows::new(part, most);
-        base.rows(|_, row| {
-            if is_first {
-                each(Item::Kept(&row))?;
-            }
-            made.keep(row);
-            Ok::<(), Damage>(())
-        })?;
-        for sequence in base.tip().sequence + 1..=checked.end.sequence {
-            let told = journal.record(sequence)?;
-            let record = told.record().map_err(Damage::misfit(sequence))?;
-            if is_first {
-                tip = follows(tip, &record)?;
-                each(Item::Record(&record))?;
-            } else {
-                let (of, before) = part.count();
-                again(before + 1, of, sequence);
-            }
-            made.take(&told, &record)?;
+    let mut tip = base.tip();
+    let each = |item: Item<'_, Arc<Record>>| {
+        if let Item::Record(record) = &item {
+            tip = follows(tip, record)?;
         }
-        rows += made.rows.len();
-        served.compare(&made, &mut journal)?;
-        part = match made.part.next() {
-            Some(next) => next,
-            None => break,
-        };
-    }
+        each(item)
+    };
+    let rows = in_parts(&base, &mut served, &mut journal, most, each, &mut progress)?;
     Ok(Report {
         tip,
         no_more: base.tip().sequence,
@@ -114,6 +93,67 @@ pub fn verify_in_parts(
         torn_bytes: checked.torn,
         rows_incomplete: served.rows.is_none(),
     })
+}
+
+/// Compares rows that nobody serves yet with what a base and the records behind it make.
+pub(super) fn compare_next(
+    runs: &Path,
+    base: &Base,
+    journal: &mut Journal,
+    options: &Options,
+    most: usize,
+    mut progress: impl FnMut(u64, u64, u64),
+) -> Result<(), Damage> {
+    let (runs, mark) = Runs::open(runs, options.of_runs())?;
+    let checkpoint = Mark::parse(&mark)?.tip.sequence;
+    if checkpoint != journal.end().sequence {
+        return Err(Damage::Defect(format!("rows go up to record {checkpoint}")));
+    }
+    let mut served = Served { rows: Some(Rows::new(runs, 0)), checkpoint };
+    in_parts(base, &mut served, journal, most, |_| Ok(()), &mut progress)?;
+    match served.rows {
+        Some(_) => Ok(()),
+        None => Err(Damage::Defect("rows that were just made cannot be read".to_owned())),
+    }
+}
+
+/// Compares a part of the rows at a time. Says how many there are.
+fn in_parts(
+    base: &Base,
+    served: &mut Served,
+    journal: &mut Journal,
+    most: usize,
+    mut each: impl FnMut(Item<'_, Arc<Record>>) -> Result<(), Damage>,
+    progress: &mut impl FnMut(u64, u64, u64),
+) -> Result<usize, Damage> {
+    let (mut part, mut rows) = (Part::FIRST, 0);
+    loop {
+        let is_first = part == Part::FIRST;
+        let mut made = MadeRows::new(part, most);
+        base.rows(|_, row| {
+            if is_first {
+                each(Item::Kept(&row))?;
+            }
+            made.keep(row);
+            Ok::<(), Damage>(())
+        })?;
+        for sequence in base.tip().sequence + 1..=journal.end().sequence {
+            let told = journal.record(sequence)?;
+            let record = told.record().map_err(Damage::misfit(sequence))?;
+            if is_first {
+                each(Item::Record(&record))?;
+            }
+            made.take(&told, &record)?;
+            let (of, before) = made.part.count();
+            progress(before + 1, of, sequence);
+        }
+        rows += made.rows.len();
+        served.compare(&made, journal)?;
+        part = match made.part.next() {
+            Some(next) => next,
+            None => return Ok(rows),
+        };
+    }
 }
 
 /// Where the journal ends with a record.

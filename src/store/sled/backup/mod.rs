@@ -71,6 +71,15 @@ impl Source {
     }
 }
 
+/// Whether records were let go of since somebody looked.
+fn has_changed(data: &Path, base: &Base) -> bool {
+    Base::find(data).is_ok_and(|now| now != *base)
+}
+
+fn meanwhile(data: &Path) -> Damage {
+    Damage::Meanwhile(data.to_owned())
+}
+
 /// What is there.
 fn look(data: &Path) -> Result<Source, Damage> {
     let path = Journal::path(data);
@@ -78,8 +87,10 @@ fn look(data: &Path) -> Result<Source, Damage> {
     match (Fence::look(data)?, Journal::exists(data)?) {
         (Some(fence), true) => {
             let base = Base::find(data)?;
-            let live = Live::open(&path, fence, base.end(), &RealDisk)?;
-            Ok(Source { base, live })
+            let live = Live::open(&path, fence, base.end(), &RealDisk);
+            let live =
+                live.map_err(|why| if has_changed(data, &base) { meanwhile(data) } else { why });
+            Ok(Source { base, live: live? })
         }
         (Some(fence), false) if fence.sequence > 0 => {
             Err(Damage::BelowFence { have: 0, fence: fence.sequence })
@@ -99,7 +110,15 @@ pub fn read<E: From<Damage>>(
     data: &Path,
     mut each: impl FnMut(Item<'_, Told>) -> Result<(), E>,
 ) -> Result<Cut, E> {
-    let Source { base, live } = look(data)?;
+    let source = look(data)?;
+    let cut = read_all(&source, &mut each);
+    cut.map_err(|why| if has_changed(data, &source.base) { meanwhile(data).into() } else { why })
+}
+
+fn read_all<E: From<Damage>>(
+    Source { base, live }: &Source,
+    each: &mut impl FnMut(Item<'_, Told>) -> Result<(), E>,
+) -> Result<Cut, E> {
     base.rows(|_, row| each(Item::Kept(&row)))?;
     let mut tip = base.tip();
     let mut commons = Commons::default();

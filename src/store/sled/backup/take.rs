@@ -15,7 +15,7 @@ use super::{
     Progress,
     copy::{copy, sync, written},
     failure::Failure,
-    look,
+    has_changed, look, meanwhile,
     note::{NOTE, Note},
     room,
 };
@@ -38,7 +38,11 @@ pub fn back_up(
     let source = look(data).map_err(Failure::source(data))?;
     room::check(&target.parent, source.bytes().map_err(Failure::source(data))?)?;
     let draft = Draft::begin(&target)?;
-    let copied = copy(&source, data, &draft.folder, progress)?;
+    let copied = copy(&source, data, &draft.folder, progress);
+    let copied = copied.map_err(|why| match has_changed(data, &source.base) {
+        true => Failure::source(data)(meanwhile(data)),
+        false => why,
+    })?;
     let fence = Fence::create(&draft.folder, Duration::ZERO, &RealDisk, copied.end);
     drop(fence.map_err(written)?);
     let note = Note::new(at, &source, copied);

@@ -40,8 +40,7 @@ use self::{
 };
 use super::{
     damage::Damage,
-    sync::sync_all,
-    sync::{Disk, Stage},
+    sync::{Disk, Stage, sync_all, sync_names},
 };
 use crate::domain::{change::Record, told::Told};
 
@@ -214,11 +213,11 @@ impl Journal {
     }
 
     /// Removes them.
-    pub(super) fn remove_before(dir: &Path, base: End) -> Result<(), Damage> {
+    pub(super) fn remove_before(dir: &Path, base: End, disk: &dyn Disk) -> Result<(), Damage> {
         for file in Self::files_before(dir, base)? {
             fs::remove_file(&file).map_err(Damage::io(&file))?;
         }
-        sync_all(&Self::path(dir))
+        sync_names(&Self::path(dir), disk)
     }
 
     /// What was not read through when it was opened; `None` if all was.

@@ -12,10 +12,9 @@ use super::{
     super::{
         codec::Fields,
         damage::Damage,
-        sync::{Disk, Stage},
+        sync::{Disk, Stage, sync_names},
     },
     Mark,
-    medium::sync_names,
 };
 
 const MAGIC: &[u8; 8] = b"bursrums";

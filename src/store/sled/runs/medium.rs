@@ -6,7 +6,7 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     os::unix::fs::FileExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -130,10 +130,4 @@ impl Reading {
     pub(super) fn damaged(&self, why: &str) -> Damage {
         Damage::Unreadable { what: self.path.display().to_string(), why: why.to_owned() }
     }
-}
-
-/// Makes the names in a directory durable.
-pub(super) fn sync_names(dir: &Path, disk: &dyn Disk) -> Result<(), Damage> {
-    let opened = File::open(dir).map_err(Damage::io(dir))?;
-    disk.sync(Stage::Blocks, &opened).map_err(Damage::io(dir))
 }

@@ -21,13 +21,12 @@ use self::{
     cache::Cache,
     filter::KeyHash,
     manifest::Manifest,
-    medium::sync_names,
     run::is_run,
     set::Set,
     shared::{Ending, Shared},
     worker::Worker,
 };
-use super::damage::Damage;
+use super::{damage::Damage, sync::sync_names};
 
 mod cache;
 mod cursor;
