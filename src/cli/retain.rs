@@ -24,7 +24,8 @@ pub struct RetainArgs {
     /// The data directory. No service may have it open.
     #[arg(long, env = "BURSAR_DATA", default_value = "data", value_name = "DIR")]
     data: PathBuf,
-    /// Keep everything of so many days before the last record, 90 at least.
+    /// Keep everything of so many days before now, or before the last record if that was
+    /// earlier; 90 at least.
     #[arg(long, default_value_t = FIVE_YEARS, value_name = "DAYS",
           value_parser = clap::value_parser!(u32).range(LEAST..))]
     keep_days: u32,
@@ -100,8 +101,8 @@ fn print(args: &RetainArgs, Retained { before, oldest, gone, unfinished, .. }: &
             |it| format!("Its oldest record, {}, is of {}", it.sequence, it.at),
         );
         say(format!(
-            "{} {data}: no file of the journal has only records before {before}, {days} days \
-             before the last one. {oldest}",
+            "{} {data}: no file of the journal has only records before {before}, as {days} days \
+             are kept. {oldest}",
             ink.good("nothing to let go of")
         ));
         return;

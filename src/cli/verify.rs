@@ -306,7 +306,7 @@ fn print(data: &Path, checked: &Result<Report, Damage>, recount: &Recount) {
     line("revisions", recount.policies.len().to_string());
     if report.rows_incomplete {
         let rows = report.rows;
-        let why = "those at rest are of a checkpoint that was not finished";
+        let why = "those at rest are not there, not whole, or far behind";
         line("rows", format!("{rows}, which the next start makes from the journal: {why}"));
     } else {
         line("rows", format!("{}, as the journal makes them", report.rows));

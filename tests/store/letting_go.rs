@@ -412,6 +412,42 @@ fn a_backup_is_left_as_it_is() {
 }
 
 #[test]
+fn a_backup_that_meets_it_says_so() {
+    let mut play = played();
+    let folder = TempDir::new().expect("a folder");
+    let to = folder.path().join("backup");
+    let place = play.place.copy();
+    let mut done = false;
+    let why = back_up(place.path(), &to, at(0), &mut |_, _| {
+        if !std::mem::replace(&mut done, true) {
+            retain_records(&place, 0, false).expect("done").gone.expect("some went");
+        }
+    });
+    let why = why.expect_err("files went").to_string();
+    assert!(why.contains("run it again") && !why.contains("damaged"), "{why}");
+    assert_eq!(names(folder.path()), [""; 0]);
+    let gone = retain_records(&play.place, 0, false).expect("done").gone.expect("some went");
+    play.forget(gone.last.sequence);
+    back_up(place.path(), &to, at(0), &mut |_, _| {}).expect("another time");
+}
+
+#[test]
+fn a_base_that_is_damaged_is_found_before_the_files_go_that_it_stands_for() {
+    let before = played();
+    let play = before.at(before.place.copy());
+    retain_records(&play.place, 40, false).expect("done").gone.expect("some went");
+    let killed = before.place.copy();
+    copy(&play.place.path().join("base"), &killed.path().join("base"));
+    fs::rename(killed.path().join("runs"), killed.path().join("runs.before")).expect("renamed");
+    let base = killed.path().join("base").join(&names(&killed.path().join("base"))[0]);
+    let run = names(&base).into_iter().find(|name| name.ends_with(".run")).expect("a run");
+    change(&base.join(run), |bytes| bytes[100] ^= 1);
+    let there = [names(killed.path()), names(&killed.path().join("journal"))];
+    assert!(killed.refusal().contains("cannot be read"));
+    assert_eq!([names(killed.path()), names(&killed.path().join("journal"))], there);
+}
+
+#[test]
 fn files_that_a_start_did_not_read_are_read_before_they_go() {
     let play = played();
     let mut place = play.place.copy();

@@ -328,7 +328,10 @@ pub fn retain_as_of(
         }
         last = stage;
     };
-    patiently(|| retain(place.path(), &place.options, &what, &mut tell))
+    let done = patiently(|| retain(place.path(), &place.options, &what, &mut tell))?;
+    let is_compared = matches!(last, Stage::Comparing(..));
+    assert_eq!(is_compared, done.gone.is_some_and(|gone| gone.counted.is_some()));
+    Ok(done)
 }
 
 /// A process that another test starts has the lock as well until it is that other

@@ -17,7 +17,7 @@ use super::{
     recover::runs_path,
     rows::{parse, value},
     runs::{self, Put, Range},
-    sort_key::{may_be_implied, passes_with_its_payout},
+    sort_key::{is_payout, may_be_implied, passes_with_its_payout},
     sync::{Disk, remove_folder, sync_names},
 };
 
@@ -32,19 +32,22 @@ pub(super) fn rebase(dir: &Path, base: &Base, options: &Options) -> Result<(), D
     put_in_place(dir, &*options.disk)
 }
 
-/// Makes them beside those that are there.
+/// Makes them beside those that are there. Says how many payouts went.
 ///
 /// # Errors
 /// Also if the base lacks a row that may not be lost.
-pub(super) fn make(dir: &Path, base: &Base, options: &Options) -> Result<(), Damage> {
+pub(super) fn make(dir: &Path, base: &Base, options: &Options) -> Result<u64, Damage> {
     tidy(dir)?;
-    let Some((kept, more)) = base.entries()? else { return Ok(()) };
+    let mut gone = 0;
+    let Some((kept, more)) = base.entries()? else { return Ok(gone) };
     let (rows, extent, mark) = runs::read(&runs_path(dir))?;
     let no_more = base.tip().sequence;
     let mark = Mark { base: no_more, ..Mark::parse(&mark)? };
     runs::make(&next(dir), extent.and(more), mark.to_bytes().into(), &options.of_runs(), |put| {
-        join(rows, kept, no_more, put)
-    })
+        gone = join(rows, kept, no_more, put)?;
+        Ok(())
+    })?;
+    Ok(gone)
 }
 
 /// Puts them in the place of those that are there. After a kill in between there are
@@ -73,12 +76,14 @@ pub(super) fn tidy(dir: &Path) -> Result<(), Damage> {
     [NEXT, BEFORE].iter().try_for_each(|name| remove_folder(&dir.join(name)))
 }
 
-/// Puts the rows that stay. `no_more` is the last record that was let go of.
-fn join(mut rows: Range, mut kept: Range, no_more: u64, put: &mut Put<'_>) -> Result<(), Damage> {
+/// Puts the rows that stay. `no_more` is the last record that was let go of. Says how
+/// many payouts went.
+fn join(mut rows: Range, mut kept: Range, no_more: u64, put: &mut Put<'_>) -> Result<u64, Damage> {
+    let mut gone = 0;
     let (mut row, mut base) = (rows.next().transpose()?, kept.next().transpose()?);
     loop {
         let order = match (&row, &base) {
-            (None, None) => return Ok(()),
+            (None, None) => return Ok(gone),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (Some((row, _)), Some((base, _))) => row.cmp(base),
@@ -91,7 +96,13 @@ fn join(mut rows: Range, mut kept: Range, no_more: u64, put: &mut Put<'_>) -> Re
         if of_rows.is_some() {
             row = rows.next().transpose()?;
         }
-        put_one(of_rows, of_base, no_more, put)?;
+        let is_payout = of_rows.as_ref().is_some_and(|(key, _)| is_payout(key));
+        let mut stays = false;
+        put_one(of_rows, of_base, no_more, &mut |key, value| {
+            stays = true;
+            put(key, value)
+        })?;
+        gone += u64::from(is_payout && !stays);
     }
 }
 

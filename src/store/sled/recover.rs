@@ -92,11 +92,6 @@ pub(super) enum Purpose {
 /// Looks at a data directory; refuses what would lose an answer.
 pub(super) fn find(dir: &Path, options: &Options, purpose: Purpose) -> Result<Found, Damage> {
     let lock = enter(dir, purpose)?;
-    if purpose == Purpose::Serve {
-        // What a kill left may take the room that a start needs.
-        tidy(dir)?;
-        Base::remove_drafts(dir)?;
-    }
     let base = Base::find(dir)?;
     if purpose == Purpose::Serve {
         base.make_durable(dir, &*options.disk)?;
@@ -228,6 +223,13 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
     if rest.is_none() {
         journal.read_through()?;
     }
+    if rest.is_none() {
+        // All will be made of it, and files before it are about to go.
+        base.check()?;
+    }
+    // What a kill left may take the room that a start needs.
+    tidy(dir)?;
+    Base::remove_drafts(dir)?;
     journal.heal(checked.torn > 0)?;
     let end = checked.end;
     let mut rebuilt = rest.is_none();

@@ -95,7 +95,8 @@ pub fn retain(
     }
     // As a start does it, but not where there is nothing.
     drop(recover::enter(dir, Purpose::Verify)?);
-    let Opened { mut rows, tip, pipeline, lock, .. } = recover::open(dir, options)?;
+    // Dropped the other way round, the lock last.
+    let Opened { lock, pipeline, tip, mut rows, .. } = recover::open(dir, options)?;
     let done = put_away(&mut rows, tip, &pipeline).and_then(|()| {
         let cut = Cut::find(&mut pipeline.journal(), tip, what)?;
         let gone = match cut.end {
@@ -225,7 +226,12 @@ impl Cut {
         let counted = keeping::make(dir, mark, rows, &mut journal, self.now, options, going)?;
         rows.idle()?;
         let base = Base::drafted(dir, mark);
-        rebase::make(dir, &base, options)?;
+        let gone = rebase::make(dir, &base, options)?;
+        if gone != counted.gone {
+            let over = counted.gone;
+            let why = format!("{over} payouts are over, and rows lack {gone} then");
+            return Err(Damage::Defect(why));
+        }
         if !what.unchecked {
             let again = |part, of, record| progress(Stage::Comparing(record, part, of));
             compare_next(&rebase::next(dir), &base, &mut journal, options, MOST_ROWS, again)?;

@@ -23,6 +23,10 @@ const CELL: u8 = 18;
 /// Tag of what is due.
 const DUE: u8 = 19;
 
+/// Below every key as bytes, and above.
+pub(super) const BEFORE_ALL: &[u8] = &[1];
+pub(super) const AFTER_ALL: &[u8] = &[DUE + 1];
+
 /// A key as bytes that sort as keys do.
 pub fn encode_key(key: &Key) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(96);
@@ -108,6 +112,11 @@ pub(super) fn is_read_in_order(key: &[u8]) -> bool {
 /// due for it, and is let go of with it.
 pub(super) fn passes_with_its_payout(key: &[u8]) -> bool {
     matches!(key.first(), Some(&(10..=13 | DUE)))
+}
+
+/// Whether a row is a payout.
+pub(super) fn is_payout(key: &[u8]) -> bool {
+    key.first() == Some(&10)
 }
 
 /// Whether a row may be found without an entry (`implied.rs`): payouts of orders,

@@ -3,13 +3,14 @@
 
 #![allow(clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tempfile::TempDir;
 
 use super::{
-    Options, SledStore,
+    Options, Retain, SledStore,
     layer::Slot,
+    retain,
     rows::{ADDED, AT, value},
     runs::Filtered,
     sort_key::{due, encode_key, filtered},
@@ -302,4 +303,36 @@ fn rows_that_are_not_what_the_journal_makes_are_found_in_whichever_part_they_are
             assert!(found.contains("differs"), "{key:?} as {slot:?}: {found}");
         }
     }
+}
+
+#[test]
+fn records_do_not_go_where_rows_are_not_what_is_made_of_what_is_kept() {
+    let options = Options { tidy_records: 0, segment_bytes: 4097, ..Options::default() };
+    let dir = TempDir::new().expect("a directory");
+    let second = |number| Instant::MIN.plus(Duration::from_secs(number));
+    let mut store = SledStore::open(dir.path(), options.clone()).expect("a store");
+    for sequence in 1..=5 {
+        let at = second(sequence);
+        let change = hold("other", "a", Shape::Fixed, &format!("p{sequence}"));
+        commit(&mut store, vec![Record { at, ..record(sequence, vec![change]) }]);
+        store.tidy().expect("tidy");
+    }
+    let empty = Row::Cell(crate::domain::cell::Cell::new(cell("other")));
+    let change = hold("o", "a", Shape::Fixed, "p6");
+    commit(&mut store, vec![Record { at: second(6), ..record(6, vec![change]) }]);
+    store.inner.rows.put(&Key::Cell(cell("other")), Slot::Row(Arc::new(empty)));
+    store.tidy().expect("tidy");
+    drop(store);
+    let files = || {
+        let in_folder = |name| std::fs::read_dir(dir.path().join(name)).expect("it is there");
+        ["journal", "base"].map(|name| in_folder(name).count())
+    };
+    let what = Retain { keep: Duration::ZERO, now: second(4), dry_run: false, unchecked: false };
+    let before = std::fs::read_dir(dir.path().join("journal")).expect("files").count();
+    let why = retain(dir.path(), &options, &what, &mut |_| {}).expect_err("a meter is wrong");
+    assert!(why.to_string().contains("differs"), "{why}");
+    assert_eq!(files(), [before, 0]);
+    let unchecked = Retain { unchecked: true, ..what };
+    retain(dir.path(), &options, &unchecked, &mut |_| {}).expect("nobody looks");
+    assert!(files()[0] < before && files()[1] == 1);
 }

@@ -18,7 +18,7 @@ use super::{
     recover::{Found, Purpose, find, replay, runs_path},
     rows::Rows,
     runs::{self, Runs},
-    sort_key::{encode_key, filtered},
+    sort_key::{AFTER_ALL, BEFORE_ALL, encode_key, filtered},
 };
 use crate::{
     domain::{change::Record, key::Key, row::Row},
@@ -74,7 +74,8 @@ pub fn verify_in_parts(
     let Found { rest, base, mut journal, checked, fence, lock: _lock } =
         find(dir, options, Purpose::Verify)?;
     base.check()?;
-    let mut served = Served::of(dir, rest, &mut journal, options)?;
+    let checkpoint = rest.as_ref().map_or(0, |(_, mark)| mark.tip.sequence);
+    let mut served = Served::Unread(rest);
     let mut tip = base.tip();
     let each = |item: Item<'_, Arc<Record>>| {
         if let Item::Record(record) = &item {
@@ -82,16 +83,21 @@ pub fn verify_in_parts(
         }
         each(item)
     };
-    let rows = in_parts(&base, &mut served, &mut journal, most, each, &mut progress)?;
+    let compare = |made: &MadeRows, journal: &mut Journal| {
+        // What can be said of the journal was said when they are looked at.
+        served.read(dir, journal, options)?;
+        served.compare(made, journal)
+    };
+    let rows = in_parts(&base, &mut journal, most, each, compare, &mut progress)?;
     Ok(Report {
         tip,
         no_more: base.tip().sequence,
         commits: checked.end.commit,
         fence: fence.end().sequence,
-        checkpoint: served.checkpoint,
+        checkpoint,
         rows,
         torn_bytes: checked.torn,
-        rows_incomplete: served.rows.is_none(),
+        rows_incomplete: !matches!(served, Served::Rows(_)),
     })
 }
 
@@ -109,21 +115,18 @@ pub(super) fn compare_next(
     if checkpoint != journal.end().sequence {
         return Err(Damage::Defect(format!("rows go up to record {checkpoint}")));
     }
-    let mut served = Served { rows: Some(Rows::new(runs, 0)), checkpoint };
-    in_parts(base, &mut served, journal, most, |_| Ok(()), &mut progress)?;
-    match served.rows {
-        Some(_) => Ok(()),
-        None => Err(Damage::Defect("rows that were just made cannot be read".to_owned())),
-    }
+    let rows = Rows::new(runs, 0);
+    let compare = |made: &MadeRows, journal: &mut Journal| compare(made, &rows, journal);
+    in_parts(base, journal, most, |_| Ok(()), compare, &mut progress).map(drop)
 }
 
 /// Compares a part of the rows at a time. Says how many there are.
 fn in_parts(
     base: &Base,
-    served: &mut Served,
     journal: &mut Journal,
     most: usize,
     mut each: impl FnMut(Item<'_, Arc<Record>>) -> Result<(), Damage>,
+    mut compare: impl FnMut(&MadeRows, &mut Journal) -> Result<(), Damage>,
     progress: &mut impl FnMut(u64, u64, u64),
 ) -> Result<usize, Damage> {
     let (mut part, mut rows) = (Part::FIRST, 0);
@@ -148,7 +151,7 @@ fn in_parts(
             progress(before + 1, of, sequence);
         }
         rows += made.rows.len();
-        served.compare(&made, journal)?;
+        compare(&made, journal)?;
         part = match made.part.next() {
             Some(next) => next,
             None => return Ok(rows),
@@ -167,38 +170,44 @@ fn follows(tip: Tip, record: &Record) -> Result<Tip, Damage> {
     Ok(Tip { sequence: record.sequence, at: record.at })
 }
 
+/// Most records that are applied to rows at rest to compare them: these are in memory.
+const MOST_TAIL: u64 = 500_000;
+
 /// Rows as a start would serve them.
-struct Served {
-    /// None, if a start has to make them again.
-    rows: Option<Rows>,
-    /// The record that those at rest go up to.
-    checkpoint: u64,
+enum Served {
+    /// Those at rest, which were not looked at yet.
+    Unread(Option<(Rows, Mark)>),
+    /// With what the journal has besides.
+    Rows(Rows),
+    /// A start has to make them again, or most of them.
+    Unusable,
 }
 
 impl Served {
-    fn of(
-        dir: &Path,
-        rest: Option<(Rows, Mark)>,
-        journal: &mut Journal,
-        options: &Options,
-    ) -> Result<Self, Damage> {
-        let Some((mut rows, mark)) = rest else {
-            return Ok(Self { rows: None, checkpoint: 0 });
+    /// Takes them as a start does.
+    fn read(&mut self, dir: &Path, journal: &mut Journal, options: &Options) -> Result<(), Damage> {
+        let Self::Unread(rest) = self else { return Ok(()) };
+        let Some((mut rows, mark)) = rest.take() else {
+            *self = Self::Unusable;
+            return Ok(());
         };
+        if journal.end().sequence - mark.tip.sequence > MOST_TAIL {
+            *self = Self::Unusable;
+            return Ok(());
+        }
         // In memory: nothing is put away by looking.
         let options = Options { checkpoint_records: u64::MAX, ..options.clone() };
         let whole = runs::verify(&runs_path(dir), filtered)?.into_iter().next().map_or(Ok(()), Err);
         let replayed = whole.and_then(|()| replay(&mut rows, mark.tip, journal, &options));
-        let mut served = Self { rows: Some(rows), checkpoint: mark.tip.sequence };
-        served.unless_of_rows(replayed.map(drop))?;
-        Ok(served)
+        *self = Self::Rows(rows);
+        self.unless_of_rows(replayed.map(drop))
     }
 
     /// Damage that the journal makes good is none.
     fn unless_of_rows(&mut self, looked: Result<(), Damage>) -> Result<(), Damage> {
         match looked {
             Err(why) if why.is_of_rows() => {
-                self.rows = None;
+                *self = Self::Unusable;
                 Ok(())
             }
             looked => looked,
@@ -207,7 +216,7 @@ impl Served {
 
     /// Compares those of a part with what the journal makes.
     fn compare(&mut self, made: &MadeRows, journal: &mut Journal) -> Result<(), Damage> {
-        let Some(rows) = &self.rows else { return Ok(()) };
+        let Self::Rows(rows) = self else { return Ok(()) };
         let compared = compare(made, rows, journal);
         self.unless_of_rows(compared)
     }
@@ -220,7 +229,7 @@ const PAGE: usize = 1000;
 fn compare(made: &MadeRows, served: &Rows, journal: &mut Journal) -> Result<(), Damage> {
     let part = made.part;
     let mut made = made.rows.iter().map(|(key, made)| (encode_key(key), key, made)).peekable();
-    let (mut from, to) = (vec![0], vec![u8::MAX]);
+    let (mut from, to) = (BEFORE_ALL.to_vec(), AFTER_ALL.to_vec());
     loop {
         let page = served.scan_between(from..to.clone(), false, PAGE)?;
         let Some((last, _)) = page.last() else { break };

@@ -39,9 +39,11 @@ pub fn back_up(
     room::check(&target.parent, source.bytes().map_err(Failure::source(data))?)?;
     let draft = Draft::begin(&target)?;
     let copied = copy(&source, data, &draft.folder, progress);
-    let copied = copied.map_err(|why| match has_changed(data, &source.base) {
-        true => Failure::source(data)(meanwhile(data)),
-        false => why,
+    let copied = copied.map_err(|why| match &why {
+        Failure::Source { .. } if has_changed(data, &source.base) => {
+            Failure::source(data)(meanwhile(data))
+        }
+        _ => why,
     })?;
     let fence = Fence::create(&draft.folder, Duration::ZERO, &RealDisk, copied.end);
     drop(fence.map_err(written)?);
