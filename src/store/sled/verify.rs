@@ -48,7 +48,7 @@ pub struct Report {
 }
 
 /// Most rows that are held in memory while they are compared: some 2 GB of them.
-pub const MOST_ROWS: usize = 8_000_000;
+pub const MOST_ROWS: usize = 3_000_000;
 
 /// Checks chain, checksums, gaps, fence and rows. `each` is given every row that is kept
 /// of records that are no more, and then every record, in order; what it says is wrong
