@@ -1,7 +1,7 @@
 //! A payout whose steps are taken by one service after another, each stopped in
 //! between: the meters of its order are those of a service that was not.
 
-use std::time::Duration;
+use std::{path::Path, process::Command, time::Duration};
 
 use bursar::{
     domain::instant::Instant,
@@ -172,6 +172,32 @@ async fn the_steps_of_a_payout_find_its_orders_meters_however_the_service_stoppe
     }
 }
 
+/// `bursar export`: whether all went well, and what it said.
+fn export(data: &Path, after: u64) -> (bool, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bursar"));
+    command.args(["export", "--after", &after.to_string(), "--data"]).arg(data);
+    let output = command.output().expect("it ran");
+    let said = [output.stdout, output.stderr].map(|it| String::from_utf8_lossy(&it).into_owned());
+    (output.status.success(), said.concat())
+}
+
+/// That exports begin with the oldest record that is left, and that one which would leave
+/// out others says so.
+fn exports_go_on(data: &Path, no_more: u64) {
+    for after in [0, no_more] {
+        let (done, said) = export(data, after);
+        assert!(done, "{said}");
+        let lines: Vec<serde_json::Value> =
+            said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let (first, last) = (&lines[1], lines.last().expect("an end"));
+        assert_eq!(first["sequence"], no_more + 1);
+        assert_eq!((&last["type"], &last["no_more"]), (&"end".into(), &no_more.into()));
+    }
+    let (done, said) = export(data, no_more - 1);
+    assert!(!done && said.contains("let go of"), "{said}");
+    assert!(said.contains(&format!("go on with --after {no_more}")), "{said}");
+}
+
 #[tokio::test]
 async fn records_that_are_let_go_of_meanwhile_change_no_meter_and_no_step_that_is_left() {
     let memory = Place::Memory(MemoryStore::new());
@@ -186,6 +212,8 @@ async fn records_that_are_let_go_of_meanwhile_change_no_meter_and_no_step_that_i
     assert_eq!(all, expected);
     let report = verify(&path, &options, |_| Ok(())).expect("rows as the journal has them");
     assert!(!report.rows_incomplete && report.no_more > 0, "{report:?}");
+
+    exports_go_on(&path, report.no_more);
 
     let running = place.start(9).await;
     let client = &running.client;
