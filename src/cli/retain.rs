@@ -29,11 +29,12 @@ pub struct RetainArgs {
     #[arg(long, default_value_t = FIVE_YEARS, value_name = "DAYS",
           value_parser = clap::value_parser!(u32).range(LEAST..))]
     keep_days: u32,
-    /// Only tell what would go.
+    /// Only tell what would go. The directory is opened as by a start, which finishes what
+    /// an interrupted one left.
     #[arg(long)]
     dry_run: bool,
-    /// Do not compare rows with what the records that are left make of those that are
-    /// kept, before anything goes: that takes as long as `bursar verify`.
+    /// Do not compare what is kept with what the records that go make, nor rows with what
+    /// the others make of it, before anything goes: that takes longer than `bursar verify`.
     #[arg(long)]
     unchecked: bool,
     /// Print one JSON object.

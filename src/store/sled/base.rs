@@ -219,7 +219,8 @@ fn copy(
     // The manifest comes last: without it, the rest is taken for damaged.
     for path in listed(from)? {
         let name = path.file_name().unwrap_or_default();
-        file(&path, &to.join(name)).map_err(Damage::io(&path))?;
+        let to = to.join(name);
+        file(&path, &to).map_err(Damage::io(&to))?;
     }
     sync_all(to)
 }

@@ -12,8 +12,8 @@
 //! Commit: rows change in memory, the record is written out as bytes, and a
 //! thread of its own writes and syncs a frame of what was committed while the
 //! next batch is judged. Replies wait for that. Rows are put to rest behind it,
-//! which is a matter of memory and restart time only: the journal alone makes
-//! all rows, and does so whenever those at rest cannot be used. Rows that one
+//! which is a matter of memory and restart time only: the journal (with `base/`, where
+//! records were let go of) makes all rows, and does so whenever those at rest cannot be used. Rows that one
 //! record made are not written twice: at rest there is the number of that record
 //! (`layer.rs`).
 //!

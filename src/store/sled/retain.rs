@@ -5,7 +5,8 @@
 //! 2. a base is made of the records that go (and of the base of before), beside it;
 //! 3. rows at rest are made anew beside those that are there: none says a record that
 //!    goes (`rebase.rs`);
-//! 4. these are compared with what the base and the records that are left make;
+//! 4. the base is compared with what the records that go make, and these rows with what
+//!    the base and the records that are left make;
 //! 5. the base gets its name: from here on it counts. A kill before leaves all as it
 //!    was; after a kill later the next start does what is left to do;
 //! 6. the new rows get into the place of the others, and the files go.
@@ -24,7 +25,7 @@ use super::{
     rebase,
     recover::{self, Opened, Purpose},
     rows::Rows,
-    verify::{MOST_ROWS, compare_next},
+    verify::{MOST_ROWS, compare_base, compare_next},
 };
 use crate::{domain::instant::Instant, store::Tip};
 
@@ -38,7 +39,7 @@ pub struct Retain {
     pub now: Instant,
     /// Only look.
     pub dry_run: bool,
-    /// Do not compare rows with what the records make that are left.
+    /// Do not compare what is kept, and rows, with what the records make.
     pub unchecked: bool,
 }
 
@@ -233,7 +234,8 @@ impl Cut {
             return Err(Damage::Defect(why));
         }
         if !what.unchecked {
-            let again = |part, of, record| progress(Stage::Comparing(record, part, of));
+            let mut again = |part, of, record| progress(Stage::Comparing(record, part, of));
+            compare_base(&base, &Base::find(dir)?, &mut journal, MOST_ROWS, &mut again)?;
             compare_next(&rebase::next(dir), &base, &mut journal, options, MOST_ROWS, again)?;
         }
         Ok(Some(self.gone((end, at), dir, Some(counted))?))

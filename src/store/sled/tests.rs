@@ -3,17 +3,22 @@
 
 #![allow(clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use tempfile::TempDir;
 
 use super::{
     Options, Retain, SledStore,
+    base::Base,
+    keeping,
     layer::Slot,
+    mark::Mark,
+    recover::{self, Opened},
     retain,
     rows::{ADDED, AT, value},
-    runs::Filtered,
+    runs::{self, Filtered},
     sort_key::{due, encode_key, filtered},
+    verify::compare_base,
     verify_in_parts,
 };
 use crate::{
@@ -29,7 +34,7 @@ use crate::{
         row::Row,
         who::Author,
     },
-    store::{Commit, Store},
+    store::{Commit, Store, Tip},
 };
 
 fn id(text: &str) -> Id {
@@ -335,4 +340,78 @@ fn records_do_not_go_where_rows_are_not_what_is_made_of_what_is_kept() {
     let unchecked = Retain { unchecked: true, ..what };
     retain(dir.path(), &options, &unchecked, &mut |_| {}).expect("nobody looks");
     assert!(files()[0] < before && files()[1] == 1);
+}
+
+/// A draft of a base with other entries.
+fn drawn_up_anew(dir: &Path, change: impl Fn(&[u8], Vec<u8>) -> Option<Vec<u8>>) {
+    let (draft, parts) = (Base::draft(dir), Base::parts(dir));
+    let (entries, extent, mark) = runs::read(&draft).expect("a draft");
+    runs::make(&parts, extent, mark, &Options::default().of_runs(), |put| {
+        for entry in entries {
+            let (key, value) = entry?;
+            if let Some(value) = change(&key, value) {
+                put(&key, Some(&value))?;
+            }
+        }
+        Ok(())
+    })
+    .expect("another one");
+    std::fs::remove_dir_all(&draft).expect("it goes");
+    std::fs::rename(&parts, &draft).expect("it gets its place");
+}
+
+#[test]
+fn what_is_kept_is_compared_with_what_all_records_made_that_go() {
+    let options = Options { tidy_records: 0, segment_bytes: 4097, ..Options::default() };
+    let dir = TempDir::new().expect("a directory");
+    let dir = dir.path();
+    let mut store = SledStore::open(dir, options.clone()).expect("a store");
+    for sequence in 1..=5 {
+        let payout = format!("p{sequence}");
+        let changes = vec![
+            hold("other", "a", Shape::Fixed, &payout),
+            // Of an order with one payout: at rest it has no entry of its own.
+            hold(&format!("o{sequence}"), "a", Shape::Fixed, &payout),
+        ];
+        commit(&mut store, vec![record(sequence, changes)]);
+        // A commit each, and so a few files.
+        store.tidy().expect("tidy");
+    }
+    drop(store);
+    let Opened { lock: _lock, pipeline, tip, rows, .. } =
+        recover::open(dir, &options).expect("it opens");
+    let mut journal = pipeline.journal();
+    let end = journal.ends().last().expect("a file that may go");
+    let mark = Mark { tip: Tip { sequence: end.sequence, ..tip }, end, base: end.sequence };
+    let now = Instant::MAX;
+    let tell = &mut |_, _| {};
+    keeping::make(dir, mark, &rows, &mut journal, now, &options, tell).expect("a draft");
+    let key = |order| encode_key(&Key::Cell(cell(order)));
+    let mut compared = |most: usize| {
+        let draft = Base::drafted(dir, mark);
+        let compared = compare_base(&draft, &Base::default(), &mut journal, most, |_, _, _| {});
+        compared.map_err(|why| why.to_string())
+    };
+    for most in [1, 2, 100] {
+        assert_eq!(compared(most), Ok(()));
+    }
+    let mut other = None;
+    drawn_up_anew(dir, |_, value| Some(value));
+    assert_eq!(compared(100), Ok(()));
+    let (entries, ..) = runs::read(&Base::draft(dir)).expect("a draft");
+    for entry in entries {
+        let (found, value) = entry.expect("an entry");
+        other = other.or_else(|| (found == key("o2")).then_some(value));
+    }
+    let other = other.expect("a meter");
+    drawn_up_anew(dir, |it, value| Some(if it == key("o1") { other.clone() } else { value }));
+    for most in [1, 2, 100] {
+        let why = compared(most).expect_err("another order's meter");
+        assert!(why.contains("differs"), "{why}");
+    }
+    drawn_up_anew(dir, |it, value| (it != key("o1")).then_some(value));
+    for most in [1, 2, 100] {
+        let why = compared(most).expect_err("a meter is not there");
+        assert!(why.contains("is not kept"), "{why}");
+    }
 }

@@ -2,8 +2,8 @@
 //! that it makes exactly the rows that start-up would serve.
 //!
 //! Decisions are recomputed by the caller, who is given every record in order. A torn
-//! tail and rows that have to be made again are reported and left as they are; files of
-//! rows that a kill left unfinished are removed.
+//! tail is reported and left as it is; so are rows that have to be made again, and the
+//! next start is told so; files of rows that a kill left unfinished are removed.
 
 use std::{path::Path, sync::Arc};
 
@@ -15,10 +15,10 @@ use super::{
     layer::Slot,
     made::{Made, MadeRows, Part},
     mark::Mark,
-    recover::{Found, Purpose, find, replay, runs_path},
+    recover::{Found, Purpose, condemn, find, replay, runs_path},
     rows::Rows,
     runs::{self, Runs},
-    sort_key::{AFTER_ALL, BEFORE_ALL, encode_key, filtered},
+    sort_key::{AFTER_ALL, BEFORE_ALL, encode_key, filtered, passes_with_its_payout},
 };
 use crate::{
     domain::{change::Record, key::Key, row::Row},
@@ -42,8 +42,8 @@ pub struct Report {
     pub rows: usize,
     /// Bytes of a commit that was never answered.
     pub torn_bytes: u64,
-    /// Whether rows at rest are damaged, so that a start, or who reads them, has
-    /// them made again.
+    /// Whether rows at rest are not there, far behind or damaged, so that the next start
+    /// makes them again.
     pub rows_incomplete: bool,
 }
 
@@ -86,9 +86,10 @@ pub fn verify_in_parts(
     let compare = |made: &MadeRows, journal: &mut Journal| {
         // What can be said of the journal was said when they are looked at.
         served.read(dir, journal, options)?;
-        served.compare(made, journal)
+        served.compare(made, dir, journal)
     };
-    let rows = in_parts(&base, &mut journal, most, each, compare, &mut progress)?;
+    let until = journal.end().sequence;
+    let rows = in_parts(&base, until, &mut journal, most, each, compare, &mut progress)?;
     Ok(Report {
         tip,
         no_more: base.tip().sequence,
@@ -117,12 +118,53 @@ pub(super) fn compare_next(
     }
     let rows = Rows::new(runs, 0);
     let compare = |made: &MadeRows, journal: &mut Journal| compare(made, &rows, journal);
-    in_parts(base, journal, most, |_| Ok(()), compare, &mut progress).map(drop)
+    let until = journal.end().sequence;
+    in_parts(base, until, journal, most, |_| Ok(()), compare, &mut progress).map(drop)
 }
 
-/// Compares a part of the rows at a time. Says how many there are.
+/// Compares a base that does not count yet with what all the records make that it stands
+/// for, and the base of before: every row of it, and that it lacks none but those that go
+/// with their payout.
+pub(super) fn compare_base(
+    draft: &Base,
+    before: &Base,
+    journal: &mut Journal,
+    most: usize,
+    mut progress: impl FnMut(u64, u64, u64),
+) -> Result<(), Damage> {
+    let until = draft.tip().sequence;
+    let compare = |made: &MadeRows, journal: &mut Journal| compare_kept(made, draft, journal);
+    in_parts(before, until, journal, most, |_| Ok(()), compare, &mut progress).map(drop)
+}
+
+/// The same of a part.
+fn compare_kept(made: &MadeRows, draft: &Base, journal: &mut Journal) -> Result<(), Damage> {
+    let part = made.part;
+    let mut made = made.rows.iter().map(|(key, made)| (encode_key(key), key, made)).peekable();
+    let lost = |(bytes, key, _): (Vec<u8>, &Key, &Made)| match passes_with_its_payout(&bytes) {
+        true => Ok(()),
+        false => Err(Damage::Defect(format!("{key:?} is not kept"))),
+    };
+    draft.rows(|bytes, row| {
+        if !part.has_bytes(bytes) {
+            return Ok(());
+        }
+        while let Some(gone) = made.next_if(|(other, ..)| other.as_slice() < bytes) {
+            lost(gone)?;
+        }
+        match made.next_if(|(other, ..)| other == bytes) {
+            Some((_, key, made)) => is_same(key, made, Slot::Row(Arc::new(row)), journal),
+            None => Err(differs(&row.key())),
+        }
+    })?;
+    made.try_for_each(lost)
+}
+
+/// Compares a part of the rows at a time, as they were made until a record. Says how many
+/// there are.
 fn in_parts(
     base: &Base,
+    until: u64,
     journal: &mut Journal,
     most: usize,
     mut each: impl FnMut(Item<'_, Arc<Record>>) -> Result<(), Damage>,
@@ -140,7 +182,7 @@ fn in_parts(
             made.keep(row);
             Ok::<(), Damage>(())
         })?;
-        for sequence in base.tip().sequence + 1..=journal.end().sequence {
+        for sequence in base.tip().sequence + 1..=until {
             let told = journal.record(sequence)?;
             let record = told.record().map_err(Damage::misfit(sequence))?;
             if is_first {
@@ -200,13 +242,15 @@ impl Served {
         let whole = runs::verify(&runs_path(dir), filtered)?.into_iter().next().map_or(Ok(()), Err);
         let replayed = whole.and_then(|()| replay(&mut rows, mark.tip, journal, &options));
         *self = Self::Rows(rows);
-        self.unless_of_rows(replayed.map(drop))
+        self.unless_of_rows(replayed.map(drop), dir)
     }
 
-    /// Damage that the journal makes good is none.
-    fn unless_of_rows(&mut self, looked: Result<(), Damage>) -> Result<(), Damage> {
+    /// Damage that the journal makes good is none: the next start is told to have all of
+    /// these rows made again, since it does not look at all of them itself.
+    fn unless_of_rows(&mut self, looked: Result<(), Damage>, dir: &Path) -> Result<(), Damage> {
         match looked {
             Err(why) if why.is_of_rows() => {
+                condemn(dir);
                 *self = Self::Unusable;
                 Ok(())
             }
@@ -215,10 +259,15 @@ impl Served {
     }
 
     /// Compares those of a part with what the journal makes.
-    fn compare(&mut self, made: &MadeRows, journal: &mut Journal) -> Result<(), Damage> {
+    fn compare(
+        &mut self,
+        made: &MadeRows,
+        dir: &Path,
+        journal: &mut Journal,
+    ) -> Result<(), Damage> {
         let Self::Rows(rows) = self else { return Ok(()) };
         let compared = compare(made, rows, journal);
-        self.unless_of_rows(compared)
+        self.unless_of_rows(compared, dir)
     }
 }
 
