@@ -13,6 +13,7 @@ use crate::{
         amount::{Amount, Currency},
         instant::Instant,
         name::Id,
+        named::Named,
         refusal::Reason,
         text::Text,
         value::{Fact, Facts, Value},
@@ -191,7 +192,7 @@ pub fn values(
     facts: &BTreeMap<String, v1::FactValue>,
     field: impl fmt::Display,
     problems: &mut Problems,
-) -> BTreeMap<Text, Value> {
+) -> Named<Value> {
     by_name(facts, field, problems, |value| value)
 }
 
@@ -201,8 +202,7 @@ fn by_name<T>(
     field: impl fmt::Display,
     problems: &mut Problems,
     made: impl Fn(Value) -> T,
-) -> BTreeMap<Text, T> {
-    // In order already: a map is built of them at once, without a search for each.
+) -> Named<T> {
     let mut values = Vec::with_capacity(facts.len());
     for (key, sent) in facts {
         if !is_fact_name(key) {

@@ -2,8 +2,6 @@
 //! the same, however it was spelled. Hashed from what was made of the request, in
 //! which equal amounts and lists are alike. Nothing is written out for it.
 
-use std::collections::BTreeMap;
-
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::{
@@ -120,7 +118,7 @@ pub fn of_payout(payout: &v1::PayoutSpec, spec: &Spec) -> Fingerprint {
     say(5, inline_order.as_ref().map(|order| of_order(order, spec)));
     say(6, text(payee));
     say(7, text(purpose));
-    let sent: &BTreeMap<Text, Value> = &spec.facts;
+    let sent = &spec.facts;
     say(8, (!sent.is_empty()).then(|| facts(Said::NOTHING, sent.iter())));
     Fingerprint(fields)
 }
@@ -148,6 +146,8 @@ fn of_order(order: &v1::Order, spec: &Spec) -> Said {
 #[cfg(test)]
 mod tests {
     use v1::fact_value::Kind;
+
+    use std::collections::BTreeMap;
 
     use super::*;
     use crate::{

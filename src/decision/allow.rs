@@ -9,19 +9,21 @@ use super::{
     authorize::Authorize,
     context::Context,
     evaluate::Situation,
+    facts, judge,
+    loaded::Loaded,
     looked_at,
+    plain::{self, Plain},
     profile::{Counted, Profile, countings},
     reading::Scopes,
     reply::Reply,
-    spec::{Prepared, Spec},
+    spec::{Spec, check_accounts, check_amount},
+    view::View,
 };
 use crate::domain::{
+    account::Position,
     allowed::Allowed,
-    amount::Amount,
-    decision::{Answer, Inputs, Reading},
     instant::Instant,
-    limit::{Counting, Stage},
-    order::Order,
+    limit::{Counting, Draw, Stage},
     payout::State,
     policy::Policy,
     scope::is_id_of_shop,
@@ -31,13 +33,27 @@ use crate::domain::{
 
 impl Profile {
     /// What records of its payouts have in common, if that can be told beforehand.
-    pub(super) fn template(&self, spec: &Spec, now: Instant) -> Option<Template> {
-        let policy = &*self.policy;
+    pub(super) fn template(
+        &self,
+        spec: &Spec,
+        loaded: &Loaded<'_>,
+        context: &Context<'_>,
+    ) -> Option<Template> {
+        let (policy, now) = (&*self.policy, context.now);
         let looks = looked_at::looks(policy);
         let authorized = State::Authorized;
         let tells_more = policy.timers.iter().any(|timer| timer.state == authorized)
             || policy.alerts.iter().any(|alert| alert.on_states.contains(&authorized));
         if tells_more || self.whose().is_none() {
+            return None;
+        }
+        let sources = self.sources(spec, None, loaded, context);
+        let there = |draw: &Draw| sources.held(&draw.account)?.account;
+        let all_there = policy.draws.iter().all(|draw| there(draw).is_some());
+        if !all_there || check_accounts(policy, &sources.accounts).is_err() {
+            return None;
+        }
+        if !facts::all_of_use(policy, &sources, &self.facts) {
             return None;
         }
         let sources = looks.sources.clone()?;
@@ -117,32 +133,58 @@ fn of_order(
 }
 
 impl Authorize {
-    /// What was decided in short, with the answer. `None`: it is told at length.
+    /// What was decided in short, with the answer, if every rule allows it. `None`: it
+    /// has to be judged at length.
     pub(super) fn allow<'a>(
         &'a self,
-        prepared: &Prepared,
+        loaded: &Loaded<'_>,
         context: &'a Context<'_>,
     ) -> Option<(Allowed<'a>, Reply)> {
         let Self { spec, identity } = self;
-        let Prepared { inputs, verdict, .. } = prepared;
-        let plain = verdict.answer == Answer::Allow && verdict.findings.is_empty();
-        let asked = inputs.stage == Stage::Confirm && !spec.full;
-        // A draw on an account that is not there does not pass.
-        let plain = plain && inputs.funds.iter().all(|it| it.exists && it.relief.is_empty());
-        if !plain || !asked || !prepared.order_is_new || !prepared.all_count {
+        let order = spec.inline_order.as_deref()?;
+        let asked = spec.stage == Stage::Confirm && !spec.full && context.alone;
+        if !asked || spec.order.as_ref() != Some(&order.name) || spec.registered(loaded).is_some() {
             return None;
         }
-        let (order, template) = (spec.inline_order.as_deref()?, prepared.profile.template.clone()?);
-        let is_of_shop = |order: &Order| {
-            order.name.shop == template.shop.shop && order.name.platform == template.shop.platform
+        if !Profile::is_at_hand(spec, context) {
+            Profile::of(spec, loaded, context).ok()?;
+        }
+        let profile = context.profile.borrow();
+        let profile = match profile.as_ref() {
+            Some(profile) if profile.is_complete() => profile,
+            _ => {
+                drop(profile);
+                &Profile::of(spec, loaded, context).ok()?.complete(spec, loaded, context)
+            }
         };
-        if !is_of_shop(order) || spec.order.as_ref() != Some(&order.name) {
+        let template = profile.template.as_ref()?;
+        let (policy, (amount, currency)) = (&*profile.policy, spec.amount?);
+        let shop = &template.shop;
+        if order.name.shop != shop.shop || order.name.platform != shop.platform {
             return None;
         }
+        check_amount(amount, currency, policy.currency, "payout.amount").ok()?;
+        let own = plain::own_values(policy, template, spec, order, context.now)?;
+        let (numbers, read) = plain::read(profile, template, loaded, context.now)?;
+        let position = |draw: &Draw| profile.position(&draw.account, loaded, context.now);
+        let positions: Vec<Position> = policy.draws.iter().map(position).collect::<Option<_>>()?;
+        let view = Plain {
+            policy,
+            now: context.now,
+            amount,
+            facts: plain::gather(policy, template, spec, order, context.roles, &own)?,
+            measures: read.measures(),
+        };
+        let total = |index: usize| Some(read.limits().get(index)?.unwrap_or_default());
+        let available = |index: usize| positions.get(index).map(Position::available);
+        if !judge::all_pass(&view, &profile.known, total, available) {
+            return None;
+        }
+        let Plain { facts, .. } = view;
         let allowed = Allowed {
-            numbers: numbers(&template, inputs)?.into(),
-            positions: inputs.funds.iter().map(|funds| funds.position).collect(),
-            template,
+            numbers: numbers.into(),
+            positions: positions.into(),
+            template: template.clone(),
             sequence: 0,
             at: context.now,
             author: &context.author,
@@ -153,44 +195,16 @@ impl Authorize {
             payee: &spec.payee,
             purpose: &spec.purpose,
             facts: &spec.facts,
-            amount: inputs.amount?,
+            amount,
         };
-        let mut facts = inputs.facts.iter().enumerate();
         debug_assert!(
-            facts.all(|(index, value)| allowed.fact(index).as_deref() == value.as_ref()),
+            facts.iter().enumerate().all(|(index, value)| {
+                looked_at::looks(policy).supplies(index) || allowed.fact(index).as_deref() == *value
+            }),
             "a fact is not what its source says"
         );
         let decision = Arc::new(allowed.decision());
         let state = Some(State::Authorized);
         Some((allowed, Reply::Decided { decision, state, replayed: false }))
     }
-}
-
-/// The numbers that limits and then measures read. `None`: one of them read
-/// something else.
-fn numbers(template: &Template, inputs: &Inputs) -> Option<Vec<(Amount, Amount)>> {
-    let Common { limits, measures, .. } = &*template.common;
-    if limits.len() != inputs.limits.len() || measures.len() != inputs.measures.len() {
-        return None;
-    }
-    let reads = limits.iter().chain(measures);
-    let readings = inputs.limits.iter().chain(&inputs.measures);
-    let mut numbers = Vec::with_capacity(reads.clone().count());
-    for (read, reading) in reads.zip(readings) {
-        match (read, reading) {
-            (Read::Nothing, None) => {}
-            (Read::Empty(window), Some(reading)) => {
-                let empty = Reading { window: *window, ..Reading::default() };
-                (*reading == empty).then_some(())?;
-            }
-            (Read::Numbers(window), Some(reading)) => {
-                let Reading { used, held, by_amount, full, room, relief, window: of } = reading;
-                let plain = by_amount.is_empty() && !full && room.is_none() && relief.is_empty();
-                (plain && of == window).then_some(())?;
-                numbers.push((*used, *held));
-            }
-            _ => return None,
-        }
-    }
-    Some(numbers)
 }

@@ -16,6 +16,7 @@ use super::{
     replay::{self, Seen},
     reply::Reply,
     spec::{Prepared, Spec},
+    view::View,
 };
 use crate::domain::{
     change::Change,
@@ -68,44 +69,44 @@ impl Authorize {
     /// Judges it: a repeat is answered from the record, a new one is decided,
     /// and held unless denied.
     pub fn judge(&self, loaded: &Loaded<'_>, context: &Context<'_>) -> Judgement {
-        match self.prepared(loaded, context) {
-            Ok(prepared) => self.decide(prepared, context),
+        match self.is_new(loaded, context) {
+            Ok(()) => self.judge_new(loaded, context),
             Err(judgement) => *judgement,
         }
     }
 
     /// The same; told in short where that can be done.
     pub fn outcome<'a>(&'a self, loaded: &Loaded<'_>, context: &'a Context<'_>) -> Outcome<'a> {
-        match self.prepared(loaded, context) {
-            Ok(prepared) => match self.allow(&prepared, context) {
-                Some((allowed, reply)) => Outcome::Allowed(Box::new(allowed), reply),
-                None => Outcome::Judged(self.decide(prepared, context)),
-            },
-            Err(judgement) => Outcome::Judged(*judgement),
+        if let Err(judgement) = self.is_new(loaded, context) {
+            return Outcome::Judged(*judgement);
         }
+        if let Some((allowed, reply)) = self.allow(loaded, context) {
+            return Outcome::Allowed(Box::new(allowed), reply);
+        }
+        Outcome::Judged(self.judge_new(loaded, context))
     }
 
-    /// Everything that is found out before something is made of it, or how it ends
-    /// before.
-    fn prepared(
-        &self,
-        loaded: &Loaded<'_>,
-        context: &Context<'_>,
-    ) -> Result<Prepared, Box<Judgement>> {
-        let there = match Profile::at_hand(&self.spec, context) {
-            Some(_) => Ok(()),
-            None => loaded.the_shop(&self.spec.shop).map(drop),
+    /// That it is no repeat, or how it is answered; behind it, a refusal is of what
+    /// is asked.
+    fn is_new(&self, loaded: &Loaded<'_>, context: &Context<'_>) -> Result<(), Box<Judgement>> {
+        let there = match Profile::is_at_hand(&self.spec, context) {
+            true => Ok(()),
+            false => loaded.the_shop(&self.spec.shop).map(drop),
         };
         let answer = |answer| Box::new(Judgement::only(answer));
         match there.and_then(|()| replay::seen(loaded, &self.identity, context.now)) {
-            Err(refusal) => return Err(answer(Err(refusal))),
-            Ok(Seen::Before(answered)) => {
-                return Err(answer(self.again(loaded, &answered, context.now)));
-            }
-            Ok(Seen::New) => {}
+            Err(refusal) => Err(answer(Err(refusal))),
+            Ok(Seen::Before(answered)) => Err(answer(self.again(loaded, &answered, context.now))),
+            Ok(Seen::New) => Ok(()),
         }
-        // Behind it, it can no longer be refused.
-        self.spec.prepare(loaded, context).map_err(|refusal| answer(Err(refusal)))
+    }
+
+    fn judge_new(&self, loaded: &Loaded<'_>, context: &Context<'_>) -> Judgement {
+        match self.spec.prepare(loaded, context) {
+            // It can no longer be refused.
+            Ok(prepared) => self.decide(prepared, context),
+            Err(refusal) => Judgement::only(Err(refusal)),
+        }
     }
 
     fn again(

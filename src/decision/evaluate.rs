@@ -1,14 +1,15 @@
-//! Evaluates conditions. Total, exact, and a function of its arguments: a
-//! comparison with something absent does not hold.
+//! A decision's inputs as rules look at them, also for another amount or at another
+//! instant.
 
-use std::{borrow::Cow, cmp::Ordering, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap};
 
-use super::looked_at;
+use super::{looked_at, view::View};
 use crate::domain::{
-    amount::{Amount, Factor},
-    condition::{Check, Comparison, Left, Number, Operand, Predicate, Right, Source, Test},
+    amount::Amount,
+    condition::{Check, Left, Number, Operand, Predicate, Right, Source},
     decision::{Inputs, Reading},
     instant::Instant,
+    limit::Stage,
     plan::Supplied,
     policy::Policy,
     text::Text,
@@ -112,50 +113,6 @@ impl<'a> Situation<'a> {
         used.plus(held)
     }
 
-    fn measure(&self, index: usize) -> Option<Amount> {
-        let reading = self.inputs.measures.get(index)?.as_ref()?;
-        let by_amount = self.policy.measures.get(index)?.counting.by_amount;
-        Some(self.total(reading, by_amount))
-    }
-
-    fn number(&self, number: Number) -> Option<Amount> {
-        let own = self.own.as_ref()?;
-        Some(match number {
-            Number::Limit => own.limit,
-            Number::Used => own.used,
-            Number::Held => own.held,
-            Number::Requested => own.requested,
-            Number::Remaining => own.remaining,
-            Number::Balance => own.balance,
-            Number::Unfrozen => own.unfrozen,
-            Number::Available => own.available,
-        })
-    }
-
-    /// A number with its factor, if it is there.
-    pub fn operand(&self, operand: &Operand) -> Option<(Amount, Factor)> {
-        let amount = match operand.of {
-            Source::Literal(amount) => amount,
-            Source::Fact(index) => match *self.fact(index)? {
-                Value::Decimal(amount) => amount,
-                _ => return None,
-            },
-            Source::Measure(index) => self.measure(index)?,
-            Source::Number(number) => self.number(number)?,
-        };
-        Some((amount, operand.factor))
-    }
-
-    /// Whether a condition holds.
-    pub fn holds(&self, predicate: &Predicate) -> bool {
-        match predicate {
-            Predicate::All(parts) => parts.iter().all(|part| self.holds(part)),
-            Predicate::Any(parts) => parts.iter().any(|part| self.holds(part)),
-            Predicate::Nothing(parts) => !parts.iter().any(|part| self.holds(part)),
-            Predicate::Test(test) => self.test(test),
-        }
-    }
-
     /// Whether a condition may answer otherwise for another amount.
     pub fn looks_at_amount(&self, predicate: &Predicate) -> bool {
         match predicate {
@@ -193,67 +150,6 @@ impl<'a> Situation<'a> {
         self.supplied.get(index) == Some(&Supplied::Amount)
     }
 
-    fn left(&self, left: Left) -> Option<Cow<'a, Value>> {
-        match left {
-            Left::Fact(index) => self.fact(index),
-            Left::Measure(index) => self.measure(index).map(Value::Decimal).map(Cow::Owned),
-            Left::Number(number) => self.number(number).map(Value::Decimal).map(Cow::Owned),
-        }
-    }
-
-    fn test(&self, test: &Test) -> bool {
-        let left = self.left(test.left);
-        match (&test.check, left.as_deref()) {
-            (Check::Present, left) => left.is_some(),
-            (Check::Absent, left) => left.is_none(),
-            (_, None) => false,
-            (Check::Compare(comparison, right), Some(left)) => {
-                self.compare(left, test.factor, *comparison, right)
-            }
-            (Check::OneOf(wanted, values), Some(left)) => values.contains(left) == *wanted,
-            (Check::OneOfFact(wanted, list), Some(Value::Text(text))) => {
-                match self.fact(*list).as_deref() {
-                    Some(Value::List(values)) => values.contains(text) == *wanted,
-                    _ => false,
-                }
-            }
-            (Check::Contains(Value::Text(text)), Some(Value::List(values))) => {
-                values.contains(text)
-            }
-            (Check::WithinMonths(months), Some(Value::Time(time))) => {
-                self.policy.months_back(*months, self.at).is_some_and(|earliest| *time >= earliest)
-            }
-            (Check::WithinDays(days), Some(Value::Time(time))) => {
-                self.policy.days_back(*days, self.at).is_some_and(|earliest| *time >= earliest)
-            }
-            // Types are checked when a policy is loaded and when facts are gathered.
-            (
-                Check::OneOfFact(..)
-                | Check::Contains(_)
-                | Check::WithinMonths(_)
-                | Check::WithinDays(_),
-                Some(_),
-            ) => false,
-        }
-    }
-
-    fn compare(&self, left: &Value, factor: Factor, comparison: Comparison, right: &Right) -> bool {
-        let ordering = match right {
-            Right::Literal(Value::Decimal(right)) => scaled(left, factor, *right, Factor::ONE),
-            Right::Literal(right) => same_type(left, right),
-            Right::Operand(operand) => match (left, operand.of) {
-                (Value::Decimal(_), _) => self
-                    .operand(operand)
-                    .and_then(|(right, right_factor)| scaled(left, factor, right, right_factor)),
-                (_, Source::Fact(index)) => {
-                    self.fact(index).and_then(|right| same_type(left, &right))
-                }
-                _ => None,
-            },
-        };
-        ordering.is_some_and(|ordering| comparison.holds(ordering))
-    }
-
     /// Facts that a condition looks at, with their values, for its finding.
     pub fn observed(&self, predicate: &Predicate, into: &mut BTreeMap<Text, Text>) {
         match predicate {
@@ -282,18 +178,44 @@ impl<'a> Situation<'a> {
     }
 }
 
-fn scaled(
-    left: &Value,
-    left_factor: Factor,
-    right: Amount,
-    right_factor: Factor,
-) -> Option<Ordering> {
-    match left {
-        Value::Decimal(left) => left.compare_scaled(left_factor, right, right_factor),
-        _ => None,
+impl View for Situation<'_> {
+    fn policy(&self) -> &Policy {
+        self.policy
     }
-}
 
-fn same_type(left: &Value, right: &Value) -> Option<Ordering> {
-    (left.kind() == right.kind()).then(|| left.cmp(right))
+    fn stage(&self) -> Stage {
+        self.inputs.stage
+    }
+
+    fn instant(&self) -> Instant {
+        self.at
+    }
+
+    fn requested(&self) -> Amount {
+        self.amount
+    }
+
+    fn fact(&self, index: usize) -> Option<Cow<'_, Value>> {
+        Situation::fact(self, index)
+    }
+
+    fn measure(&self, index: usize) -> Option<Amount> {
+        let reading = self.inputs.measures.get(index)?.as_ref()?;
+        let by_amount = self.policy.measures.get(index)?.counting.by_amount;
+        Some(self.total(reading, by_amount))
+    }
+
+    fn number(&self, number: Number) -> Option<Amount> {
+        let own = self.own.as_ref()?;
+        Some(match number {
+            Number::Limit => own.limit,
+            Number::Used => own.used,
+            Number::Held => own.held,
+            Number::Requested => own.requested,
+            Number::Remaining => own.remaining,
+            Number::Balance => own.balance,
+            Number::Unfrozen => own.unfrozen,
+            Number::Available => own.available,
+        })
+    }
 }

@@ -15,10 +15,10 @@ use crate::domain::{
     amount::{Amount, Currency},
     freeze::Freezes,
     instant::Instant,
+    limit::Stage,
     name::{AccountName, Id},
     operator::{Grant, Operator},
     order::Order,
-    plan::Looks,
     policy::{FactDeclaration, Field, Origin, Policy},
     refusal::{Reason, Refusal},
     shop::{Platform, Shop},
@@ -93,20 +93,14 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// The facts of a policy, by position; and whether every value that is there counts.
-pub type Gathered = (Vec<Option<Value>>, bool);
-
 /// Gathers the facts of a policy; `constant` are those that do not vary, as far as
 /// they have a value, see [`constant`].
 pub fn gather(
     policy: &Policy,
     sources: &Sources<'_>,
     constant: &[Option<Value>],
-) -> Result<Gathered, Refusal> {
+) -> Result<Vec<Option<Value>>, Refusal> {
     let looks = looked_at::looks(policy);
-    if let Some(facts) = gather_plain(policy, looks, sources, constant) {
-        return Ok((facts, true));
-    }
     let mut problems = Problems::default();
     check_sent(policy, sources, &mut problems);
     let mut facts = Vec::with_capacity(policy.facts.len());
@@ -119,61 +113,36 @@ pub fn gather(
             None if !looked_at && !looks.varies(index) => None,
             None => value(fact, sources, looked_at, &mut problems),
         };
-        if value.is_none() && fact.required && looked_at {
+        let is_supplied = looks.supplies(index);
+        if value.is_none() && fact.required && looked_at && !is_supplied {
             problems.missing(fact, sources);
         }
         facts.push(value);
     }
-    let all_count = !problems.not_counted;
-    problems.into_result().map(|()| (facts, all_count))
+    problems.into_result().map(|()| facts)
 }
 
-/// The same where nothing is wrong and all that is there counts: what is sent and what
-/// an order has is gone through once, instead of looked up fact by fact.
-fn gather_plain(
+/// Whether what is configured and looked at when a payout is confirmed is of use: it
+/// is there, unless it need not be.
+pub(super) fn all_of_use(
     policy: &Policy,
-    looks: &Looks,
     sources: &Sources<'_>,
     constant: &[Option<Value>],
-) -> Option<Vec<Option<Value>>> {
-    if !looks.keys_differ || constant.len() != policy.facts.len() {
-        return None;
-    }
-    let mut facts = constant.to_vec();
-    for (key, value) in sources.spec.facts.iter() {
-        let index = looks.sent(key)?;
-        let fact = policy.facts.get(index)?;
-        let counts = fact.asserted_by.is_empty() || fact.asserted_by.meets(sources.roles);
-        (counts && fits(fact, value)).then_some(())?;
-        *facts.get_mut(index)? = Some(value.clone());
-    }
-    let mut of_order = looks.of_order.iter().peekable();
-    for (key, registered) in sources.order.iter().flat_map(|order| order.facts.iter()) {
-        while of_order.next_if(|(other, _)| other < key).is_some() {}
-        let Some((_, index)) = of_order.next_if(|(other, _)| other == key) else { continue };
-        let fact = policy.facts.get(*index)?;
-        let by = registered.asserted_by;
-        let counts = fact.asserted_by.is_empty() || fact.asserted_by.meets(by);
-        (counts && fits(fact, &registered.value)).then_some(())?;
-        *facts.get_mut(*index)? = Some(registered.value.clone());
-    }
+) -> bool {
+    let looks = looked_at::looks(policy);
     let mut problems = Problems::default();
-    for &index in &looks.others {
-        let fact = policy.facts.get(index)?;
-        *facts.get_mut(index)? = value(fact, sources, true, &mut problems);
-    }
-    // What is configured and has no value may be there and be of no use.
-    let stage = sources.spec.stage;
-    let missing = policy.facts.iter().zip(&facts).enumerate();
-    for (index, (fact, _)) in missing.filter(|(_, (_, value))| value.is_none()) {
-        if looks.needs(stage, index) {
-            (!fact.required).then_some(())?;
-            if !looks.varies(index) {
-                value(fact, sources, true, &mut problems).is_none().then_some(())?;
-            }
-        }
-    }
-    problems.is_none().then_some(facts)
+    let facts = policy.facts.iter().zip(constant).enumerate();
+    let mut missing = facts.filter(|(index, (_, value))| {
+        value.is_none() && !looks.varies(*index) && looks.needs(Stage::Confirm, *index)
+    });
+    missing
+        .all(|(_, (fact, _))| !fact.required && value(fact, sources, true, &mut problems).is_none())
+        && problems.is_none()
+}
+
+/// Whether the word of somebody in these roles counts.
+pub(super) fn counts(fact: &FactDeclaration, by: RoleSet) -> bool {
+    fact.asserted_by.is_empty() || fact.asserted_by.meets(by)
 }
 
 /// How the facts of a policy will change by waiting alone, by instant.
@@ -258,7 +227,7 @@ fn check_sent(policy: &Policy, sources: &Sources<'_>, problems: &mut Problems) {
                 Reason::FactTypeMismatch
             };
             problems.add(reason, field(), problem);
-        } else if !fact.asserted_by.is_empty() && !fact.asserted_by.meets(sources.roles) {
+        } else if !counts(fact, sources.roles) {
             problems.add(
                 Reason::FactNotAssertable,
                 field(),
@@ -269,7 +238,7 @@ fn check_sent(policy: &Policy, sources: &Sources<'_>, problems: &mut Problems) {
 }
 
 /// Whether a value is what the policy declares its fact to be.
-fn fits(fact: &FactDeclaration, value: &Value) -> bool {
+pub(super) fn fits(fact: &FactDeclaration, value: &Value) -> bool {
     if value.kind() != fact.kind {
         return false;
     }
@@ -351,7 +320,7 @@ fn registered(
     problems: &mut Problems,
 ) -> Option<Value> {
     let registered = facts?.get(key)?;
-    if !fact.asserted_by.is_empty() && !fact.asserted_by.meets(registered.asserted_by) {
+    if !counts(fact, registered.asserted_by) {
         problems.not_counted = true;
         return None;
     }
@@ -448,7 +417,7 @@ fn order_that_counts<'a>(
     problems: &mut Problems,
 ) -> Option<&'a Order> {
     let order = sources.order?;
-    let counts = fact.asserted_by.is_empty() || fact.asserted_by.meets(order.asserted_by);
+    let counts = counts(fact, order.asserted_by);
     problems.not_counted |= !counts;
     counts.then_some(order)
 }

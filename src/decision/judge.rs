@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     evaluate::{OwnNumbers, Situation},
     largest, looked_at, reset,
+    view::View,
 };
 use crate::domain::{
     amount::{Amount, Factor},
@@ -66,6 +67,11 @@ pub struct Known {
     /// Conditions that do not fail, by position: they are not looked at, and not
     /// listed as passed.
     holds: Vec<bool>,
+    /// The other conditions, and whether it is known that they are about it: then this
+    /// is not looked at.
+    open: Vec<(usize, bool)>,
+    /// Whether it is known of draws that they are asked for, by position.
+    drawn: Vec<bool>,
     /// Limits, by position.
     limits: Vec<KnownLimit>,
 }
@@ -94,7 +100,7 @@ pub fn judge_rest(policy: &Policy, inputs: &Inputs, wanted: Wanted, known: &Know
     }
     for (index, limit) in policy.limits.iter().enumerate() {
         let ruling = match known.limits.get(index) {
-            Some(known) => of_known_limit(&situation, index, limit, *known),
+            Some(known) => within(&situation, index, limit, known_bound(&situation, limit, *known)),
             None => of_limit(&situation, index, limit),
         };
         if let Some(outcome) = listed(ruling, &limit.rule, wanted) {
@@ -117,6 +123,41 @@ pub fn judge_rest(policy: &Policy, inputs: &Inputs, wanted: Wanted, known: &Know
         (None, None)
     };
     Verdict { answer, findings, max_amount, max_amount_unreviewed }
+}
+
+/// Whether everything passes that is seen and where nothing is full, without a
+/// warning; `total` is what a limit has in use, `available` what a draw may take of
+/// an account that is there.
+pub(super) fn all_pass(
+    view: &impl View,
+    known: &Known,
+    total: impl Fn(usize) -> Option<Amount>,
+    available: impl Fn(usize) -> Option<Amount>,
+) -> bool {
+    let policy = view.policy();
+    let in_force = |rule: &Rule| rule.stages.has(view.stage()) && in_force(rule, view.instant());
+    let holds = |(index, applies): &(usize, bool)| {
+        let Some(Condition { rule, require }) = policy.conditions.get(*index) else {
+            return false;
+        };
+        !in_force(rule) || !(*applies || view.holds(&rule.when)) || view.holds(require)
+    };
+    let within = |(index, limit): (usize, &Limit)| {
+        let Some(known) = known.limits.get(index) else { return false };
+        known_bound(view, limit, *known).is_none_or(|bound| {
+            total(index).is_some_and(|total| total.plus(requested(view, limit)) <= bound)
+        })
+    };
+    let covered = |(index, draw): (usize, &Draw)| {
+        let applies = known.drawn.get(index) == Some(&true);
+        !in_force(&draw.rule)
+            || !(applies || view.holds(&draw.rule.when))
+            || available(index).is_some_and(|available| view.requested() <= available)
+    };
+    known.holds.len() == policy.conditions.len()
+        && known.open.iter().all(holds)
+        && policy.limits.iter().enumerate().all(within)
+        && policy.draws.iter().enumerate().all(covered)
 }
 
 /// The inputs without those parts of the future that the verdict does not rest
@@ -167,8 +208,14 @@ impl Known {
                 bound: is_bound.then(|| bound(&situation, limit)),
             }
         };
+        let applies = |rule: &Rule| looks.stands(&rule.when) && situation.holds(&rule.when);
+        let holds: Vec<bool> = policy.conditions.iter().map(holds).collect();
+        let open = policy.conditions.iter().zip(&holds).enumerate();
+        let open = open.filter(|(_, (_, holds))| !**holds);
         Self {
-            holds: policy.conditions.iter().map(holds).collect(),
+            open: open.map(|(index, (it, _))| (index, applies(&it.rule))).collect(),
+            drawn: policy.draws.iter().map(|draw| applies(&draw.rule)).collect(),
+            holds,
             limits: policy.limits.iter().map(limit).collect(),
         }
     }
@@ -213,16 +260,14 @@ fn in_force(rule: &Rule, at: Instant) -> bool {
     from.is_none_or(|from| from <= at) && until.is_none_or(|until| at < until)
 }
 
-pub(super) fn asked(situation: &Situation<'_>, rule: &Rule) -> bool {
-    rule.stages.has(situation.inputs.stage)
-        && in_force(rule, situation.at)
-        && situation.holds(&rule.when)
+pub(super) fn asked(view: &impl View, rule: &Rule) -> bool {
+    rule.stages.has(view.stage()) && in_force(rule, view.instant()) && view.holds(&rule.when)
 }
 
-pub(super) fn of_condition(situation: &Situation<'_>, condition: &Condition) -> Ruling {
-    if !asked(situation, &condition.rule) {
+pub(super) fn of_condition(view: &impl View, condition: &Condition) -> Ruling {
+    if !asked(view, &condition.rule) {
         Ruling::Silent
-    } else if situation.holds(&condition.require) {
+    } else if view.holds(&condition.require) {
         Ruling::Holds
     } else {
         Ruling::Fails
@@ -231,9 +276,9 @@ pub(super) fn of_condition(situation: &Situation<'_>, condition: &Condition) -> 
 
 /// A limit's bound in steps of its unit. Use and requests are whole steps, so
 /// comparing with the floor is comparing exactly.
-pub(super) fn bound(situation: &Situation<'_>, limit: &Limit) -> Option<Amount> {
-    let (amount, factor) = situation.operand(&limit.bound)?;
-    let decimals = decimals(situation.policy, limit.counting.quantity);
+pub(super) fn bound(view: &impl View, limit: &Limit) -> Option<Amount> {
+    let (amount, factor) = view.operand(&limit.bound)?;
+    let decimals = decimals(view.policy(), limit.counting.quantity);
     Some(
         amount
             .floor_of(factor, Factor::ONE, decimals)
@@ -249,9 +294,9 @@ fn decimals(policy: &Policy, quantity: Quantity) -> u32 {
     }
 }
 
-fn requested(situation: &Situation<'_>, limit: &Limit) -> Amount {
+fn requested(view: &impl View, limit: &Limit) -> Amount {
     match limit.counting.quantity {
-        Quantity::Amount => situation.amount,
+        Quantity::Amount => view.requested(),
         Quantity::Count => Amount::ONE,
     }
 }
@@ -273,19 +318,14 @@ pub(super) fn of_limit(situation: &Situation<'_>, index: usize, limit: &Limit) -
     within(situation, index, limit, bound)
 }
 
-/// The same, at the instant of the inputs.
-fn of_known_limit(
-    situation: &Situation<'_>,
-    index: usize,
-    limit: &Limit,
-    known: KnownLimit,
-) -> Ruling {
+/// The bound of a limit that is asked here, as far as it is known beforehand; at the
+/// instant of the inputs.
+fn known_bound(view: &impl View, limit: &Limit, known: KnownLimit) -> Option<Amount> {
     let rule = &limit.rule;
-    let applies = rule.stages.has(situation.inputs.stage)
-        && in_force(rule, situation.at)
-        && known.applies.unwrap_or_else(|| situation.holds(&rule.when));
-    let bound = if applies { known.bound.unwrap_or_else(|| bound(situation, limit)) } else { None };
-    within(situation, index, limit, bound)
+    let applies = rule.stages.has(view.stage())
+        && in_force(rule, view.instant())
+        && known.applies.unwrap_or_else(|| view.holds(&rule.when));
+    if applies { known.bound.unwrap_or_else(|| bound(view, limit)) } else { None }
 }
 
 /// Whether use stays within a bound, if there is one.

@@ -6,6 +6,7 @@
 use super::{
     evaluate::Situation,
     judge::{answer, asked, available, bound, funds, of_condition, of_draw, of_limit, reading},
+    view::View,
 };
 use crate::domain::{
     amount::{Amount, Factor},

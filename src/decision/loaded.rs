@@ -131,7 +131,12 @@ impl<'a> Loaded<'a> {
 
     /// The meters of a cell.
     pub fn cell(&self, key: &CellKey) -> Option<&'a Cell> {
-        match self.row(&Key::Cell(key.clone()))?.as_ref() {
+        self.cell_under(&Key::Cell(key.clone()))
+    }
+
+    /// The same of a key, of a cell.
+    pub fn cell_under(&self, key: &Key) -> Option<&'a Cell> {
+        match self.row(key)?.as_ref() {
             Row::Cell(cell) => Some(cell),
             other => unreachable!("another kind of row under {:?}", other.key()),
         }

@@ -55,11 +55,17 @@ pub fn looks(policy: &Policy) -> &Looks {
         let each_once = |keyed: &[(Text, usize)]| {
             keyed.iter().zip(keyed.iter().skip(1)).all(|((one, _), (other, _))| one != other)
         };
+        let needed = stages.map(|stage| needed(policy, stage));
+        let [.., confirmed] = &needed;
+        let must_have = policy.facts.iter().zip(confirmed).enumerate();
+        let must_have = must_have
+            .filter(|(_, (fact, needed))| **needed && fact.required && varies(&fact.origin));
         Looks {
+            must_have: must_have.map(|(index, _)| index).collect(),
             others: others.map(|(index, _)| index).collect(),
             keys_differ: each_once(&of_order) && each_once(&sent),
             of_order,
-            needed: stages.map(|stage| needed(policy, stage)),
+            needed,
             counted: counted.into_iter().collect(),
             varying: policy.facts.iter().map(|fact| varies(&fact.origin)).collect(),
             sources: policy
@@ -91,6 +97,11 @@ impl Looks {
     /// without anything being configured.
     pub fn varies(&self, index: usize) -> bool {
         self.varying.get(index).copied().unwrap_or(true)
+    }
+
+    /// Whether evaluating fills a fact in.
+    pub fn supplies(&self, index: usize) -> bool {
+        self.supplied.get(index).is_some_and(|supplied| *supplied != Supplied::Nothing)
     }
 
     /// Whether a condition is about configured facts alone, so that it stands as

@@ -22,6 +22,7 @@ pub mod life;
 pub mod loaded;
 pub mod looked_at;
 pub mod out;
+mod plain;
 pub mod profile;
 pub mod reading;
 pub mod replay;
@@ -30,6 +31,7 @@ pub mod reset;
 pub mod settle;
 pub mod spec;
 pub mod usage;
+pub mod view;
 
 pub use command::Command;
 pub use context::Context;

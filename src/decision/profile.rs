@@ -18,7 +18,7 @@ use super::{
     spec::{Spec, not_active, the_programme},
 };
 use crate::domain::{
-    account::Account,
+    account::{Account, Balance, Position},
     decision::Inputs,
     freeze::{Freezes, Target},
     instant::Instant,
@@ -83,6 +83,9 @@ pub struct Profile {
     /// Rows that payouts about a new order need further: all but those of the order.
     /// Only with a template.
     pub(super) running: Vec<Key>,
+    /// In which of them limits and then measures count, by position; past them all, if
+    /// in none. Only with a template.
+    pub(super) cells: Vec<usize>,
 }
 
 /// What is known of the meter of a limit or measure.
@@ -123,6 +126,7 @@ as_row! {
     grant: Grant -> Grant,
     account: Account -> Account,
     freezes: Freezes -> Freezes,
+    balance: Balance -> Balance,
 }
 
 /// Only of what tells most apart: there are few platforms and programmes.
@@ -179,9 +183,17 @@ impl Profile {
     /// The one that is at hand.
     pub(super) fn at_hand(spec: &Spec, context: &Context<'_>) -> Option<Arc<Self>> {
         let profile = context.profile.borrow();
-        let profile = profile.as_ref().filter(|profile| profile.holds_at(context.now))?;
-        profile.whose.as_ref().filter(|whose| whose.is_of(spec))?;
-        Some(profile.clone())
+        profile.as_ref().filter(|profile| profile.is_of(spec, context.now)).cloned()
+    }
+
+    /// Whether one is at hand.
+    pub(super) fn is_at_hand(spec: &Spec, context: &Context<'_>) -> bool {
+        context.profile.borrow().as_ref().is_some_and(|it| it.is_of(spec, context.now))
+    }
+
+    /// Whether it is about this payout, at an instant.
+    pub(super) fn is_of(&self, spec: &Spec, now: Instant) -> bool {
+        self.holds_at(now) && self.whose.as_ref().is_some_and(|whose| whose.is_of(spec))
     }
 
     /// Whether it holds at an instant.
@@ -230,6 +242,7 @@ impl Profile {
             known: judge::Known::default(),
             template: None,
             running: Vec::new(),
+            cells: Vec::new(),
         };
         let on = [&profile.shop_freezes, &profile.operator_freezes];
         let ends = on.map(|row| first_end(freezes(row.as_ref()), context.now));
@@ -318,7 +331,7 @@ impl Profile {
         profile.facts = Arc::new(constants);
         let inputs = profile.inputs_of_constants(spec, context.now);
         profile.known = judge::Known::of(&policy, &inputs);
-        profile.template = profile.template(spec, context.now).map(Arc::new);
+        profile.template = profile.template(spec, loaded, context).map(Arc::new);
         if profile.template.is_some() {
             let balances = profile.accounts.iter().flatten();
             let balances = balances.map(|rows| Key::Balance(rows.name.clone()));
@@ -327,10 +340,33 @@ impl Profile {
                 _ => None,
             });
             profile.running = balances.chain(reading::cells(known)).collect();
+            profile.cells = profile.meters.iter().map(|known| profile.cell_of(known)).collect();
         }
         let profile = Arc::new(profile);
         *context.profile.borrow_mut() = Some(profile.clone());
         profile
+    }
+
+    /// Which of the running rows has a meter.
+    fn cell_of(&self, known: &Counted) -> usize {
+        let Counted::In(Some(meter)) = known else { return self.running.len() };
+        let has = |key: &Key| matches!(key, Key::Cell(cell) if *cell == meter.cell);
+        self.running.iter().position(has).unwrap_or(self.running.len())
+    }
+
+    /// What an account of the policy's stands at, if it is there. Only with a template.
+    pub(super) fn position(&self, id: &Id, loaded: &Loaded<'_>, now: Instant) -> Option<Position> {
+        // The balances are the first of the running rows.
+        let rows = self.accounts.iter().flatten().zip(&self.running);
+        let (rows, key) = rows.into_iter().find(|(rows, _)| rows.name.account == *id)?;
+        let held = Held {
+            name: &rows.name,
+            account: account(rows.account.as_ref()),
+            balance: balance(loaded.row(key)),
+            freezes: freezes(rows.freezes.as_ref()),
+        };
+        held.account?;
+        Some(held.position(now).unwrap_or_default())
     }
 
     /// Inputs of which what is configured is known, and nothing else.

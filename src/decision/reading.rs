@@ -220,6 +220,37 @@ pub fn read(
     reading
 }
 
+/// What is used and held of a meter at an instant, where there is no more to say of
+/// it: [`read`] says no more either. `None`: it is full, or counts by amount.
+pub(super) fn plain(
+    meter: Option<&Meter>,
+    counting: &Counting,
+    max_entries: usize,
+    now: Instant,
+) -> Option<(Amount, Amount)> {
+    let nothing = (Amount::ZERO, Amount::ZERO);
+    match (meter, &counting.window) {
+        (None, _) => Some(nothing),
+        (Some(Meter::Fixed(tally)), _) => Some((tally.used, tally.held_at(now))),
+        (Some(Meter::ByAmount(tallies)), _) => {
+            let is_in_use = |tally: &Tally| tally.used.plus(tally.held_at(now)).is_positive();
+            (!tallies.values().any(is_in_use)).then_some(nothing)
+        }
+        (Some(Meter::Rolling(entries)), Window::Rolling(length)) => {
+            let (mut live, (mut used, mut held)) = (0, nothing);
+            for entry in entries.iter().filter(|entry| counts(entry, now, *length)) {
+                live += 1;
+                match entry.phase {
+                    Phase::Used => used = used.plus(entry.quantity),
+                    _ => held = held.plus(entry.quantity),
+                }
+            }
+            (live < max_entries).then_some((used, held))
+        }
+        (Some(Meter::Rolling(_)), _) => None,
+    }
+}
+
 /// How use falls, and when there is room, as entries leave a rolling window.
 fn leave(live: &[&Entry], length: std::time::Duration, max_entries: usize, reading: &mut Reading) {
     let leaves = |entry: &Entry| match entry.phase {

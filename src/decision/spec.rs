@@ -2,7 +2,7 @@
 //! the order of docs/REFUSALS.md. What passes is judged and can no longer be
 //! refused.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     context::{Context, Meters},
@@ -23,6 +23,7 @@ use crate::domain::{
     limit::{Counting, Stage},
     meter::MeterKey,
     name::{OperatorName, OrderName, ProgrammeName, ShopName},
+    named::Named,
     order::Order,
     policy::Policy,
     refusal::{Reason, Refusal},
@@ -51,7 +52,7 @@ pub struct Spec {
     /// What it is for.
     pub purpose: Text,
     /// Facts sent along.
-    pub facts: Arc<BTreeMap<Text, Value>>,
+    pub facts: Arc<Named<Value>>,
     /// The stage asked about.
     pub stage: Stage,
     /// Also list what passed, and work out the largest amount.
@@ -68,17 +69,13 @@ pub(super) struct Prepared {
     pub meters: Option<Meters>,
     /// The order to record, if one was sent along and is newer.
     pub order: Option<Order>,
-    /// Nobody recorded it before.
-    pub order_is_new: bool,
-    /// Whether every fact that is there counts.
-    pub all_count: bool,
 }
 
 impl Spec {
     /// The rows it needs first: what is configured only if no profile is at hand.
     pub fn first(&self, context: &Context<'_>) -> Vec<Key> {
         let mut keys = Vec::with_capacity(9);
-        if Profile::at_hand(self, context).is_some() {
+        if Profile::is_at_hand(self, context) {
             keys.extend(self.order.iter().map(|order| Key::Order(order.clone())));
             return keys;
         }
@@ -163,7 +160,7 @@ impl Spec {
         let policy = &profile.policy;
         let sources = profile.sources(self, registered, loaded, context);
         check_accounts(policy, &sources.accounts)?;
-        let (facts, all_count) = facts::gather(policy, &sources, &profile.facts)?;
+        let facts = facts::gather(policy, &sources, &profile.facts)?;
         // The same facts give the same meters.
         let mut meters = context.meters.take();
         if meters.is_none() && !self.reads_fresh(&profile, registered) {
@@ -186,9 +183,8 @@ impl Spec {
         };
         let verdict = read_and_judge(&profile, &sources, counted, &mut inputs);
         let order = newer.then(|| self.inline_order.as_deref().cloned()).flatten();
-        let order_is_new = registered.is_none() && self.order.is_some();
         drop(sources);
-        Ok(Prepared { profile, inputs, verdict, meters, order, order_is_new, all_count })
+        Ok(Prepared { profile, inputs, verdict, meters, order })
     }
 
     fn check_amount(&self, policy: &Policy) -> Result<(), Refusal> {
@@ -233,7 +229,7 @@ impl Spec {
 
 /// A policy and the accounts it draws from or looks at have one currency:
 /// an amount of one says nothing about a balance in another.
-fn check_accounts(policy: &Policy, accounts: &[Held<'_>]) -> Result<(), Refusal> {
+pub(super) fn check_accounts(policy: &Policy, accounts: &[Held<'_>]) -> Result<(), Refusal> {
     let differs = |held: &&Held<'_>| held.account.is_some_and(|a| a.currency != policy.currency);
     let mut wrong = accounts.iter().filter(differs).peekable();
     if wrong.peek().is_none() {

@@ -12,6 +12,7 @@ use super::{
     reading::{self, Scopes},
     reply::{LimitUsage, Reply, Usage},
     spec::Spec,
+    view::View,
 };
 use crate::domain::{
     amount::Factor,

@@ -3,7 +3,7 @@
 //! The record follows from it, so that nothing of it has to be made before somebody
 //! reads it.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
 use super::{
     account::{BalanceChange, Position},
@@ -17,6 +17,7 @@ use super::{
     limit::Stage,
     meter::{MeterChange, MeterKey, Metered, Phase},
     name::Id,
+    named::Named,
     order::Order,
     payout::{Drawn, Holding, Payout, State},
     placing::place,
@@ -56,7 +57,7 @@ pub struct Allowed<'a> {
     /// What it is for.
     pub purpose: &'a Text,
     /// Facts that were sent.
-    pub facts: &'a Arc<BTreeMap<Text, Value>>,
+    pub facts: &'a Arc<Named<Value>>,
     /// How much.
     pub amount: Amount,
     /// What was used and held, of each limit and then measure that reads numbers.
@@ -144,7 +145,7 @@ impl Allowed<'_> {
         let Template { shop, meters, common, .. } = &*self.template;
         let Common { parts, draws, .. } = &**common;
         let until = self.expire_time();
-        let mut changes = Vec::with_capacity(parts.len() + draws.len());
+        let mut changes = Vec::with_capacity(meters.len() + draws.len());
         changes.extend(parts.iter().filter_map(|part| {
             let PartOf::Meter(place) = part.of else { return None };
             let key = meters.get(place)?;

@@ -15,11 +15,20 @@ pub struct Amount(Decimal);
 
 impl Ord for Amount {
     fn cmp(&self, other: &Self) -> Ordering {
-        // Those of one scale, as nearly all are, compare as whole numbers.
-        if self.0.scale() == other.0.scale() {
+        // Of one scale, as nearly all are, they compare as whole numbers.
+        let (one, another) = (self.0.scale(), other.0.scale());
+        if one == another {
             return self.0.mantissa().cmp(&other.0.mantissa());
         }
-        self.0.cmp(&other.0)
+        let short = |amount: &Self| i64::try_from(amount.0.mantissa()).ok().map(i128::from);
+        let power = 10_i64.checked_pow(one.abs_diff(another)).map(i128::from);
+        match (short(self), short(other), power) {
+            (Some(digits), Some(others), Some(power)) if one < another => {
+                (digits * power).cmp(&others)
+            }
+            (Some(digits), Some(others), Some(power)) => digits.cmp(&(others * power)),
+            _ => self.0.cmp(&other.0),
+        }
     }
 }
 
@@ -122,12 +131,12 @@ impl Amount {
     /// The amount, or nothing if it is negative.
     #[must_use]
     pub fn or_zero(self) -> Self {
-        self.max(Self::ZERO)
+        if self.is_negative() { Self::ZERO } else { self }
     }
 
     /// Below nothing.
     pub fn is_negative(self) -> bool {
-        self.0 < Decimal::ZERO
+        self.0.is_sign_negative() && !self.0.is_zero()
     }
 
     /// More than nothing.

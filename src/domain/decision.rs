@@ -10,6 +10,7 @@ use super::{
     instant::Instant,
     limit::Stage,
     name::{DecisionName, Id, OperatorName, OrderName, PayoutName, RevisionName, ShopName},
+    named::Named,
     text::Text,
     value::Value,
     who::Author,
@@ -129,7 +130,7 @@ pub struct Decision {
     /// The operator who asked.
     pub operator: Option<OperatorName>,
     /// Facts as they were sent.
-    pub sent_facts: std::sync::Arc<BTreeMap<Text, Value>>,
+    pub sent_facts: std::sync::Arc<Named<Value>>,
     /// What it was made from.
     pub inputs: Inputs,
     /// What was decided.

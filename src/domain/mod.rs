@@ -19,6 +19,7 @@ mod line;
 pub mod meter;
 pub mod minted;
 pub mod name;
+pub mod named;
 pub mod operator;
 pub mod order;
 pub mod payout;

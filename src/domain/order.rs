@@ -55,7 +55,7 @@ impl Order {
             && self
                 .facts
                 .iter()
-                .zip(&*other.facts)
+                .zip(other.facts.iter())
                 .all(|(a, b)| a.0 == b.0 && a.1.value == b.1.value);
         (!same).then_some("facts")
     }

@@ -9,6 +9,7 @@ use super::{
     limit::OnReturn,
     meter::{MeterKey, Phase, Shape},
     name::{AccountName, OperatorName, OrderName, PayoutName, RevisionName},
+    named::Named,
     text::Text,
     value::Value,
 };
@@ -187,7 +188,7 @@ pub struct Payout {
     /// What came back.
     pub returned: Option<Amount>,
     /// Facts that were sent with the request.
-    pub facts: std::sync::Arc<BTreeMap<Text, Value>>,
+    pub facts: std::sync::Arc<Named<Value>>,
     /// Values of the policy's dimensions, by fact name.
     pub dimensions: BTreeMap<Text, Text>,
     /// When it was authorized.

@@ -43,6 +43,8 @@ pub struct Looks {
     pub of_order: Vec<(Text, usize)>,
     /// Facts that vary and are neither sent nor an order's.
     pub others: Vec<usize>,
+    /// Facts that vary and that have to be there when a payout is confirmed.
+    pub must_have: Vec<usize>,
     /// Whether no two facts are sent, or an order's, under one key.
     pub keys_differ: bool,
     /// Where the values of facts come from, unless there is one that comes from what

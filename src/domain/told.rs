@@ -1,10 +1,7 @@
 //! A record as the journal tells it. In short, single rows of it are made without
 //! making it all: who goes on with a payout needs no more.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
 use super::{
     account::Position,
@@ -14,6 +11,7 @@ use super::{
     instant::Instant,
     key::Key,
     name::{Id, OrderName},
+    named::Named,
     order::Order,
     request::{Fingerprint, RequestKey},
     row::Row,
@@ -56,7 +54,7 @@ pub struct InShort {
     /// What it is for.
     pub purpose: Text,
     /// Facts that were sent.
-    pub facts: Arc<BTreeMap<Text, Value>>,
+    pub facts: Arc<Named<Value>>,
     /// How much.
     pub amount: Amount,
     /// What was used and held, of each limit and then measure that reads numbers.

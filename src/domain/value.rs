@@ -1,10 +1,10 @@
 //! Values of facts and where they come from. Gives them no meaning.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use smol_str::format_smolstr;
 
-use super::{amount::Amount, instant::Instant, text::Text, who::RoleSet};
+use super::{amount::Amount, instant::Instant, named::Named, text::Text, who::RoleSet};
 
 /// One value.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -86,7 +86,7 @@ pub enum ValueType {
 }
 
 /// Registered facts by name, each with the roles of whoever asserted it.
-pub type Facts = BTreeMap<Text, Fact>;
+pub type Facts = Named<Fact>;
 
 /// A registered fact.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -136,7 +136,7 @@ impl Maker<'_> {
         if open && self.choices.chance(15) && known.kind == FactType::String {
             declaration.values = known.samples.iter().map(|s| (*s).to_owned()).collect();
         }
-        if !known.always && self.choices.chance(10) {
+        if self.choices.chance(10) {
             declaration.required = true;
         }
         let asserted = known.keyed || ["paid", "placed"].contains(&known.name);

@@ -37,7 +37,7 @@ impl Store for Wrong {
             let shop = Row::Shop(Shop {
                 name: ShopName::parse("platforms/p1/shops/bad").expect("a name"),
                 display_name: "".into(),
-                facts: std::collections::BTreeMap::new(),
+                facts: bursar::domain::value::Facts::default(),
                 stamp: Stamp::new(at("2026-03-02T02:00:00Z")),
             });
             *row = Some(Arc::new(shop));

@@ -112,7 +112,7 @@ pub fn a_decision() -> Decision {
         author: author(),
         order: Some(order_name("o")),
         operator: None,
-        sent_facts: BTreeMap::from([("app".into(), Value::text("x"))]).into(),
+        sent_facts: Arc::new([("app".into(), Value::text("x"))].into_iter().collect()),
         inputs: Inputs {
             now: at(1),
             stage: Stage::Confirm,
@@ -142,7 +142,7 @@ fn full_payout() -> Row {
         operator: Some(shop_name().operator(id("o"))),
         settled: Some(amount("5")),
         returned: Some(amount("5.00")),
-        facts: BTreeMap::from([("app".into(), Value::List(vec!["x".into()]))]).into(),
+        facts: Arc::new([("app".into(), Value::List(vec!["x".into()]))].into_iter().collect()),
         execution_id: Some("e".into()),
         execute_time: Some(at(4)),
         settle_time: Some(at(5)),
@@ -239,7 +239,7 @@ fn configured() -> Vec<Row> {
             name: account_name(),
             kind: AccountKind::Quota,
             currency: Currency::parse("KWD").expect("a currency"),
-            facts: Facts::new(),
+            facts: Facts::default(),
             stamp,
         }),
         Row::Programme(Programme {

@@ -19,6 +19,7 @@ use bursar::{
         request::{Answered, Fingerprint, Request, RequestKey},
         row::{Revision, Row},
         shop::{Shop, Stamp},
+        value::Facts,
         who::{Author, RoleSet},
     },
     store::{Changed, Commit, Scan, Store, StoreError},
@@ -61,7 +62,7 @@ pub fn shop(display_name: &str) -> Row {
     Row::Shop(Shop {
         name: shop_name(),
         display_name: display_name.into(),
-        facts: BTreeMap::new(),
+        facts: Facts::default(),
         stamp: Stamp::new(at(0)),
     })
 }
@@ -71,7 +72,7 @@ pub fn order(order: &str, caller: &str) -> Row {
         name: order_name(order),
         paid: Some((amount("12.50"), Currency::parse("CNY").expect("a currency"))),
         place_time: None,
-        facts: BTreeMap::new().into(),
+        facts: Arc::default(),
         asserted_by: RoleSet::ALL,
         source_time: at(1),
         update_time: at(2),
@@ -104,7 +105,7 @@ pub fn payout(payout: &str, state: State) -> Row {
         net_amount: amount("5"),
         settled: None,
         returned: None,
-        facts: BTreeMap::new().into(),
+        facts: Arc::default(),
         dimensions: BTreeMap::from([("kind".into(), "x".into())]),
         create_time: at(0),
         update_time: at(0),

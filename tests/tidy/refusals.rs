@@ -129,7 +129,7 @@ fn the_order_of_authorize_payout_is_the_documents() {
         ("authorize_payout", body(&service, "fn authorize_payout(")),
         ("authorization", body(&service, "fn authorization(")),
         ("authorize", body(&service, "async fn authorize(")),
-        ("prepared", of_the_core("fn prepared(")),
+        ("is_new", of_the_core("fn is_new(")),
         // What prepares a decision begins with it.
         ("work_out", of_the_core("fn work_out(")),
         ("prepare", of_the_core("fn prepare(")),

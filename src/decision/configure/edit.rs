@@ -58,7 +58,7 @@ impl FactEdit {
                     match fact {
                         Some(fact) => facts.insert(name.clone(), fact.clone()),
                         None => facts.remove(name),
-                    };
+                    }
                 }
                 facts
             }

@@ -1,10 +1,7 @@
 //! Authorizations told in short as bytes: the template as it was written out once, in
 //! two parts, then what is the payout's own.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     Compact, Reader, Unreadable, Writer, append,
@@ -21,6 +18,7 @@ use crate::domain::{
     limit::OnReturn,
     meter::Shape,
     name::{Id, MAX_ID, OperatorName, PlatformName, ShopName},
+    named::Named,
     order::Order,
     request::{Fingerprint, RequestKey},
     template::{
@@ -241,7 +239,7 @@ fn read_told(from: &mut Reader<'_>, commons: &mut Commons) -> Outcome<InShort> {
         caller: sent_by,
     };
     let (payee, purpose): (Text, Text) = (Compact::read(from)?, Compact::read(from)?);
-    let facts: BTreeMap<Text, Value> = Compact::read(from)?;
+    let facts: Named<Value> = Compact::read(from)?;
     let amount = Amount::read(from)?;
     let numbers: Vec<(Amount, Amount)> = Compact::read(from)?;
     let positions: Vec<Position> = Compact::read(from)?;

@@ -1,11 +1,11 @@
 //! Numbers that stand for something, as writer and reader both know them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use crate::domain::{text::Text, value::Value};
+use crate::domain::{named::Named, value::Value};
 
 /// Facts that were sent with a request: in a payout and in its decision.
-pub(super) type Sent = Arc<BTreeMap<Text, Value>>;
+pub(super) type Sent = Arc<Named<Value>>;
 
 /// A shop is the one of the name before.
 pub(super) const SAME_SHOP: u8 = 1;

@@ -7,6 +7,7 @@ use super::{
     codes::{fold, unfold},
     read::Read,
 };
+use crate::domain::{named::Named, text::Text};
 
 /// Room that is made for a list before there is anything in it, at most: its
 /// length may be wrong.
@@ -122,6 +123,25 @@ impl<K: Compact + Ord, V: Compact> Compact for BTreeMap<K, V> {
     fn read(from: &mut Reader<'_>) -> Read<Self> {
         let length = from.length()?;
         (0..length).map(|_| Ok((K::read_key(from)?, V::read(from)?))).collect()
+    }
+}
+
+impl<V: Compact> Compact for Named<V> {
+    fn write<'a>(&'a self, to: &mut Writer<'a>) {
+        to.length(self.len());
+        for (name, value) in self.iter() {
+            name.write_key(to);
+            value.write(to);
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Read<Self> {
+        let length = from.length()?;
+        let mut all = Vec::with_capacity(length.min(ROOM));
+        for _ in 0..length {
+            all.push((Text::read_key(from)?, V::read(from)?));
+        }
+        Ok(all.into_iter().collect())
     }
 }
 

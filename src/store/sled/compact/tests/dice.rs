@@ -10,6 +10,7 @@ use crate::domain::{
     limit::OnReturn,
     meter::{Entry, Expiring, Meter, MeterKey, Metered, Phase, Shape, Tally},
     name::{FreezeName, Id, ProgrammeName, RevisionName, ShopName},
+    named::Named,
     payout::{CountsWhile, Holding, State},
     shop::Stamp,
     text::Text,
@@ -150,12 +151,13 @@ impl Dice {
         RoleSet::from_bits(self.one(&[0, 1, 63]))
     }
 
-    pub(super) fn facts(&mut self) -> BTreeMap<Text, Fact> {
-        self.map(Self::text, |dice| Fact { value: dice.value(), asserted_by: dice.roles() })
+    pub(super) fn facts(&mut self) -> Named<Fact> {
+        let fact = |dice: &mut Self| Fact { value: dice.value(), asserted_by: dice.roles() };
+        self.map(Self::text, fact).into_iter().collect()
     }
 
-    pub(super) fn sent(&mut self) -> Arc<BTreeMap<Text, Value>> {
-        Arc::new(self.map(Self::text, Self::value))
+    pub(super) fn sent(&mut self) -> Arc<Named<Value>> {
+        Arc::new(self.map(Self::text, Self::value).into_iter().collect())
     }
 
     pub(super) fn texts(&mut self) -> BTreeMap<Text, Text> {
