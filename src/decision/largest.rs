@@ -20,7 +20,7 @@ use crate::domain::{
 pub fn amounts(situation: &Situation<'_>) -> (Amount, Amount) {
     let mut any = None;
     let answers = ForAmounts::new(situation);
-    for candidate in candidates(situation) {
+    for candidate in candidates(situation, answers.most) {
         match answers.answer(&situation.with_amount(candidate)) {
             Answer::Deny => {}
             Answer::Review => any = any.or(Some(candidate)),
@@ -116,8 +116,9 @@ impl<'a> ForAmounts<'a> {
     }
 }
 
-/// Amounts at and beside every place where an answer can change, largest first.
-fn candidates(situation: &Situation<'_>) -> Vec<Amount> {
+/// Amounts at and beside every place where an answer can change, largest first; but those
+/// above `most`, to which the answer is no.
+fn candidates(situation: &Situation<'_>, most: Option<Amount>) -> Vec<Amount> {
     let policy = situation.policy;
     let mut places =
         Places { situation, decimals: policy.currency.decimals(), amounts: Vec::new() };
@@ -143,10 +144,11 @@ fn candidates(situation: &Situation<'_>) -> Vec<Amount> {
     }
     let smallest = policy.currency.smallest();
     let largest = Amount::largest(policy.currency.decimals());
+    let most = most.map_or(largest, |most| most.min(largest));
     places.at(largest);
     places.at(smallest);
     let mut amounts = places.amounts;
-    amounts.retain(|a| *a >= smallest && *a <= largest);
+    amounts.retain(|a| *a >= smallest && *a <= most);
     amounts.sort_unstable_by(|a, b| b.cmp(a));
     amounts.dedup();
     amounts

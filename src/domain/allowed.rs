@@ -212,7 +212,7 @@ impl Allowed<'_> {
     pub fn record(&self) -> Option<Record> {
         let shop = &self.template.shop;
         let decision = self.decision_at_length()?;
-        let (payout, placed) = self.placed(&decision.inputs.facts)?;
+        let (payout, placed) = self.payout_and_changes()?;
         let (order, request) = (self.new_order(), self.new_request());
         let made =
             EventKind::PayoutChanged { payout: payout.name.clone(), from: None, to: payout.state };
@@ -270,14 +270,15 @@ impl Allowed<'_> {
     /// The payout, and what it changes of meters and balances. `None`: it does not fit
     /// its template.
     pub fn payout_and_changes(&self) -> Option<(Payout, Vec<Change>)> {
-        self.placed(&self.facts_at_length()?)
-    }
-
-    fn placed(&self, facts: &[Option<Value>]) -> Option<(Payout, Vec<Change>)> {
-        let mut payout = self.payout(facts)?;
+        let mut payout = self.payout()?;
         let mut changes = Vec::with_capacity(payout.holdings.len() + payout.draws.len());
         place(&mut payout, self.at, &mut changes);
         Some((payout, changes))
+    }
+
+    /// The value of a fact, which has to be one of the policy.
+    fn fact_of_policy(&self, index: usize) -> Option<Option<Cow<'_, Value>>> {
+        (index < self.template.common.sources.len()).then(|| self.fact(index))
     }
 
     /// The values of all facts.
@@ -315,10 +316,11 @@ impl Allowed<'_> {
     }
 
     /// The payout, before it is counted anywhere.
-    fn payout(&self, facts: &[Option<Value>]) -> Option<Payout> {
-        let Template { shop, operator, revision, common, .. } = &*self.template;
-        let Common { currency, dimensions, draws, .. } = &**common;
-        let dimension = |(name, index): &(Text, usize)| match facts.get(*index) {
+    fn payout(&self) -> Option<Payout> {
+        let Template { shop, operator, revision, facts, common, .. } = &*self.template;
+        let Common { currency, dimensions, draws, sources, .. } = &**common;
+        (facts.len() == sources.len()).then_some(())?;
+        let dimension = |(name, index): &(Text, usize)| match self.fact_of_policy(*index) {
             None => Some(None),
             Some(None) => None,
             Some(Some(value)) => Some(Some((name.clone(), value.to_text()))),
@@ -357,7 +359,7 @@ impl Allowed<'_> {
             flags: Vec::new(),
             settlements: Vec::new(),
             returns: Vec::new(),
-            holdings: self.holdings(facts)?,
+            holdings: self.holdings()?,
             draws: draws.iter().map(drawn).collect(),
             caller: self.author.caller.clone(),
             fired: Vec::new(),
@@ -365,7 +367,7 @@ impl Allowed<'_> {
         })
     }
 
-    fn holdings(&self, facts: &[Option<Value>]) -> Option<Vec<Holding>> {
+    fn holdings(&self) -> Option<Vec<Holding>> {
         let Template { shop, meters, common, .. } = &*self.template;
         let cell = self.cell();
         // Each is written out once, however many count over it.
@@ -375,8 +377,10 @@ impl Allowed<'_> {
                 return Some(text.clone());
             }
             let text = match over {
-                Over::Fact(index) => plain_text(facts.get(*index)?.as_ref()),
-                Over::IdOfShop(index) => id_text(facts.get(*index)?.as_ref(), shop.shop.as_str()),
+                Over::Fact(index) => plain_text(self.fact_of_policy(*index)?.as_deref()),
+                Over::IdOfShop(index) => {
+                    id_text(self.fact_of_policy(*index)?.as_deref(), shop.shop.as_str())
+                }
             };
             texts.push((*over, text.clone()));
             Some(text)
