@@ -306,8 +306,9 @@ fn print(data: &Path, checked: &Result<Report, Damage>, recount: &Recount) {
     line("revisions", recount.policies.len().to_string());
     if report.rows_incomplete {
         let rows = report.rows;
-        let why = "those at rest are not there, not whole, or far behind";
-        line("rows", format!("{rows}, which the next start makes from the journal: {why}"));
+        let why = "those at rest are not there, damaged, or far behind";
+        let told = "not compared; the next start makes what is missing of the journal";
+        line("rows", format!("{rows}, {told}: {why}"));
     } else {
         line("rows", format!("{}, as the journal makes them", report.rows));
     }

@@ -19,6 +19,7 @@ use crate::domain::{
     name::{AccountName, Id},
     operator::{Grant, Operator},
     order::Order,
+    plan::Supplied,
     policy::{FactDeclaration, Field, Origin, Policy},
     refusal::{Reason, Refusal},
     shop::{Platform, Shop},
@@ -113,7 +114,11 @@ pub fn gather(
             None if !looked_at && !looks.varies(index) => None,
             None => value(fact, sources, looked_at, &mut problems),
         };
-        let is_supplied = looks.supplies(index);
+        let is_supplied = match looks.supplied.get(index) {
+            Some(Supplied::Amount) => sources.spec.amount.is_some(),
+            Some(Supplied::Time) => true,
+            _ => false,
+        };
         if value.is_none() && fact.required && looked_at && !is_supplied {
             problems.missing(fact, sources);
         }

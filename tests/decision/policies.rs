@@ -49,6 +49,9 @@ pub enum For {
     Amounts,
     /// Waiting: few rules, much that ends by itself.
     Waiting,
+    /// Payouts about new orders that are told in short: no rule looks at what payouts
+    /// hold, and what differs from payout to payout is counted of an order.
+    Short,
 }
 
 /// What is made up so far.
@@ -74,7 +77,7 @@ pub fn make(choices: &mut Choices, purpose: For, begin: Timestamp) -> v1::Policy
         read: BTreeSet::new(),
     };
     let measures = maker.several(2, Maker::measure);
-    let mut conditions = maker.several(4, Maker::condition);
+    let mut conditions = maker.several(if purpose == For::Short { 2 } else { 4 }, Maker::condition);
     let limits = maker.several(if purpose == For::Playing { 5 } else { 3 }, Maker::limit);
     let draw = maker.draw();
     let life = maker.choices.chance(80).then(|| v1::Life {
@@ -148,7 +151,9 @@ impl Maker<'_> {
 
     /// A fact that will be declared.
     pub fn fact(&mut self, wanted: impl Fn(&Known) -> bool) -> &'static Known {
-        let all: Vec<&'static Known> = FACTS.iter().filter(|f| wanted(f)).collect();
+        let is_held = |f: &Known| ["balance", "held", "available"].contains(&f.name);
+        let may = |f: &Known| self.purpose != For::Short || !is_held(f);
+        let all: Vec<&'static Known> = FACTS.iter().filter(|f| wanted(f) && may(f)).collect();
         let known = self.choices.one(&all);
         self.used.insert(known.name);
         known
@@ -160,6 +165,12 @@ impl Maker<'_> {
 
     pub fn factor(&mut self) -> String {
         self.choices.one(&["", "", "", "1.5", "2", "0.3", "0.8"]).to_owned()
+    }
+
+    /// Which payouts a limit or measure is about.
+    pub fn when_counted(&mut self, chance: usize, measures: bool) -> Option<v1::Predicate> {
+        let any = self.purpose != For::Short && self.choices.chance(chance);
+        any.then(|| self.predicate(1, measures, &[]))
     }
 
     pub fn when(&mut self) -> Option<v1::Predicate> {
@@ -230,6 +241,11 @@ impl Maker<'_> {
             self.used.insert("amount");
             scope.push("amount".to_owned());
         }
+        let is_of_order = |name: &String| name == "order";
+        if self.purpose == For::Short && !scope.is_empty() && !scope.iter().any(is_of_order) {
+            self.used.insert("order");
+            scope.push("order".to_owned());
+        }
         scope
     }
 
@@ -290,7 +306,7 @@ impl Maker<'_> {
         let (counts, states) = self.counts(false);
         self.measures.push((id.clone(), count, by_amount));
         v1::Measure {
-            when: self.choices.chance(30).then(|| self.predicate(1, false, &[])),
+            when: self.when_counted(30, false),
             quantity: if count { Quantity::Count } else { Quantity::Amount } as i32,
             scope,
             window: Some(window),
@@ -305,7 +321,7 @@ impl Maker<'_> {
     pub fn limit(&mut self, n: usize) -> v1::Limit {
         let id = format!("limit-{n}");
         let mut limit = v1::Limit {
-            when: self.when(),
+            when: self.when_counted(30, true),
             on_failure: self.on_failure(),
             effective: self.effective(),
             text: texts(),

@@ -1,15 +1,17 @@
 //! What is told in short, and what is not. That both say the same is checked with
 //! every step of every play (`world`).
 
+use std::cell::Cell;
+
 use bursar::proto::v1::{self, PayoutState, Role};
 
 use crate::{
     catalogue::fact,
-    choices::Choices,
+    choices::{Choices, check},
     naive::books::{Ask, Order, Said},
     play::Play,
-    policies::texts,
-    promises::{BEGIN, play, published, tight},
+    policies::{For, make, print, texts},
+    promises::{BEGIN, begin, play, published, tight},
     setup::{at, number, plain_ask, text, usual},
     steps::{self, Step, Wait},
 };
@@ -158,5 +160,48 @@ fn steps_by_chance_come_to_what_is_told_in_short() {
             play.step(&next).unwrap_or_else(|problem| panic!("{problem}"));
         }
         assert!(play.world.in_short.get() > 0 && play.world.with_profile.get() > 0);
+    }
+}
+
+#[test]
+fn under_made_up_policies_it_says_the_same_in_short_as_at_length() {
+    let names = ["required", "values", "asserted by", "effective", "rolling", "measure", "warning"];
+    let told = names.map(|_| Cell::new(0_usize));
+    let (allowed, all) = (Cell::new(0), Cell::new(0));
+    check(1500, 200, |choices, story| {
+        let begin = begin(choices);
+        let policy = make(choices, For::Short, begin);
+        story.tell(|| print(&policy));
+        let Some(mut play) = play(&policy, begin) else { return Ok(()) };
+        for _ in 0..choices.pick(30) {
+            let next = steps::step(choices, &policy, &play.books);
+            story.tell(|| format!("{} {next:?}", play.now()));
+            play.step(&next)?;
+        }
+        let in_short = play.world.in_short.get();
+        all.set(all.get() + in_short);
+        let held = play.asked.iter().filter(|a| a.decision.payout.is_some()).count();
+        allowed.set(allowed.get() + held);
+        let rolls = |limit: &v1::Limit| {
+            limit.window.as_ref().is_some_and(|it| it.kind() == v1::window::Kind::Rolling)
+        };
+        let has = [
+            policy.facts.iter().any(|fact| fact.required),
+            policy.facts.iter().any(|fact| !fact.values.is_empty()),
+            policy.facts.iter().any(|fact| !fact.asserted_by.is_empty()),
+            policy.conditions.iter().any(|it| it.effective.is_some()),
+            policy.limits.iter().any(rolls),
+            !policy.measures.is_empty(),
+            policy.conditions.iter().any(|it| it.on_failure() == v1::OnFailure::Warn),
+        ];
+        for (told, _) in told.iter().zip(has).filter(|(_, has)| *has) {
+            told.set(told.get() + in_short);
+        }
+        Ok(())
+    });
+    println!("{} held, {} times told in short", allowed.get(), all.get());
+    for (name, told) in names.iter().zip(&told) {
+        println!("{name}: {}", told.get());
+        assert!(told.get() > 20, "under policies with {name} hardly any is told in short");
     }
 }

@@ -284,16 +284,23 @@ fn a_journal_cut_below_the_fence_refuses() {
 
 #[test]
 fn a_journal_below_its_checkpoint_refuses() {
-    let (place, _) = closed();
-    let mut store = place.open();
-    store.tidy().expect("tidy");
-    drop(store);
-    // A fence of an empty store, so that only the checkpoint knows better.
-    let empty = Sled::new();
-    drop(empty.open());
-    fs::copy(empty.path().join("durable.fence"), place.path().join("durable.fence")).expect("copy");
-    frame_of(&place, 10).cut();
-    assert!(place.refusal().contains("record 10 was durable"));
+    for is_damaged in [false, true] {
+        let (place, _) = closed();
+        let mut store = place.open();
+        store.tidy().expect("tidy");
+        drop(store);
+        // A fence of an empty store, so that only the checkpoint knows better.
+        let empty = Sled::new();
+        drop(empty.open());
+        let fence = |place: &Sled| place.path().join("durable.fence");
+        fs::copy(fence(&empty), fence(&place)).expect("copy");
+        frame_of(&place, 10).cut();
+        if is_damaged {
+            // Rows that somebody found damaged know it all the same.
+            fs::write(place.path().join("runs/damaged"), []).expect("marked");
+        }
+        assert!(place.refusal().contains("record 10 was durable"), "{is_damaged}");
+    }
 }
 
 #[test]

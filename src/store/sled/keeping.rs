@@ -271,7 +271,7 @@ impl<'a> Keeping<'a> {
 }
 
 /// The payout that a request made, if it was one for a payout.
-fn payout_of(request: &Request) -> Option<PayoutName> {
+pub(super) fn payout_of(request: &Request) -> Option<PayoutName> {
     match &request.answered {
         Answered::Decision(id) => Some(ShopName::parse(&request.key.parent)?.payout(id.clone())),
         Answered::Resource | Answered::Revision(_) => None,

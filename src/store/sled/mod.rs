@@ -42,6 +42,7 @@ use crate::domain::{allowed::Allowed, change::Record, key::Key, minted, row::Row
 
 pub mod backup;
 mod base;
+mod belongings;
 mod codec;
 pub mod compact;
 mod damage;

@@ -189,11 +189,25 @@ fn at_rest(
         let what = path.display().to_string();
         Err(Damage::Unreadable { what, why: why.to_owned() })
     };
+    let no_more = base.tip().sequence;
+    let is_known = |mark: Mark| {
+        journal.saw(("the rows at rest", mark.end))?;
+        // What they saw may end before the frame that their last record is in.
+        let have = journal.end().sequence;
+        if mark.tip.sequence > have {
+            return Err(Damage::BelowFence { have, fence: mark.tip.sequence });
+        }
+        Ok(mark)
+    };
+    let mark = runs::mark(&path).and_then(|mark| Mark::parse(&mark));
     if condemned(&path).exists() {
+        // They may still know of a later end than the journal has.
+        if let Some(mark) = mark.ok().filter(|mark| mark.tip.sequence >= no_more) {
+            is_known(mark)?;
+        }
         return unusable("it was found damaged");
     }
-    let mark = Mark::parse(&runs::mark(&path)?)?;
-    let no_more = base.tip().sequence;
+    let mark = mark?;
     if mark.tip.sequence < no_more || mark.base > no_more {
         return unusable("it does not go on from what is kept of records that are no more");
     }
@@ -204,13 +218,7 @@ fn at_rest(
         rebase(dir, base, options)?;
     }
     let (runs, mark) = Runs::open(&path, options.of_runs())?;
-    let mark = Mark::parse(&mark)?;
-    journal.saw(("the rows at rest", mark.end))?;
-    // What they saw may end before the frame that their last record is in.
-    let have = journal.end().sequence;
-    if mark.tip.sequence > have {
-        return Err(Damage::BelowFence { have, fence: mark.tip.sequence });
-    }
+    let mark = is_known(Mark::parse(&mark)?)?;
     // A payout has four entries, one of a known order five.
     let room = usize::try_from(options.checkpoint_records.min(MOST_ROOM) * 5).unwrap_or_default();
     Ok((Rows::new(runs, room), mark))

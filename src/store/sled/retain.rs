@@ -17,6 +17,7 @@ use super::{
     Options,
     backup::NOTE,
     base::Base,
+    belongings,
     damage::Damage,
     journal::{End, Journal},
     keeping::{self, Counted},
@@ -235,7 +236,14 @@ impl Cut {
         }
         if !what.unchecked {
             let mut again = |part, of, record| progress(Stage::Comparing(record, part, of));
-            compare_base(&base, &Base::find(dir)?, &mut journal, MOST_ROWS, &mut again)?;
+            belongings::check(&base)?;
+            let before = Base::find(dir)?;
+            let lost = compare_base(&base, &before, &mut journal, MOST_ROWS, &mut again)?;
+            if lost != counted.gone {
+                let over = counted.gone;
+                let why = format!("{over} payouts are over, and {lost} would not be kept");
+                return Err(Damage::Defect(why));
+            }
             compare_next(&rebase::next(dir), &base, &mut journal, options, MOST_ROWS, again)?;
         }
         Ok(Some(self.gone((end, at), dir, Some(counted))?))

@@ -18,7 +18,7 @@ use super::{
     recover::{Found, Purpose, condemn, find, replay, runs_path},
     rows::Rows,
     runs::{self, Runs},
-    sort_key::{AFTER_ALL, BEFORE_ALL, encode_key, filtered, passes_with_its_payout},
+    sort_key::{AFTER_ALL, BEFORE_ALL, encode_key, filtered, is_payout, passes_with_its_payout},
 };
 use crate::{
     domain::{change::Record, key::Key, row::Row},
@@ -42,8 +42,8 @@ pub struct Report {
     pub rows: usize,
     /// Bytes of a commit that was never answered.
     pub torn_bytes: u64,
-    /// Whether rows at rest are not there, far behind or damaged, so that the next start
-    /// makes them again.
+    /// Whether rows at rest were not compared, because they are not there, far behind, or
+    /// damaged: the next start makes what is missing, or all of them, again.
     pub rows_incomplete: bool,
 }
 
@@ -124,26 +124,33 @@ pub(super) fn compare_next(
 
 /// Compares a base that does not count yet with what all the records make that it stands
 /// for, and the base of before: every row of it, and that it lacks none but those that go
-/// with their payout.
+/// with their payout. Says how many payouts it lacks.
 pub(super) fn compare_base(
     draft: &Base,
     before: &Base,
     journal: &mut Journal,
     most: usize,
     mut progress: impl FnMut(u64, u64, u64),
-) -> Result<(), Damage> {
-    let until = draft.tip().sequence;
-    let compare = |made: &MadeRows, journal: &mut Journal| compare_kept(made, draft, journal);
-    in_parts(before, until, journal, most, |_| Ok(()), compare, &mut progress).map(drop)
+) -> Result<u64, Damage> {
+    let (until, mut gone) = (draft.tip().sequence, 0);
+    let compare = |made: &MadeRows, journal: &mut Journal| {
+        gone += compare_kept(made, draft, journal)?;
+        Ok(())
+    };
+    in_parts(before, until, journal, most, |_| Ok(()), compare, &mut progress)?;
+    Ok(gone)
 }
 
 /// The same of a part.
-fn compare_kept(made: &MadeRows, draft: &Base, journal: &mut Journal) -> Result<(), Damage> {
-    let part = made.part;
+fn compare_kept(made: &MadeRows, draft: &Base, journal: &mut Journal) -> Result<u64, Damage> {
+    let (part, mut gone) = (made.part, 0);
     let mut made = made.rows.iter().map(|(key, made)| (encode_key(key), key, made)).peekable();
-    let lost = |(bytes, key, _): (Vec<u8>, &Key, &Made)| match passes_with_its_payout(&bytes) {
-        true => Ok(()),
-        false => Err(Damage::Defect(format!("{key:?} is not kept"))),
+    let mut lost = |(bytes, key, _): (Vec<u8>, &Key, &Made)| {
+        gone += u64::from(is_payout(&bytes));
+        match passes_with_its_payout(&bytes) {
+            true => Ok(()),
+            false => Err(Damage::Defect(format!("{key:?} is not kept"))),
+        }
     };
     draft.rows(|bytes, row| {
         if !part.has_bytes(bytes) {
@@ -157,7 +164,8 @@ fn compare_kept(made: &MadeRows, draft: &Base, journal: &mut Journal) -> Result<
             None => Err(differs(&row.key())),
         }
     })?;
-    made.try_for_each(lost)
+    made.try_for_each(lost)?;
+    Ok(gone)
 }
 
 /// Compares a part of the rows at a time, as they were made until a record. Says how many
