@@ -131,7 +131,8 @@ impl Base {
         copy(from, to, |from, to| {
             // Runs never change. The manifest is replaced by another file, so that even
             // that may be the same one at first.
-            fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop))
+            let linked = fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop));
+            linked.map_err(Damage::io(to))
         })
     }
 
@@ -142,8 +143,11 @@ impl Base {
         fs::create_dir(&folder).map_err(Damage::io(&folder))?;
         let to = folder.join(name);
         copy(from, &to, |from, to| {
-            fs::copy(from, to)?;
-            fs::File::open(to)?.sync_all()
+            // One that is gone is another trouble than a disk that is full.
+            let mut source = fs::File::open(from).map_err(Damage::io(from))?;
+            let mut target = fs::File::create_new(to).map_err(Damage::io(to))?;
+            let copied = io::copy(&mut source, &mut target);
+            copied.and_then(|_| target.sync_all()).map_err(Damage::io(to))
         })?;
         sync_all(&folder)?;
         Self::at(to)?.check()
@@ -213,14 +217,13 @@ fn listed(folder: &Path) -> Result<Vec<PathBuf>, Damage> {
 fn copy(
     from: &Path,
     to: &Path,
-    file: impl Fn(&Path, &Path) -> io::Result<()>,
+    file: impl Fn(&Path, &Path) -> Result<(), Damage>,
 ) -> Result<(), Damage> {
     fs::create_dir(to).map_err(Damage::io(to))?;
     // The manifest comes last: without it, the rest is taken for damaged.
     for path in listed(from)? {
         let name = path.file_name().unwrap_or_default();
-        let to = to.join(name);
-        file(&path, &to).map_err(Damage::io(&to))?;
+        file(&path, &to.join(name))?;
     }
     sync_all(to)
 }

@@ -78,7 +78,11 @@ pub(super) fn copy(
 ) -> Result<Copied, Failure> {
     let journal = Journal::path(folder);
     fs::create_dir(&journal).map_err(Failure::io(&journal))?;
-    base.copy_to(folder).map_err(Failure::source(source))?;
+    // What cannot be written is no trouble of the source.
+    base.copy_to(folder).map_err(|damage| match damage {
+        Damage::Io { path, cause } if path.starts_with(folder) => Failure::Io { path, cause },
+        other => Failure::source(source)(other),
+    })?;
     let mut survey = Survey::default();
     let kept = base.bytes().map_err(Failure::source(source))?;
     let mut bytes = kept;
