@@ -23,8 +23,8 @@ use std::{
     time::Instant,
 };
 
-use mimalloc::MiMalloc;
-
+#[path = "../src/allocator.rs"]
+mod allocator;
 #[path = "../tests/decision/world.rs"]
 #[allow(dead_code, reason = "the tests of the core use more of it")]
 mod world;
@@ -38,7 +38,10 @@ mod core;
 
 use bursar::decision::Command;
 
-use self::core::{Core, Ready};
+use self::{
+    allocator::Mimalloc,
+    core::{Core, Ready},
+};
 
 /// The allocator of the binary, with a count of what each thread asks of it.
 struct Counting;
@@ -55,19 +58,19 @@ unsafe impl GlobalAlloc for Counting {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
         BYTES.set(BYTES.get() + layout.size() as u64);
         // SAFETY: as above.
-        unsafe { MiMalloc.alloc(layout) }
+        unsafe { Mimalloc.alloc(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
         BYTES.set(BYTES.get() + size as u64);
         // SAFETY: as above.
-        unsafe { MiMalloc.realloc(pointer, layout, size) }
+        unsafe { Mimalloc.realloc(pointer, layout, size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         // SAFETY: as above.
-        unsafe { MiMalloc.dealloc(pointer, layout) }
+        unsafe { Mimalloc.dealloc(pointer, layout) }
     }
 }
 

@@ -26,13 +26,15 @@ use bursar::{
 use futures_util::{StreamExt, stream};
 use tonic::Request;
 
+#[path = "../src/allocator.rs"]
+mod allocator;
 #[path = "requests/mod.rs"]
 mod requests;
 
 use requests::{OPERATORS, POLICY, PROGRAMME, money};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Mimalloc = allocator::Mimalloc;
 
 const SHOPS: usize = 100;
 const IN_FLIGHT: usize = 256;

@@ -26,7 +26,8 @@ use tower::util::MapResponseLayer;
 
 use crate::{
     api::{
-        auth::Authenticator, deadline::Deadlines, policy_reading::compiler, service::Api, status,
+        auth::Authenticator, deadline::Deadlines, front::Front, policy_reading::compiler,
+        service::Api, status,
     },
     engine::{self, Handle, Options, clock::Clock},
     proto::{
@@ -138,6 +139,7 @@ impl Service {
         let (health, health_service) = tonic_health::server::health_reporter();
         let names = serving(&health).await;
         let routes = add_services(REFLECTION.clone().add_service(health_service), &self.api);
+        let api = Arc::new(self.api.clone());
         let sweeper = self.api.engine.clone();
         let sweep = tokio::spawn(async move {
             let mut every = tokio::time::interval(SWEEP_EVERY);
@@ -175,6 +177,9 @@ impl Service {
             .initial_connection_window_size(Some(CONNECTION_WINDOW))
             .layer(MapResponseLayer::new(status::explained))
             .layer(tower::layer::layer_fn(Deadlines))
+            .layer(tower::layer::layer_fn(move |others| {
+                Front::new(api.clone(), MAX_MESSAGE_BYTES, others)
+            }))
             .add_routes(routes)
             .serve_with_incoming_shutdown(incoming, signal);
         let result = tokio::select! {

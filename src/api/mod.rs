@@ -19,6 +19,7 @@ pub mod deadline;
 pub mod event_service;
 pub mod fingerprint;
 pub mod freeze_reads;
+pub mod front;
 pub mod identity;
 pub mod lookup;
 pub mod mask;

@@ -12,7 +12,7 @@ use super::{
     auth::{READ, author, require_role, require_shop},
     batch::{self, Item},
     convert,
-    convert_payout::{self, Asked, text, to_payout},
+    convert_payout::{self, text, to_payout},
     fingerprint, identity, payout_reads,
     problems::Problems,
     receipt::{self, Style},
@@ -33,7 +33,7 @@ use crate::{
         request::{RequestIdentity, RequestKey},
         who::{Author, Caller, Role, RoleSet},
     },
-    engine::{Answer, Queued},
+    engine::{Answer, Question, Queued},
     proto::v1::{self, payout_service_server::PayoutService},
 };
 
@@ -54,16 +54,22 @@ struct Authorization {
     by: Option<Duration>,
 }
 
+/// An authorization that was put into the queue.
+pub(super) struct Asked {
+    pub(super) question: Question,
+    pub(super) style: Style,
+}
+
 impl Api {
     /// What a request asks to be judged, if nothing is wrong with it and the
     /// caller may ask it.
     fn authorization(
         &self,
         request: &v1::AuthorizePayoutRequest,
-        mut problems: Problems,
         caller: &Caller,
     ) -> Result<Authorization, Refusal> {
-        let asked = Asked {
+        let mut problems = Problems::of(request);
+        let asked = convert_payout::Asked {
             parent: &request.parent,
             payout: request.payout.as_ref(),
             stage: crate::domain::limit::Stage::Confirm,
@@ -99,12 +105,35 @@ impl Api {
     async fn authorize(
         &self,
         request: &v1::AuthorizePayoutRequest,
-        problems: Problems,
         caller: &Caller,
     ) -> Result<Answer, Refusal> {
-        let Authorization { command, author, roles, by } =
-            self.authorization(request, problems, caller)?;
-        self.engine.command_by(command, author, roles, by).await
+        let Authorization { command, author, roles, by } = self.authorization(request, caller)?;
+        self.engine.answer(self.engine.ask(command, author, roles, by)?).await
+    }
+
+    /// Puts a request into the queue. Nothing of it is kept while it waits.
+    pub(super) fn ask(
+        &self,
+        request: Request<v1::AuthorizePayoutRequest>,
+    ) -> Result<Asked, Refusal> {
+        let caller = self.caller(request.metadata())?;
+        let language = Language::of(request.metadata());
+        let request = request.into_inner();
+        let Authorization { command, author, roles, by } = self.authorization(&request, &caller)?;
+        let question = self.engine.ask(command, author, roles, by)?;
+        Ok(Asked { question, style: Style { language, full: wants_all(request.view) } })
+    }
+
+    /// What was answered to it.
+    pub(super) fn receipt(
+        &self,
+        answer: Result<Answer, Refusal>,
+        style: Style,
+    ) -> Result<v1::Receipt, Refusal> {
+        let answer = answer?;
+        let receipt = batch::receipt_of(&answer, style);
+        self.engine.take_back(answer);
+        receipt
     }
 
     /// Takes a request of a stream up: it waits for room in the queue, where a
@@ -114,8 +143,7 @@ impl Api {
         request: &v1::AuthorizePayoutRequest,
         caller: &Caller,
     ) -> Result<Queued, Refusal> {
-        let Authorization { command, author, roles, by } =
-            self.authorization(request, Problems::of(request), caller)?;
+        let Authorization { command, author, roles, by } = self.authorization(request, caller)?;
         Ok(self.engine.queue(command, author, roles, by))
     }
 
@@ -165,7 +193,7 @@ impl PayoutService for Api {
         let request = request.into_inner();
         let mut problems = Problems::of(&request);
         let full = wants_all(request.view);
-        let asked = Asked {
+        let asked = convert_payout::Asked {
             parent: &request.parent,
             payout: request.payout.as_ref(),
             stage: convert_payout::stage(request.stage),
@@ -188,15 +216,8 @@ impl PayoutService for Api {
         &self,
         request: Request<v1::AuthorizePayoutRequest>,
     ) -> Result<Response<v1::Receipt>, Status> {
-        let caller = self.caller(request.metadata())?;
-        let language = Language::of(request.metadata());
-        let request = request.into_inner();
-        let problems = Problems::of(&request);
-        let answer = self.authorize(&request, problems, &caller).await?;
-        let style = Style { language, full: wants_all(request.view) };
-        let receipt = batch::receipt_of(&answer, style);
-        self.engine.take_back(answer);
-        Ok(Response::new(receipt?))
+        let Asked { question, style } = self.ask(request)?;
+        Ok(Response::new(self.receipt(self.engine.answer(question).await, style)?))
     }
 
     async fn batch_authorize_payouts(
@@ -213,7 +234,7 @@ impl PayoutService for Api {
         // Each as if it had come alone, paths included. Polled in order, so
         // queued and decided in order.
         let items = batch.requests.iter();
-        let items = items.map(|item| self.authorize(item, Problems::of(item), &caller));
+        let items = items.map(|item| self.authorize(item, &caller));
         let outcomes = join_all(items).await;
         let items = batch.requests.into_iter().zip(outcomes);
         let items: Vec<Item> = items

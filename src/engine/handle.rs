@@ -3,6 +3,7 @@
 
 use std::{
     convert::Infallible,
+    future::poll_fn,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -188,22 +189,28 @@ impl Handle {
         author: Author,
         roles: RoleSet,
     ) -> Result<Answer, Refusal> {
-        self.command_by(command, author, roles, None).await
+        self.answer(self.ask(command, author, roles, None)?).await
     }
 
-    /// The same, unless its turn comes at the monotonic time `by` or later: then
-    /// it is refused and changes nothing. Refused at once if the queue is full.
-    /// Who drops this while the command waits takes it back.
-    pub async fn command_by(
+    /// Puts a command into the queue, or refuses it if that is full. When its
+    /// turn comes at the monotonic time `by` or later it is refused then, and
+    /// changes nothing.
+    pub fn ask(
         &self,
         command: Command,
         author: Author,
         roles: RoleSet,
         by: Option<Duration>,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<Question, Refusal> {
         let (answer, answered) = oneshot::channel();
         self.send(Job::Command { command, author, roles, by, place: None, answer })?;
-        answered.await.unwrap_or_else(|_| Err(self.unanswered()))
+        Ok(Question(answered))
+    }
+
+    /// Waits for what is answered to what was queued. Who drops this while the
+    /// command waits takes it back.
+    pub async fn answer(&self, mut question: Question) -> Result<Answer, Refusal> {
+        poll_fn(|context| self.poll_answer(&mut question, context)).await
     }
 
     /// Puts a command into the queue; if that is full, waits for room instead

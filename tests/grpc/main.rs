@@ -12,6 +12,7 @@ mod log;
 mod reflection;
 mod refused;
 mod stop;
+mod wire;
 
 const SERVICES: [&str; 6] = [
     "bursar.v1.ShopService",

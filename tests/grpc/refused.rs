@@ -10,7 +10,10 @@ use tonic::{
 };
 use tonic_types::StatusExt;
 
-use super::process::Server;
+use super::{process::Server, wire::answer};
+
+/// What has a way in of its own.
+const AUTHORIZE: &str = "/bursar.v1.PayoutService/AuthorizePayout";
 
 /// Sends bytes as they are, and looks at no answer.
 #[derive(Clone, Copy)]
@@ -68,9 +71,11 @@ async fn a_message_that_cannot_be_read_is_the_senders_fault_and_says_so() {
     let server = Server::in_memory();
     let malformed = (Code::InvalidArgument, "MESSAGE_MALFORMED".to_owned(), "bursar".to_owned());
     // A name that is not UTF-8, one that is cut short, and a number for a text.
-    for bytes in [&b"\x0a\x02\xff\xfe"[..], &b"\x0a\x7fabc"[..], &b"\x08\x01"[..]] {
+    let broken = [&b"\x0a\x02\xff\xfe"[..], &b"\x0a\x7fabc"[..], &b"\x08\x01"[..]];
+    let paths = ["/bursar.v1.ShopService/GetShop", AUTHORIZE];
+    for (bytes, path) in broken.into_iter().flat_map(|bytes| paths.map(|path| (bytes, path))) {
         let request = Request::new(bytes.to_vec());
-        let status = answered(&server, "/bursar.v1.ShopService/GetShop", request).await;
+        let status = answered(&server, path, request).await;
         assert_eq!(reason(&status), malformed, "{bytes:?}: {status:?}");
         let details = status.get_error_details();
         let fields = details.bad_request().map(|b| b.field_violations.len());
@@ -93,9 +98,42 @@ async fn a_compression_that_is_not_taken_is_told_with_what_is() {
     let server = Server::in_memory();
     let mut request = Request::new(Vec::new());
     request.metadata_mut().insert("grpc-encoding", MetadataValue::from_static("gzip"));
-    let status = answered(&server, "/bursar.v1.ShopService/GetShop", request).await;
-    let (code, reason, _) = reason(&status);
-    assert_eq!((code, reason.as_str()), (Code::Unimplemented, "ENCODING_UNSUPPORTED"));
-    let accepted = status.metadata().get("grpc-accept-encoding").and_then(|v| v.to_str().ok());
-    assert_eq!(accepted, Some("identity"));
+    for path in ["/bursar.v1.ShopService/GetShop", AUTHORIZE] {
+        let request = Request::from_parts(
+            request.metadata().clone(),
+            request.extensions().clone(),
+            request.get_ref().clone(),
+        );
+        let status = answered(&server, path, request).await;
+        let (code, reason, _) = reason(&status);
+        assert_eq!((code, reason.as_str()), (Code::Unimplemented, "ENCODING_UNSUPPORTED"));
+        let accepted = status.metadata().get("grpc-accept-encoding").and_then(|v| v.to_str().ok());
+        assert_eq!(accepted, Some("identity"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_authorization_is_read_as_every_other_request_is() {
+    let server = Server::in_memory();
+    let bodies: [&[u8]; 9] = [
+        b"",
+        b"\0\0\0",
+        b"\0\0\0\0\x05abc",
+        b"\x01\0\0\0\0",
+        b"\x02\0\0\0\0",
+        b"\0\xff\xff\xff\xff",
+        b"\0\0\0\0\0",
+        b"\0\0\0\0\0\0\0\0\0\0",
+        b"\0\0\0\0\0\x01",
+    ];
+    for body in bodies {
+        let own = answer(&server, AUTHORIZE, &[], Some(body)).await;
+        let other =
+            answer(&server, "/bursar.v1.PayoutService/ValidatePayout", &[], Some(body)).await;
+        let [own, other] = [own, other].map(|headers| {
+            let status = Status::from_header_map(&headers).expect("a status");
+            (reason(&status), headers.get("content-type").cloned())
+        });
+        assert_eq!(own, other, "{body:?}");
+    }
 }

@@ -7,6 +7,7 @@ use crate::text::{Names, assert_none, cell, code, files, is_word, read, table, t
 /// What each module of the crate may use. docs/ARCHITECTURE.md has the same.
 const EDGES: &[(&str, &str)] = &[
     ("main", "cli"),
+    ("allocator", ""),
     ("lib", ""),
     ("proto", ""),
     ("domain", ""),

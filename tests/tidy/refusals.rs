@@ -126,7 +126,7 @@ fn the_order_of_authorize_payout_is_the_documents() {
     let service = code(&read("src/api/payout_service.rs"));
     let of_the_core = |signature| decision.iter().find_map(|source| body(source, signature));
     let bodies = [
-        ("authorize_payout", body(&service, "fn authorize_payout(")),
+        ("ask", body(&service, "fn ask(")),
         ("authorization", body(&service, "fn authorization(")),
         ("authorize", body(&service, "async fn authorize(")),
         ("is_new", of_the_core("fn is_new(")),
