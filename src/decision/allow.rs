@@ -146,17 +146,7 @@ impl Authorize {
         if !asked || spec.order.as_ref() != Some(&order.name) || spec.registered(loaded).is_some() {
             return None;
         }
-        if !Profile::is_at_hand(spec, context) {
-            Profile::of(spec, loaded, context).ok()?;
-        }
-        let profile = context.profile.borrow();
-        let profile = match profile.as_ref() {
-            Some(profile) if profile.is_complete() => profile,
-            _ => {
-                drop(profile);
-                &Profile::of(spec, loaded, context).ok()?.complete(spec, loaded, context)
-            }
-        };
+        let profile = Profile::of(spec, loaded, context).ok()?.complete(spec, loaded, context);
         let template = profile.template.as_ref()?;
         let (policy, (amount, currency)) = (&*profile.policy, spec.amount?);
         let shop = &template.shop;
@@ -165,7 +155,7 @@ impl Authorize {
         }
         check_amount(amount, currency, policy.currency, "payout.amount").ok()?;
         let own = plain::own_values(policy, template, spec, order, context.now)?;
-        let (numbers, read) = plain::read(profile, template, loaded, context.now)?;
+        let (numbers, read) = plain::read(&profile, template, loaded, context.now)?;
         let position = |draw: &Draw| profile.position(&draw.account, loaded, context.now);
         let positions: Vec<Position> = policy.draws.iter().map(position).collect::<Option<_>>()?;
         let view = Plain {

@@ -70,8 +70,6 @@ pub struct Known {
     /// The other conditions, and whether it is known that they are about it: then this
     /// is not looked at.
     open: Vec<(usize, bool)>,
-    /// Whether it is known of draws that they are asked for, by position.
-    drawn: Vec<bool>,
     /// Limits, by position.
     limits: Vec<KnownLimit>,
 }
@@ -149,9 +147,7 @@ pub(super) fn all_pass(
         })
     };
     let covered = |(index, draw): (usize, &Draw)| {
-        let applies = known.drawn.get(index) == Some(&true);
-        !in_force(&draw.rule)
-            || !(applies || view.holds(&draw.rule.when))
+        !asked(view, &draw.rule)
             || available(index).is_some_and(|available| view.requested() <= available)
     };
     known.holds.len() == policy.conditions.len()
@@ -214,7 +210,6 @@ impl Known {
         let open = open.filter(|(_, (_, holds))| !**holds);
         Self {
             open: open.map(|(index, (it, _))| (index, applies(&it.rule))).collect(),
-            drawn: policy.draws.iter().map(|draw| applies(&draw.rule)).collect(),
             holds,
             limits: policy.limits.iter().map(limit).collect(),
         }

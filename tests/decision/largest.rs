@@ -3,7 +3,12 @@
 
 use bursar::{
     decision::{
-        Command, Reply, evaluate::Situation, largest::ForAmounts, reply::Check, spec::Spec,
+        Command, Reply,
+        evaluate::Situation,
+        judge::{Largest, Wanted, judge},
+        largest::ForAmounts,
+        reply::Check,
+        spec::Spec,
     },
     domain::{
         amount::Amount,
@@ -65,6 +70,12 @@ fn tried(policy: &Policy, inputs: &Inputs, amount: Amount) -> Answer {
     ForAmounts::new(&situation).answer(&situation)
 }
 
+/// The same as payouts of that amount are judged, which takes longer.
+fn judged(policy: &Policy, inputs: &Inputs, amount: Amount) -> Answer {
+    let inputs = Inputs { amount: Some(amount), ..inputs.clone() };
+    judge(policy, &inputs, Wanted { passes: false, largest: Largest::Never }).answer
+}
+
 #[test]
 fn the_largest_amount_is_the_one_that_trying_all_finds() {
     check(600, 500, |choices, story| {
@@ -78,6 +89,15 @@ fn the_largest_amount_is_the_one_that_trying_all_finds() {
         let passes = |amount: &Amount| tried(&policy, &check.inputs, *amount) != Answer::Deny;
         let best = amounts.rev().find(passes).unwrap_or_default();
         story.tell(|| format!("largest {came}, by trying {best}"));
+        let cent = money(Decimal::new(1, 2));
+        let near = [came.minus(cent), came, came.plus(cent), best, best.plus(cent)];
+        let far = (1..=MOST).step_by(97).map(|n| money(Decimal::new(n, 2)));
+        for amount in near.into_iter().chain(far) {
+            if cent <= amount && amount <= Amount::largest(2) {
+                let [quick, slow] = [tried, judged].map(|it| it(&policy, &check.inputs, amount));
+                expect(&format!("{amount} is judged as it is tried"), quick == slow)?;
+            }
+        }
         if decimal(came) <= Decimal::new(MOST, 2) {
             expect("none of those tried is larger", came == best)
         } else {

@@ -146,6 +146,7 @@ impl Maker<'_> {
         if asserted && self.choices.chance(20) {
             declaration.asserted_by = vec![v1::Role::Platform as i32];
         }
+        declaration.dimension = self.choices.chance(15);
         declaration
     }
 

@@ -165,7 +165,16 @@ fn steps_by_chance_come_to_what_is_told_in_short() {
 
 #[test]
 fn under_made_up_policies_it_says_the_same_in_short_as_at_length() {
-    let names = ["required", "values", "asserted by", "effective", "rolling", "measure", "warning"];
+    let names = [
+        "required",
+        "values",
+        "asserted by",
+        "dimensions",
+        "effective",
+        "rolling",
+        "measure",
+        "warning",
+    ];
     let told = names.map(|_| Cell::new(0_usize));
     let (allowed, all) = (Cell::new(0), Cell::new(0));
     check(1500, 200, |choices, story| {
@@ -189,6 +198,7 @@ fn under_made_up_policies_it_says_the_same_in_short_as_at_length() {
             policy.facts.iter().any(|fact| fact.required),
             policy.facts.iter().any(|fact| !fact.values.is_empty()),
             policy.facts.iter().any(|fact| !fact.asserted_by.is_empty()),
+            policy.facts.iter().any(|fact| fact.dimension),
             policy.conditions.iter().any(|it| it.effective.is_some()),
             policy.limits.iter().any(rolls),
             !policy.measures.is_empty(),

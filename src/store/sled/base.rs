@@ -8,7 +8,8 @@
 //! the next start removes what a kill left of them.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -143,11 +144,9 @@ impl Base {
         fs::create_dir(&folder).map_err(Damage::io(&folder))?;
         let to = folder.join(name);
         copy(from, &to, |from, to| {
-            // One that is gone is another trouble than a disk that is full.
-            let mut source = fs::File::open(from).map_err(Damage::io(from))?;
             let mut target = fs::File::create_new(to).map_err(Damage::io(to))?;
-            let copied = io::copy(&mut source, &mut target);
-            copied.and_then(|_| target.sync_all()).map_err(Damage::io(to))
+            pour(from, &mut target, to)?;
+            target.sync_all().map_err(Damage::io(to))
         })?;
         sync_all(&folder)?;
         Self::at(to)?.check()
@@ -228,6 +227,20 @@ fn copy(
     sync_all(to)
 }
 
+/// Copies the content of a file. A source that cannot be read is another trouble than a
+/// disk that is full, and each is said of its own path.
+fn pour(from: &Path, target: &mut impl io::Write, to: &Path) -> Result<(), Damage> {
+    let mut source = fs::File::open(from).map_err(Damage::io(from))?;
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        let read = source.read(&mut buffer).map_err(Damage::io(from))?;
+        match buffer.get(..read) {
+            None | Some([]) => return Ok(()),
+            Some(bytes) => target.write_all(bytes).map_err(Damage::io(to))?,
+        }
+    }
+}
+
 /// What is wrong with a base is nothing that can be made again.
 fn damaged(path: &Path) -> impl Fn(Damage) -> Damage {
     let path = path.to_owned();
@@ -237,5 +250,38 @@ fn damaged(path: &Path) -> impl Fn(Damage) -> Damage {
         }
         Damage::Nothing(_) => Damage::Base { path: path.clone(), why: "it is empty".to_owned() },
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_not_called_what_cannot_be_written() {
+        struct Full;
+        impl io::Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let dir = tempfile::TempDir::new().expect("a directory");
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        let of = |copied: Result<(), Damage>| match copied {
+            Ok(()) => None,
+            Err(Damage::Io { path, .. }) => Some(path),
+            Err(other) => panic!("{other}"),
+        };
+        let content = vec![7; 300 * 1024];
+        fs::write(&from, &content).expect("written");
+        let mut copied = Vec::new();
+        assert_eq!(of(pour(&from, &mut copied, &to)), None);
+        assert_eq!(copied, content);
+        assert_eq!(of(pour(&from, &mut Full, &to)), Some(to.clone()));
+        // A folder can be opened and not be read.
+        assert_eq!(of(pour(dir.path(), &mut copied, &to)), Some(dir.path().to_owned()));
     }
 }

@@ -1,5 +1,6 @@
 //! What belongs to payouts that are kept: none of them is kept without its decision and
-//! its request, and each is found by its order and becomes due.
+//! its request, and each is found by its order and becomes due. Nor is any of these kept
+//! without its payout.
 
 use std::collections::HashMap;
 
@@ -22,44 +23,45 @@ struct Lacks {
 /// That nothing is missing in a base.
 ///
 /// # Errors
-/// The payout, and what it lacks.
+/// The payout, and what it lacks; or what lacks its payout.
 pub(super) fn check(draft: &Base) -> Result<(), Damage> {
     let mut belongings = Belongings::default();
-    draft.rows(|_, row| {
-        belongings.see(&row);
-        Ok::<(), Damage>(())
-    })?;
+    draft.rows(|_, row| belongings.see(&row))?;
     belongings.check()
 }
 
 impl Belongings {
     /// Takes a row. A payout's own comes before what belongs to it.
-    fn see(&mut self, row: &Row) {
-        let Self(payouts) = self;
-        match row {
+    fn see(&mut self, row: &Row) -> Result<(), Damage> {
+        let lacks = match row {
             Row::Payout(payout) => {
                 let (of_order, due) = (payout.order.is_some(), payout.due);
                 let lacks = Lacks { decision: true, request: true, of_order, due };
-                payouts.insert(payout.name.clone(), lacks);
+                self.0.insert(payout.name.clone(), lacks);
+                return Ok(());
             }
-            Row::Decision(decision) => {
+            // Of those that denied, and of requests that are forgotten, there is none.
+            Row::Decision(decision) if decision.payout.is_some() => {
                 let name = decision.name.shop().payout(decision.name.decision.clone());
-                payouts.get_mut(&name).into_iter().for_each(|lacks| lacks.decision = false);
+                self.0.get_mut(&name).map(|lacks| lacks.decision = false)
             }
-            Row::Request(request) => {
-                let lacks = payout_of(request).and_then(|name| payouts.get_mut(&name));
-                lacks.into_iter().for_each(|lacks| lacks.request = false);
-            }
+            Row::Request(request) if request.forget_time.is_none() => match payout_of(request) {
+                None => return Ok(()),
+                Some(name) => self.0.get_mut(&name).map(|lacks| lacks.request = false),
+            },
             Row::PayoutOfOrder(order, payout) => {
-                let lacks = payouts.get_mut(&order.shop().payout(payout.clone()));
-                lacks.into_iter().for_each(|lacks| lacks.of_order = false);
+                let name = order.shop().payout(payout.clone());
+                self.0.get_mut(&name).map(|lacks| lacks.of_order = false)
             }
             Row::Due(at, payout) => {
-                let lacks = payouts.get_mut(payout).filter(|lacks| lacks.due == Some(*at));
-                lacks.into_iter().for_each(|lacks| lacks.due = None);
+                let lacks = self.0.get_mut(payout).filter(|lacks| lacks.due == Some(*at));
+                lacks.map(|lacks| lacks.due = None)
             }
-            _ => {}
-        }
+            _ => return Ok(()),
+        };
+        lacks.ok_or_else(|| {
+            Damage::Defect(format!("{:?} would be kept without its payout", row.key()))
+        })
     }
 
     fn check(&self) -> Result<(), Damage> {
@@ -78,126 +80,55 @@ impl Belongings {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, sync::Arc};
+    use std::sync::Arc;
 
     use super::*;
-    use crate::domain::{
-        amount::{Amount, Currency},
-        decision::{Answer, DECISION_VERSION, Decision, Inputs, Verdict},
-        limit::Stage,
-        name::{Id, ProgrammeName, RevisionName, ShopName},
-        payout::{Payout, State},
-        request::{Answered, Fingerprint, Request, RequestKey},
-        who::Author,
+    use crate::{
+        domain::{
+            decision::Decision,
+            name::{Id, ShopName},
+            payout::Payout,
+            request::Request,
+        },
+        store::sled::{compact::tests::dice::Dice, tests::request},
     };
 
     fn id(text: &str) -> Id {
         Id::parse(text).expect("an id")
     }
-    /// A payout about order `o` that waits to be executed, with its rows.
-    fn under_way() -> Payout {
+
+    /// A payout about order `o` that waits to be executed, and what belongs to it.
+    fn under_way() -> (Row, [(&'static str, Row); 4]) {
         let shop = ShopName::parse("platforms/p/shops/s").expect("a name");
-        Payout {
+        let mut dice = Dice::new(1);
+        let payout = Payout {
             name: shop.payout(id("d")),
-            revision: RevisionName {
-                programme: ProgrammeName { platform: id("p"), programme: id("g") },
-                number: 1,
-            },
-            request_id: "r".into(),
             order: Some(shop.order(id("o"))),
-            operator: None,
-            payee: "".into(),
-            purpose: "".into(),
-            currency: Currency::parse("CNY").expect("a currency"),
-            amount: Amount::ONE,
-            net_amount: Amount::ONE,
-            settled: None,
-            returned: None,
-            facts: Arc::default(),
-            dimensions: BTreeMap::new(),
-            create_time: Instant::MIN,
-            update_time: Instant::MIN,
-            state_time: Instant::MIN,
-            expire_time: Some(Instant::MAX),
-            state: State::Authorized,
-            execution_id: None,
-            execute_time: None,
-            settle_time: None,
-            reason: "".into(),
-            flags: Vec::new(),
-            settlements: Vec::new(),
-            returns: Vec::new(),
-            holdings: Vec::new(),
-            draws: Vec::new(),
-            caller: "t".into(),
-            fired: Vec::new(),
             due: Some(Instant::MAX),
-        }
-    }
-
-    fn decided(payout: &Payout) -> Decision {
-        Decision {
-            name: payout.name.shop().decision(payout.name.payout.clone()),
-            revision: payout.revision.clone(),
-            request_id: payout.request_id.clone(),
-            author: Author { caller: "t".into(), actor: None },
-            order: payout.order.clone(),
-            operator: None,
-            sent_facts: Arc::default(),
-            inputs: Inputs {
-                now: Instant::MIN,
-                stage: Stage::Confirm,
-                amount: Some(payout.amount),
-                facts: Vec::new(),
-                fact_changes: Vec::new(),
-                limits: Vec::new(),
-                measures: Vec::new(),
-                funds: Vec::new(),
-                next_revision: None,
-            },
-            verdict: Verdict {
-                answer: Answer::Allow,
-                findings: Vec::new(),
-                max_amount: None,
-                max_amount_unreviewed: None,
-            },
-            payout: Some(payout.name.payout.clone()),
-            expire_time: payout.expire_time,
-            decision_version: DECISION_VERSION,
-        }
-    }
-
-    fn asked(payout: &Payout) -> Request {
-        let shop = payout.name.shop();
-        Request {
-            key: RequestKey {
-                platform: shop.platform(),
-                parent: shop.to_string().into(),
-                operation: "AuthorizePayout".into(),
-                id: payout.request_id.clone(),
-            },
-            content: Fingerprint(Vec::new()),
-            answered: Answered::Decision(payout.name.payout.clone()),
-            at: Instant::MIN,
-            forget_time: None,
-        }
+            ..dice.payout(&[])
+        };
+        let decision = Decision {
+            name: shop.decision(id("d")),
+            payout: Some(id("d")),
+            ..dice.decision(&payout)
+        };
+        let rows = [
+            ("decision: true", Row::Decision(Arc::new(decision))),
+            ("request: true", Row::Request(request())),
+            ("of_order: true", Row::PayoutOfOrder(shop.order(id("o")), id("d"))),
+            ("due: Some", Row::Due(Instant::MAX, payout.name.clone())),
+        ];
+        (Row::Payout(Arc::new(payout)), rows)
     }
 
     #[test]
     fn a_payout_lacks_whatever_of_it_is_not_there() {
-        let payout = under_way();
-        let rows = [
-            ("decision: true", Row::Decision(Arc::new(decided(&payout)))),
-            ("request: true", Row::Request(asked(&payout))),
-            ("of_order: true", Row::PayoutOfOrder(payout.order.clone().expect("one"), id("d"))),
-            ("due: Some", Row::Due(Instant::MAX, payout.name.clone())),
-        ];
-        let payout = Row::Payout(Arc::new(payout));
+        let (payout, rows) = under_way();
         for without in 0..=rows.len() {
             let mut belongings = Belongings::default();
-            belongings.see(&payout);
+            belongings.see(&payout).expect("it is a payout");
             let there = rows.iter().enumerate().filter(|(number, _)| *number != without);
-            there.for_each(|(_, (_, row))| belongings.see(row));
+            there.for_each(|(_, (_, row))| belongings.see(row).expect("its payout is there"));
             match (belongings.check(), rows.get(without)) {
                 (Ok(()), None) => {}
                 (Err(why), Some((lack, _))) => {
@@ -208,5 +139,16 @@ mod tests {
                 (checked, _) => panic!("{without}: {checked:?}"),
             }
         }
+    }
+
+    #[test]
+    fn what_belongs_to_a_payout_is_not_kept_without_it() {
+        for (_, row) in under_way().1 {
+            let why = Belongings::default().see(&row).expect_err("there is no payout");
+            assert!(why.to_string().contains("without its payout"), "{why}");
+        }
+        // What a denial left is no payout's.
+        let request = Request { forget_time: Some(Instant::MAX), ..request() };
+        Belongings::default().see(&Row::Request(request)).expect("it may stay");
     }
 }

@@ -197,14 +197,17 @@ fn at_rest(
         if mark.tip.sequence > have {
             return Err(Damage::BelowFence { have, fence: mark.tip.sequence });
         }
-        Ok(mark)
+        Ok(())
     };
     let mark = runs::mark(&path).and_then(|mark| Mark::parse(&mark));
+    // Before anything else: also rows that cannot be used may know of a later end than
+    // the journal has.
+    if let Ok(mark) = &mark
+        && mark.tip.sequence >= no_more
+    {
+        is_known(*mark)?;
+    }
     if condemned(&path).exists() {
-        // They may still know of a later end than the journal has.
-        if let Some(mark) = mark.ok().filter(|mark| mark.tip.sequence >= no_more) {
-            is_known(mark)?;
-        }
         return unusable("it was found damaged");
     }
     let mark = mark?;
@@ -218,7 +221,7 @@ fn at_rest(
         rebase(dir, base, options)?;
     }
     let (runs, mark) = Runs::open(&path, options.of_runs())?;
-    let mark = is_known(Mark::parse(&mark)?)?;
+    let mark = Mark::parse(&mark)?;
     // A payout has four entries, one of a known order five.
     let room = usize::try_from(options.checkpoint_records.min(MOST_ROOM) * 5).unwrap_or_default();
     Ok((Rows::new(runs, room), mark))
@@ -416,7 +419,7 @@ pub fn rebuild_fence(dir: &Path, options: &Options) -> Result<Tip, Damage> {
     let disk = &*options.disk;
     let (mut journal, Checked { end, .. }) =
         Journal::open(dir, base.end(), options.segment_bytes, disk, Depth::All, &[])?;
-    // The rows at rest may know of a later end. If they cannot be read, nobody does.
+    // The rows at rest may know of a later end. If their mark cannot be read, nobody does.
     match at_rest(dir, options, &journal, &base, Purpose::Verify) {
         Err(why) if !why.is_of_rows() => return Err(why),
         _ => {}

@@ -236,16 +236,29 @@ impl Cut {
         }
         if !what.unchecked {
             let mut again = |part, of, record| progress(Stage::Comparing(record, part, of));
-            belongings::check(&base)?;
             let before = Base::find(dir)?;
-            let lost = compare_base(&base, &before, &mut journal, MOST_ROWS, &mut again)?;
-            if lost != counted.gone {
-                let over = counted.gone;
-                let why = format!("{over} payouts are over, and {lost} would not be kept");
-                return Err(Damage::Defect(why));
-            }
+            compare_draft(&base, &before, counted, &mut journal, MOST_ROWS, &mut again)?;
             compare_next(&rebase::next(dir), &base, &mut journal, options, MOST_ROWS, again)?;
         }
         Ok(Some(self.gone((end, at), dir, Some(counted))?))
     }
+}
+
+/// Compares a base that does not count yet with what the records make that go.
+pub(super) fn compare_draft(
+    draft: &Base,
+    before: &Base,
+    counted: Counted,
+    journal: &mut Journal,
+    most: usize,
+    progress: impl FnMut(u64, u64, u64),
+) -> Result<(), Damage> {
+    belongings::check(draft)?;
+    let lost = compare_base(draft, before, journal, most, progress)?;
+    if lost == counted.gone {
+        return Ok(());
+    }
+    let over = counted.gone;
+    let why = format!("{over} payouts are over, and {lost} would not be kept");
+    Err(Damage::Defect(why))
 }

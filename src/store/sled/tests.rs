@@ -10,11 +10,13 @@ use tempfile::TempDir;
 use super::{
     Options, Retain, SledStore,
     base::Base,
-    keeping,
+    compact::tests::dice::Dice,
+    journal::Journal,
+    keeping::{self, Counted},
     layer::Slot,
     mark::Mark,
     recover::{self, Opened},
-    retain,
+    retain::{compare_draft, retain},
     rows::{ADDED, AT, value},
     runs::{self, Filtered},
     sort_key::{due, encode_key, filtered},
@@ -26,10 +28,12 @@ use crate::{
         amount::Amount,
         cell::{CellKey, Celled},
         change::{Change, Record, made_by},
+        decision::Decision,
         instant::Instant,
         key::Key,
         meter::{MeterChange, MeterKey, Metered, Phase, Shape},
         name::{Id, PayoutName, ProgrammeName, ShopName},
+        payout::{Payout, State},
         request::{Answered, Fingerprint, Request, RequestKey},
         row::Row,
         who::Author,
@@ -61,8 +65,8 @@ fn hold(order: &str, rule: &str, shape: Shape, payout: &str) -> Change {
     })
 }
 
-/// A row that a record writes whole.
-fn request() -> Change {
+/// A row that a record writes whole: of the request for payout `d`.
+pub(super) fn request() -> Request {
     let shop = ShopName::parse("platforms/p/shops/s").expect("a name");
     let key = RequestKey {
         platform: shop.platform(),
@@ -72,13 +76,7 @@ fn request() -> Change {
     };
     let content = Fingerprint(Vec::new());
     let answered = Answered::Decision(id("d"));
-    Change::put(Row::Request(Request {
-        key,
-        content,
-        answered,
-        at: Instant::MIN,
-        forget_time: None,
-    }))
+    Request { key, content, answered, at: Instant::MIN, forget_time: None }
 }
 
 fn record(sequence: u64, changes: Vec<Change>) -> Record {
@@ -95,7 +93,8 @@ fn record(sequence: u64, changes: Vec<Change>) -> Record {
 /// What a payout about order `o` changes.
 fn paid(sequence: u64, payout: &str) -> Record {
     let meters = [("a", Shape::Fixed), ("b", Shape::Rolling), ("c", Shape::ByAmount)];
-    let mut changes = vec![request(), hold("other", "a", Shape::Fixed, payout)];
+    let mut changes =
+        vec![Change::put(Row::Request(request())), hold("other", "a", Shape::Fixed, payout)];
     changes.extend(meters.map(|(rule, shape)| hold("o", rule, shape, payout)));
     changes.push(hold("o", "a", Shape::Fixed, payout));
     record(sequence, changes)
@@ -103,7 +102,7 @@ fn paid(sequence: u64, payout: &str) -> Record {
 
 /// Commits records over rows as the store has them.
 fn commit(store: &mut SledStore, records: Vec<Record>) {
-    let keys = [Key::Cell(cell("o")), Key::Cell(cell("other")), request().key()];
+    let keys = [Key::Cell(cell("o")), Key::Cell(cell("other")), Key::Request(request().key)];
     let rows = store.load(&keys).expect("rows");
     let before =
         |key: &Key| keys.iter().zip(&rows).find_map(|(it, row)| row.clone().filter(|_| it == key));
@@ -179,7 +178,7 @@ fn rows_of_one_record_are_read_of_it_once() {
         store.inner.pipeline.journal().record(sequence).expect("a record")
     };
     let first = read(&store, 1);
-    let keys = [request().key(), Key::Cell(cell("o")), Key::Cell(cell("other"))];
+    let keys = [Key::Request(request().key), Key::Cell(cell("o")), Key::Cell(cell("other"))];
     assert!(store.load(&keys).expect("rows").iter().all(Option::is_some));
     assert!(Arc::ptr_eq(&first, &read(&store, 1)), "it was not decoded again");
     let second = read(&store, 2);
@@ -196,7 +195,7 @@ fn at_rest_a_row_that_was_added_to_is_told_from_one_that_was_written_whole() {
         let value = value(&encode_key(key), &Slot::At(7), &mut room);
         value.expect("it is there")[0]
     };
-    assert_eq!((of(&request().key()), of(&Key::Cell(cell("o")))), (AT, ADDED));
+    assert_eq!((of(&Key::Request(request().key)), of(&Key::Cell(cell("o")))), (AT, ADDED));
 }
 
 #[test]
@@ -224,7 +223,7 @@ fn written() -> Vec<(Key, Filtered)> {
     vec![
         (Key::Balance(shop.account(id("a"))), Filtered::Always),
         (Key::Order(order.clone()), Filtered::Always),
-        (request().key(), Filtered::Always),
+        (Key::Request(request().key), Filtered::Always),
         (Key::Cell(of_no_order), Filtered::Always),
         (Key::Payout(payout.clone()), Filtered::InSmall),
         (Key::Decision(shop.decision(id("x"))), Filtered::InSmall),
@@ -252,7 +251,7 @@ fn the_cell_of_an_order_is_another_than_one_over_the_same_values() {
 
 #[test]
 fn rows_of_a_record_that_is_not_there_or_did_not_make_them_are_made_again() {
-    let key = request().key();
+    let key = Key::Request(request().key);
     for wrong in [2, 7, 0] {
         let dir = TempDir::new().expect("a directory");
         let mut store = open(&dir);
@@ -276,15 +275,11 @@ fn rows_of_a_record_that_is_not_there_or_did_not_make_them_are_made_again() {
 
 #[test]
 fn rows_that_are_not_what_the_journal_makes_are_found_in_whichever_part_they_are() {
-    let (key, cell) = (request().key(), Key::Cell(cell("other")));
-    let Change::Put(row) = request() else { panic!("a row") };
-    let Row::Request(changed) = &*row else { panic!("a request") };
-    let changed = Row::Request(Request { answered: Answered::Resource, ..changed.clone() });
-    let Row::Request(added) = &changed else { panic!("a request") };
-    let added = Row::Request(Request {
-        key: RequestKey { id: "another".into(), ..added.key.clone() },
-        ..added.clone()
-    });
+    let (key, cell) = (Key::Request(request().key), Key::Cell(cell("other")));
+    let changed = Request { answered: Answered::Resource, ..request() };
+    let added = RequestKey { id: "another".into(), ..request().key };
+    let added = Row::Request(Request { key: added, ..changed.clone() });
+    let changed = Row::Request(changed);
     let changed = Slot::Row(Arc::new(changed));
     let wrong = [
         (key.clone(), changed),
@@ -342,6 +337,20 @@ fn records_do_not_go_where_rows_are_not_what_is_made_of_what_is_kept() {
     assert!(files()[0] < before && files()[1] == 1);
 }
 
+/// A draft of a base of all files but the last, and what was counted.
+fn drawn_up(
+    dir: &Path,
+    options: &Options,
+    Opened { tip, rows, .. }: &Opened,
+    journal: &mut Journal,
+) -> (Mark, Counted) {
+    let end = journal.ends().last().expect("a file that may go");
+    let mark = Mark { tip: Tip { sequence: end.sequence, ..*tip }, end, base: end.sequence };
+    let tell = &mut |_, _| {};
+    let counted = keeping::make(dir, mark, rows, journal, Instant::MAX, options, tell);
+    (mark, counted.expect("a draft"))
+}
+
 /// A draft of a base with other entries.
 fn drawn_up_anew(dir: &Path, change: impl Fn(&[u8], Vec<u8>) -> Option<Vec<u8>>) {
     let (draft, parts) = (Base::draft(dir), Base::parts(dir));
@@ -378,14 +387,9 @@ fn what_is_kept_is_compared_with_what_all_records_made_that_go() {
         store.tidy().expect("tidy");
     }
     drop(store);
-    let Opened { lock: _lock, pipeline, tip, rows, .. } =
-        recover::open(dir, &options).expect("it opens");
-    let mut journal = pipeline.journal();
-    let end = journal.ends().last().expect("a file that may go");
-    let mark = Mark { tip: Tip { sequence: end.sequence, ..tip }, end, base: end.sequence };
-    let now = Instant::MAX;
-    let tell = &mut |_, _| {};
-    keeping::make(dir, mark, &rows, &mut journal, now, &options, tell).expect("a draft");
+    let opened = recover::open(dir, &options).expect("it opens");
+    let mut journal = opened.pipeline.journal();
+    let (mark, _) = drawn_up(dir, &options, &opened, &mut journal);
     let key = |order| encode_key(&Key::Cell(cell(order)));
     let mut compared = |most: usize| {
         let draft = Base::drafted(dir, mark);
@@ -414,4 +418,54 @@ fn what_is_kept_is_compared_with_what_all_records_made_that_go() {
         let why = compared(most).expect_err("a meter is not there");
         assert!(why.contains("is not kept"), "{why}");
     }
+}
+
+#[test]
+fn payouts_are_kept_whole_and_none_is_lost_that_is_not_over() {
+    let options = Options { tidy_records: 0, segment_bytes: 4097, ..Options::default() };
+    let dir = TempDir::new().expect("a directory");
+    let dir = dir.path();
+    let mut store = SledStore::open(dir, options.clone()).expect("a store");
+    let shop = ShopName::parse("platforms/p/shops/s").expect("a name");
+    let mut dice = Dice::new(1);
+    let states = [("d", State::Authorized), ("e", State::Cancelled), ("f", State::Cancelled)];
+    for (sequence, (name, state)) in (1..).zip(states) {
+        let due = (!state.is_final()).then_some(Instant::MAX);
+        let name = shop.payout(id(name));
+        let payout = Payout { name, order: None, state, due, ..dice.payout(&[]) };
+        let decision = Decision {
+            name: shop.decision(payout.name.payout.clone()),
+            payout: Some(payout.name.payout.clone()),
+            ..dice.decision(&payout)
+        };
+        let key = RequestKey { id: payout.name.payout.as_str().into(), ..request().key };
+        let answered = Answered::Decision(payout.name.payout.clone());
+        let rows = [
+            Row::Request(Request { key, answered, ..request() }),
+            Row::Payout(Arc::new(payout)),
+            Row::Decision(Arc::new(decision)),
+        ];
+        commit(&mut store, vec![record(sequence, rows.map(Change::put).into())]);
+        store.tidy().expect("tidy");
+    }
+    drop(store);
+    let opened = recover::open(dir, &options).expect("it opens");
+    let mut journal = opened.pipeline.journal();
+    let (mark, counted) = drawn_up(dir, &options, &opened, &mut journal);
+    assert_eq!((mark.tip.sequence, counted.gone, counted.kept), (2, 1, 1));
+    let mut compared = |counted| {
+        let (draft, none) = (Base::drafted(dir, mark), Base::default());
+        let compared = compare_draft(&draft, &none, counted, &mut journal, 100, |_, _, _| {});
+        compared.map_err(|why| why.to_string())
+    };
+    assert_eq!(compared(counted), Ok(()));
+    let why = compared(Counted { gone: 2, ..counted }).expect_err("one is not");
+    assert!(why.contains("2 payouts are over, and 1 would not be kept"), "{why}");
+    let decision = encode_key(&Key::Decision(shop.decision(id("d"))));
+    drawn_up_anew(dir, |key, value| (key != decision).then_some(value));
+    let why = compared(counted).expect_err("its decision is not there");
+    assert!(why.contains("would be kept without"), "{why}");
+    drawn_up_anew(dir, |_, _| None);
+    let why = compared(counted).expect_err("it is not there");
+    assert!(why.contains("1 payouts are over, and 2 would not be kept"), "{why}");
 }

@@ -37,7 +37,7 @@ mod values;
 mod write;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use self::{
     allowed::{Commons, append_allowed, told_from_bytes},

@@ -19,10 +19,10 @@ use crate::domain::{
 };
 
 /// Draws; the same of the same seed.
-pub(super) struct Dice(u64);
+pub(in crate::store::sled) struct Dice(u64);
 
 impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(in crate::store::sled) fn new(seed: u64) -> Self {
         Self(seed)
     }
 

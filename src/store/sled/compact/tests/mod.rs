@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::{Compact, Unreadable, append, from_bytes};
 use crate::domain::{amount::Amount, change::Record, instant::Instant, text::Text};
 
-mod dice;
+pub(in crate::store::sled) mod dice;
 mod rows;
 mod short;
 

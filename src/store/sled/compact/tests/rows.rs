@@ -27,7 +27,7 @@ use crate::domain::{
 };
 
 impl Dice {
-    fn payout(&mut self, keys: &[MeterKey]) -> Payout {
+    pub(in crate::store::sled) fn payout(&mut self, keys: &[MeterKey]) -> Payout {
         let shop = self.shop();
         Payout {
             name: shop.payout(self.id()),
@@ -140,7 +140,7 @@ impl Dice {
     }
 
     /// Of the payout or of another.
-    fn decision(&mut self, payout: &Payout) -> Decision {
+    pub(in crate::store::sled) fn decision(&mut self, payout: &Payout) -> Decision {
         let same = self.flag();
         Decision {
             name: payout.name.shop().decision(self.id()),
