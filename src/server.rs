@@ -10,17 +10,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpListener,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_stream::Stream;
 use tonic::{
     service::Routes,
-    transport::{
-        Server,
-        server::{Connected, TcpIncoming},
-    },
+    transport::{Server, server::Connected},
 };
 use tower::util::MapResponseLayer;
 
@@ -40,6 +34,10 @@ use crate::{
     },
     store::Store,
 };
+
+mod connection;
+
+pub use connection::{Connection, incoming};
 
 /// Largest message that is taken.
 pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -199,13 +197,6 @@ impl Service {
     }
 }
 
-/// Connections to a listener. Answers are sent at once: waiting for more to
-/// send, as TCP does by itself, costs 40 ms where the other side waits too.
-/// The server's builder sets this only on listeners of its own.
-pub fn incoming(listener: TcpListener) -> TcpIncoming {
-    TcpIncoming::from(listener).with_nodelay(Some(true))
-}
-
 /// Reports every service as serving; gives their names.
 async fn serving(health: &tonic_health::server::HealthReporter) -> Vec<&'static str> {
     let names = vec![
@@ -251,23 +242,4 @@ fn add_services(routes: Routes, api: &Api) -> Routes {
         .add_service(limited!(PayoutServiceServer))
         .add_service(limited!(PolicyServiceServer))
         .add_service(limited!(EventServiceServer))
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::net::TcpStream;
-    use tokio_stream::StreamExt;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn answers_are_sent_without_waiting_for_more() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let (calling, called) = tokio::join!(TcpStream::connect(address), async {
-            incoming(listener).next().await.expect("somebody calls")
-        });
-        calling.expect("a connection");
-        assert!(called.expect("a connection").nodelay().expect("an option"));
-    }
 }

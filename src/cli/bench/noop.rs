@@ -15,15 +15,12 @@ use tonic::{
     body::Body,
     codegen::{BoxFuture, Service, http},
     server::{Grpc, NamedService, StreamingService, UnaryService},
-    transport::Server,
+    transport::{Server, server::TcpIncoming},
 };
 use tonic_prost::ProstCodec;
 
 use super::raw;
-use crate::{
-    proto::v1::{self, authorize_payout_result::Result as Came},
-    server,
-};
+use crate::proto::v1::{self, authorize_payout_result::Result as Came};
 
 /// Answers every method that decides payouts.
 #[derive(Clone)]
@@ -126,7 +123,8 @@ pub async fn serve(listener: TcpListener, bytes: usize) -> Result<(), String> {
     Server::builder()
         .max_concurrent_streams(Some(4096))
         .add_service(Noop { answer: answer(bytes) })
-        .serve_with_incoming(server::incoming(listener))
+        // As tonic comes, but for what every server sets that has to answer at once.
+        .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
         .await
         .map_err(|error| error.to_string())
 }
