@@ -9,7 +9,6 @@ use bursar::{
     domain::change::Record,
     store::sled::compact::{append, from_bytes},
 };
-use sha2::{Digest, Sha256};
 
 use crate::process::verify;
 
@@ -20,7 +19,7 @@ const FRAMES: usize = 4096;
 const HEADER: usize = 72;
 const PREVIOUS: std::ops::Range<usize> = 40..72;
 /// The form of records.
-const ENCODING: u8 = 8;
+const ENCODING: u8 = 9;
 
 /// A journal of one file, taken apart.
 #[derive(Clone)]
@@ -78,7 +77,7 @@ impl Journal {
             out[start + PREVIOUS.start..start + PREVIOUS.end].copy_from_slice(&previous);
             let checksum = crc32fast::hash(&out[start..]);
             out.extend(checksum.to_be_bytes());
-            previous = Sha256::digest(&out[start..]).into();
+            previous = blake3::hash(&out[start..]).into();
         }
         let file = fs::read_dir(data.join("journal")).expect("a listing").next();
         fs::write(file.expect("a file").expect("an entry").path(), out).expect("written");

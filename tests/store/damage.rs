@@ -473,7 +473,7 @@ fn records_of_another_form_are_refused_by_name_and_nothing_is_changed() {
     };
     let before = runs();
     let why = place.refusal();
-    assert!(why.contains("form 7") && why.contains("reads form 8"), "{why}");
+    assert!(why.contains("form 8") && why.contains("reads form 9"), "{why}");
     assert!(!before.is_empty() && runs() == before, "rows at rest are left alone");
     set_form(ours);
     let expected = writer;

@@ -10,7 +10,6 @@ use bursar::{
         sled::{Damage, backup, verify},
     },
 };
-use sha2::{Digest, Sha256};
 
 use crate::{
     damage,
@@ -44,10 +43,10 @@ fn forge(place: &Sled, edit: impl FnOnce(&mut Vec<u8>)) {
     let last = frame_of(place, LAST);
     change(&last.file, |bytes| {
         let mut frame = bytes[last.bytes.clone()].to_vec();
-        before = Sha256::digest(&frame).to_vec();
+        before = blake3::hash(&frame).as_bytes().to_vec();
         edit(&mut frame);
         seal(&mut frame);
-        after = Sha256::digest(&frame).to_vec();
+        after = blake3::hash(&frame).as_bytes().to_vec();
         bytes.splice(last.bytes, frame);
     });
     let exchange = |bytes: &mut [u8]| {

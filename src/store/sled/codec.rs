@@ -8,8 +8,9 @@ use crate::domain::{allowed::Allowed, change::Record, told::Told};
 
 /// The form of records and rows. 1 was MessagePack; 2 had a row for each meter; 3
 /// had the fields of each struct counted; 4 wrote each hold of a meter by itself;
-/// 6 had no records in short; 7 wrote what templates have in common into each.
-pub(super) const FORM: u8 = 8;
+/// 6 had no records in short; 7 wrote what templates have in common into each; 8
+/// were chained by SHA-256.
+pub(super) const FORM: u8 = 9;
 
 /// Appends a value's bytes.
 pub(super) fn encode(out: &mut Vec<u8>, value: &impl Compact) {

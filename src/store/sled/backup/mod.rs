@@ -50,7 +50,7 @@ pub struct Cut {
     pub no_more: u64,
     /// How many commits there are.
     pub commits: u64,
-    /// SHA-256 of the last commit, hexadecimal.
+    /// BLAKE3 of the last commit, hexadecimal.
     pub last_hash: String,
     /// What tells this journal from others, hexadecimal.
     pub journal: String,

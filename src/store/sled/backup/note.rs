@@ -44,7 +44,7 @@ pub struct Note {
     pub payouts: u64,
     /// When the last record was written. Of an empty journal none.
     pub last_time: Option<String>,
-    /// SHA-256 of the last commit, hexadecimal.
+    /// BLAKE3 of the last commit, hexadecimal.
     pub last_hash: String,
     /// Bytes of the journal, and of what is kept of records that are no more.
     pub bytes: u64,

@@ -8,17 +8,15 @@
 //! | 8 | the journal's mark, drawn when it was made |
 //! | 8 | number of the commit, from 1 without gaps |
 //! | 8, 8 | first and last record |
-//! | 32 | SHA-256 of the frame before; zeros before the first |
+//! | 32 | BLAKE3 of the frame before; zeros before the first |
 //! | … | the payload: each record behind its length of 4 bytes |
 //! | 4 | CRC-32 of all that |
 //!
 //! A commit is one frame: it is there whole or not at all. The chain uses all
-//! 32 bytes of SHA-256: it is the evidence against tampering, where half of
+//! 32 bytes of BLAKE3: it is the evidence against tampering, where half of
 //! them would stop no one who can choose the content of two records.
 
 use std::{fmt, sync::Arc};
-
-use sha2::{Digest, Sha256};
 
 use super::written::Written;
 use crate::store::sled::{codec::Fields, damage::Damage};
@@ -30,14 +28,14 @@ pub(super) const HEADER: usize = 4 + 4 + 8 + 3 * 8 + 32;
 /// What stands behind it.
 const CHECKSUM: usize = 4;
 
-/// SHA-256 of a frame.
+/// BLAKE3 of a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Hash(pub [u8; 32]);
 
 impl Hash {
     /// Of these bytes.
     pub(in crate::store::sled) fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
+        Self(blake3::hash(bytes).into())
     }
 }
 
