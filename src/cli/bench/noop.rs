@@ -15,12 +15,15 @@ use tonic::{
     body::Body,
     codegen::{BoxFuture, Service, http},
     server::{Grpc, NamedService, StreamingService, UnaryService},
-    transport::{Server, server::TcpIncoming},
+    transport::Server,
 };
 use tonic_prost::ProstCodec;
 
 use super::raw;
-use crate::proto::v1::{self, authorize_payout_result::Result as Came};
+use crate::{
+    proto::v1::{self, authorize_payout_result::Result as Came},
+    server,
+};
 
 /// Answers every method that decides payouts.
 #[derive(Clone)]
@@ -123,8 +126,7 @@ pub async fn serve(listener: TcpListener, bytes: usize) -> Result<(), String> {
     Server::builder()
         .max_concurrent_streams(Some(4096))
         .add_service(Noop { answer: answer(bytes) })
-        // As tonic comes, but for what every server sets that has to answer at once.
-        .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
+        .serve_with_incoming(server::incoming(listener))
         .await
         .map_err(|error| error.to_string())
 }
