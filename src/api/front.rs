@@ -121,16 +121,19 @@ impl Future for Call {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { api, so_far } = &mut *self;
-        if let SoFar::Asking(asking) = so_far {
-            match ready!(asking.as_mut().poll(context)) {
-                Ok(asked) => *so_far = SoFar::Asked(asked),
-                Err(status) => return Poll::Ready(Ok(status.into_http())),
+        let answered = loop {
+            match so_far {
+                SoFar::Asking(asking) => match ready!(asking.as_mut().poll(context)) {
+                    Ok(asked) => *so_far = SoFar::Asked(asked),
+                    Err(status) => break Err(status),
+                },
+                SoFar::Asked(Asked { question, style }) => {
+                    let answer = ready!(api.engine.poll_answer(question, context));
+                    break api.receipt(answer, *style).map_err(Status::from);
+                }
             }
-        }
-        let SoFar::Asked(asked) = so_far else { return Poll::Pending };
-        let answer = ready!(api.engine.poll_answer(&mut asked.question, context));
-        let receipt = api.receipt(answer, asked.style);
-        Poll::Ready(Ok(receipt.map_or_else(|refusal| Status::from(refusal).into_http(), whole)))
+        };
+        Poll::Ready(Ok(answered.map_or_else(Status::into_http, whole)))
     }
 }
 

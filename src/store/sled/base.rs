@@ -233,7 +233,10 @@ fn pour(from: &Path, target: &mut impl io::Write, to: &Path) -> Result<(), Damag
     let mut source = fs::File::open(from).map_err(Damage::io(from))?;
     let mut buffer = vec![0; 256 * 1024];
     loop {
-        let read = source.read(&mut buffer).map_err(Damage::io(from))?;
+        let read = match source.read(&mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read.map_err(Damage::io(from))?,
+        };
         match buffer.get(..read) {
             None | Some([]) => return Ok(()),
             Some(bytes) => target.write_all(bytes).map_err(Damage::io(to))?,
