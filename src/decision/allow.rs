@@ -156,8 +156,9 @@ impl Authorize {
         check_amount(amount, currency, policy.currency, "payout.amount").ok()?;
         let own = plain::own_values(policy, template, spec, order, context.now)?;
         let (numbers, read) = plain::read(&profile, template, loaded, context.now)?;
-        let position = |draw: &Draw| profile.position(&draw.account, loaded, context.now);
-        let positions: Vec<Position> = policy.draws.iter().map(position).collect::<Option<_>>()?;
+        let position = |draw: usize| profile.position(draw, loaded, context.now);
+        let draws = 0..policy.draws.len();
+        let positions: Vec<Position> = draws.map(position).collect::<Option<_>>()?;
         let view = Plain {
             policy,
             now: context.now,

@@ -43,6 +43,9 @@ pub struct Context<'a> {
     /// are no meters of that order either, since what is counted for an order records
     /// it, and orders stay.
     pub order_is_new: Cell<bool>,
+    /// Set when the command asked for its rows: besides those that it named it comes
+    /// back to [those](Profile::running) of the profile.
+    pub comes_back: Cell<bool>,
     /// What is known of whose payout it is: of an earlier payout, or worked out
     /// for this one and then of use for later ones.
     pub profile: RefCell<Option<Arc<Profile>>>,
@@ -58,6 +61,11 @@ impl std::fmt::Debug for Context<'_> {
 }
 
 impl Context<'_> {
+    /// The profile whose rows the command comes back to, once it asked for its rows.
+    pub fn comes_back_to(&self) -> Option<Arc<Profile>> {
+        if self.comes_back.get() { self.profile.borrow().clone() } else { None }
+    }
+
     /// The policy of a revision that a programme lists.
     pub fn policy(&self, revision: &RevisionName) -> Arc<Policy> {
         self.policies

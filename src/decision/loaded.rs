@@ -27,6 +27,14 @@ use crate::domain::{
 pub trait Find: Debug {
     /// What is under a key. `None` if it was not loaded.
     fn find(&self, key: &Key) -> Option<&Option<Arc<Row>>>;
+
+    /// The row in this place of those that the payouts of one operator come back to
+    /// ([`Profile::running`](super::profile::Profile::running)). `None`: nobody had
+    /// them put there, and they are found by their keys.
+    fn seated(&self, place: usize) -> Option<&Option<Arc<Row>>> {
+        let _ = place;
+        None
+    }
 }
 
 impl Find for Rows {
@@ -90,6 +98,18 @@ impl<'a> Loaded<'a> {
         row.as_ref()
     }
 
+    /// The row under a key that has this place among those that an operator's payouts
+    /// come back to.
+    ///
+    /// # Panics
+    /// As [`Loaded::row`].
+    pub fn seated(&self, place: usize, key: &Key) -> Option<&'a Arc<Row>> {
+        match self.rows.seated(place) {
+            Some(row) => row.as_ref(),
+            None => self.row(key),
+        }
+    }
+
     /// Whether a key was loaded.
     pub fn has(&self, key: &Key) -> bool {
         self.rows.find(key).is_some()
@@ -129,18 +149,9 @@ impl<'a> Loaded<'a> {
         /// A request that was answered.
         request(key: &RequestKey) = Key::Request(key.clone()) => Request -> Request);
 
-    /// The meters of a cell.
-    pub fn cell(&self, key: &CellKey) -> Option<&'a Cell> {
-        self.cell_under(&Key::Cell(key.clone()))
-    }
-
-    /// The same of a key, of a cell.
-    pub fn cell_under(&self, key: &Key) -> Option<&'a Cell> {
-        match self.row(key)?.as_ref() {
-            Row::Cell(cell) => Some(cell),
-            other => unreachable!("another kind of row under {:?}", other.key()),
-        }
-    }
+    accessor!(
+        /// The meters of a cell.
+        cell(key: &CellKey) = Key::Cell(key.clone()) => Cell -> Cell);
 
     /// The running use of a limit.
     pub fn meter(&self, key: &MeterKey) -> Option<&'a Meter> {

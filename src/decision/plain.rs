@@ -121,7 +121,7 @@ pub(super) fn read(
     let mut cell = |place: usize| match last {
         Some((of, cell)) if of == place => cell,
         _ => {
-            let cell = profile.running.get(place).and_then(|key| loaded.cell_under(key));
+            let cell = profile.cell(place, loaded);
             last = Some((place, cell));
             cell
         }

@@ -19,6 +19,8 @@ use super::{
 };
 use crate::domain::{
     account::{Account, Balance, Position},
+    allowed,
+    cell::{Cell, CellKey},
     decision::Inputs,
     freeze::{Freezes, Target},
     instant::Instant,
@@ -86,6 +88,10 @@ pub struct Profile {
     /// In which of them limits and then measures count, by position; past them all, if
     /// in none. Only with a template.
     pub(super) cells: Vec<usize>,
+    /// In which of them the template's meters are.
+    of_meters: Vec<usize>,
+    /// Which of them the accounts have that a payout draws from.
+    of_draws: Vec<usize>,
 }
 
 /// What is known of the meter of a limit or measure.
@@ -127,6 +133,7 @@ as_row! {
     account: Account -> Account,
     freezes: Freezes -> Freezes,
     balance: Balance -> Balance,
+    cell: Cell -> Cell,
 }
 
 /// Only of what tells most apart: there are few platforms and programmes.
@@ -243,6 +250,8 @@ impl Profile {
             template: None,
             running: Vec::new(),
             cells: Vec::new(),
+            of_meters: Vec::new(),
+            of_draws: Vec::new(),
         };
         let on = [&profile.shop_freezes, &profile.operator_freezes];
         let ends = on.map(|row| first_end(freezes(row.as_ref()), context.now));
@@ -342,6 +351,12 @@ impl Profile {
             profile.running = balances.chain(reading::cells(known)).collect();
             profile.cells = profile.meters.iter().map(|known| profile.cell_of(known)).collect();
         }
+        if let Some(template) = profile.template.clone() {
+            let meters = template.meters.iter();
+            profile.of_meters = meters.map(|meter| profile.place(&meter.cell)).collect();
+            let draws = template.common.draws.iter();
+            profile.of_draws = draws.map(|account| profile.balance_of(account)).collect();
+        }
         let profile = Arc::new(profile);
         *context.profile.borrow_mut() = Some(profile.clone());
         profile
@@ -349,20 +364,60 @@ impl Profile {
 
     /// Which of the running rows has a meter.
     fn cell_of(&self, known: &Counted) -> usize {
-        let Counted::In(Some(meter)) = known else { return self.running.len() };
-        let has = |key: &Key| matches!(key, Key::Cell(cell) if *cell == meter.cell);
-        self.running.iter().position(has).unwrap_or(self.running.len())
+        match known {
+            Counted::In(Some(meter)) => self.place(&meter.cell),
+            _ => self.running.len(),
+        }
     }
 
-    /// What an account of the policy's stands at, if it is there. Only with a template.
-    pub(super) fn position(&self, id: &Id, loaded: &Loaded<'_>, now: Instant) -> Option<Position> {
-        // The balances are the first of the running rows.
-        let rows = self.accounts.iter().flatten().zip(&self.running);
-        let (rows, key) = rows.into_iter().find(|(rows, _)| rows.name.account == *id)?;
+    /// Which of the running rows is a cell; past them all, if none.
+    fn place(&self, cell: &CellKey) -> usize {
+        let is_it = |key: &Key| matches!(key, Key::Cell(other) if other == cell);
+        self.running.iter().position(is_it).unwrap_or(self.running.len())
+    }
+
+    /// Which of them is the balance of an account; past them all, if none.
+    fn balance_of(&self, id: &Id) -> usize {
+        // The balances are the first of them.
+        let mut rows = self.accounts.iter().flatten();
+        rows.position(|rows| rows.name.account == *id).unwrap_or(self.running.len())
+    }
+
+    /// Keys of the rows that payouts about a new order come back to: all but those of
+    /// the order.
+    pub fn running(&self) -> &[Key] {
+        &self.running
+    }
+
+    /// In which of them a payout counts.
+    pub fn running_row(&self, counted: allowed::Counted) -> Option<usize> {
+        let place = match counted {
+            allowed::Counted::Meter(place) => self.of_meters.get(place),
+            allowed::Counted::Draw(place) => self.of_draws.get(place),
+        };
+        place.copied()
+    }
+
+    /// One of them, which is a cell.
+    pub(super) fn cell<'a>(&self, place: usize, loaded: &Loaded<'a>) -> Option<&'a Cell> {
+        let key = self.running.get(place)?;
+        cell(loaded.seated(place, key))
+    }
+
+    /// What an account stands at that a payout draws from, if it is there. Only with a
+    /// template.
+    pub(super) fn position(
+        &self,
+        draw: usize,
+        loaded: &Loaded<'_>,
+        now: Instant,
+    ) -> Option<Position> {
+        let place = *self.of_draws.get(draw)?;
+        let rows = self.accounts.as_ref()?.get(place)?;
         let held = Held {
             name: &rows.name,
             account: account(rows.account.as_ref()),
-            balance: balance(loaded.row(key)),
+            balance: balance(loaded.seated(place, self.running.get(place)?)),
             freezes: freezes(rows.freezes.as_ref()),
         };
         held.account?;

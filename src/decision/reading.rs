@@ -68,8 +68,7 @@ impl<'a> Scopes<'a> {
         }
         let window_start = self.start(counting);
         let cell = self.cell(&counting.scope, window_start, false);
-        let within = Metered { rule: rule.clone(), scope: Vec::new(), window_start: None };
-        Some(MeterKey::new(cell, within))
+        Some(MeterKey { cell, within: self.policy.within(rule) })
     }
 
     /// The fact of a scope, if any, that is the id of an order.

@@ -94,7 +94,8 @@ impl Spec {
         keys
     }
 
-    /// The rows it needs further: accounts, and the meters of its limits.
+    /// The rows it needs further: accounts, and the meters of its limits; or those
+    /// that it [comes back to](Context::comes_back).
     pub fn second(&self, loaded: &Loaded<'_>, context: &Context<'_>) -> Vec<Key> {
         let Ok(profile) = Profile::of(self, loaded, context) else { return Vec::new() };
         let policy = &profile.policy;
@@ -102,7 +103,8 @@ impl Spec {
         let is_new = registered.is_none() && self.order.is_some();
         context.order_is_new.set(is_new);
         if context.alone && self.reads_fresh(&profile, registered) {
-            return profile.running.clone();
+            context.comes_back.set(true);
+            return Vec::new();
         }
         let accounts = &looked_at::looks(policy).accounts;
         let mut keys = Vec::with_capacity(3 * accounts.len() + 6);

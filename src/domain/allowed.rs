@@ -66,6 +66,15 @@ pub struct Allowed<'a> {
     pub positions: Cow<'a, [Position]>,
 }
 
+/// Where a payout counts that others count too.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Counted {
+    /// In this of its template's meters.
+    Meter(usize),
+    /// Against this of the accounts that it draws from.
+    Draw(usize),
+}
+
 impl Allowed<'_> {
     /// When its hold expires.
     pub fn expire_time(&self) -> Option<Instant> {
@@ -142,36 +151,40 @@ impl Allowed<'_> {
     /// What it changes of meters and balances that others change too: all that have
     /// rows of their own.
     pub fn running(&self) -> Vec<Change> {
+        self.counted().map(|(_, change)| change).collect()
+    }
+
+    /// The same, with what each is of.
+    pub fn counted(&self) -> impl Iterator<Item = (Counted, Change)> {
         let Template { shop, meters, common, .. } = &*self.template;
         let Common { parts, draws, .. } = &**common;
         let until = self.expire_time();
-        let mut changes = Vec::with_capacity(meters.len() + draws.len());
-        changes.extend(parts.iter().filter_map(|part| {
+        let of_meters = parts.iter().filter_map(move |part| {
             let PartOf::Meter(place) = part.of else { return None };
-            let key = meters.get(place)?;
-            let after = part.at_first(self.amount, until)?;
-            Some(Change::Meter(MeterChange {
-                key: key.clone(),
+            let change = MeterChange {
+                key: meters.get(place)?.clone(),
                 shape: part.shape,
                 payout: self.id.clone(),
                 at: self.at,
                 amount: self.amount,
                 before: None,
-                after: Some(after),
+                after: Some(part.at_first(self.amount, until)?),
                 forget_until: part.rolling.map(|length| self.at.minus(length)),
-            }))
-        }));
+            };
+            Some((Counted::Meter(place), Change::Meter(change)))
+        });
         let after = Some((until.map_or(Phase::Held, Phase::Expiring), self.amount));
-        changes.extend(draws.iter().map(|account| {
-            Change::Balance(BalanceChange {
+        let of_draws = draws.iter().enumerate().map(move |(place, account)| {
+            let change = BalanceChange {
                 account: shop.account(account.clone()),
                 credit: Amount::ZERO,
                 movement: false,
                 before: None,
                 after,
-            })
-        }));
-        changes
+            };
+            (Counted::Draw(place), Change::Balance(change))
+        });
+        of_meters.chain(of_draws)
     }
 
     /// The decision without what it was made from.

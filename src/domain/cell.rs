@@ -132,14 +132,21 @@ impl Cell {
         &self.key
     }
 
-    /// A meter. `None`: nothing was counted in it yet.
+    /// A meter of this cell. `None`: nothing was counted in it yet.
     pub fn meter(&self, key: &MeterKey) -> Option<&Meter> {
-        self.meters.iter().find(|(other, _)| other == key).map(|(_, meter)| meter)
+        self.meters.get(self.find(key)?).map(|(_, meter)| meter)
+    }
+
+    /// Where a meter is. All have the cell in common, so that nothing has to be
+    /// compared but the rest.
+    fn find(&self, key: &MeterKey) -> Option<usize> {
+        debug_assert_eq!(key.cell, self.key, "a meter of another cell");
+        self.meters.iter().position(|(other, _)| other.within == key.within)
     }
 
     /// Applies a change to one of its meters.
     pub fn apply(&mut self, change: &MeterChange) {
-        if let Some(place) = self.meters.iter().position(|(key, _)| *key == change.key) {
+        if let Some(place) = self.find(&change.key) {
             let Some((_, meter)) = self.meters.get_mut(place) else { return };
             meter.apply(change);
             if meter.is_empty() {
@@ -164,8 +171,7 @@ impl Cell {
         self
     }
 
-    /// Where a meter belongs that is not there: all have the cell in common, so
-    /// that nothing has to be compared but the rest.
+    /// Where a meter belongs that is not there.
     fn place(&self, key: &MeterKey) -> usize {
         self.meters.partition_point(|(other, _)| other.within < key.within)
     }

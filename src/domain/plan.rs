@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::{
     instant::Instant,
+    meter::{Metered, Within},
     name::Id,
     policy::Policy,
     template::{Common, FactSources},
@@ -21,6 +22,7 @@ pub struct Plan {
     looks: OnceLock<Looks>,
     kept: Mutex<Vec<Kept>>,
     commons: Mutex<Vec<Arc<Common>>>,
+    withins: OnceLock<Vec<Within>>,
 }
 
 impl Clone for Plan {
@@ -95,6 +97,20 @@ impl Policy {
     /// What its rules look at, as `find` finds out the first time.
     pub fn looks(&self, find: impl FnOnce(&Self) -> Looks) -> &Looks {
         self.plan.looks.get_or_init(|| find(self))
+    }
+
+    /// What tells the meter of a limit or measure apart in its cell where the cell says
+    /// all that it counts over: one for all shops, so that comparing it is nothing.
+    pub fn within(&self, rule: &Text) -> Within {
+        let within = |rule: &Text| {
+            Within::from(Metered { rule: rule.clone(), scope: Vec::new(), window_start: None })
+        };
+        let withins = self.plan.withins.get_or_init(|| {
+            let limits = self.limits.iter().map(|limit| &limit.rule.id);
+            limits.chain(self.measures.iter().map(|measure| &measure.id)).map(within).collect()
+        });
+        let known = withins.iter().find(|known| known.rule == *rule);
+        known.cloned().unwrap_or_else(|| within(rule))
     }
 
     /// What templates have in common, once for all of them.

@@ -82,15 +82,23 @@ impl Writer {
             let mut context = context(&self.policies, &self.options, pending, now, fresh);
             context.alone = !is_shared;
             let whose = if is_shared { None } else { pending.command.whose() };
-            let profile = whose.as_ref().and_then(|whose| self.profiles.get(whose, now));
-            let is_known = profile.is_some();
+            let known = whose.as_ref().and_then(|whose| self.profiles.get(whose, now));
+            let is_known = known.is_some();
+            let (profile, seats) = known.unzip();
             context.profile.replace(profile);
+            self.working.unseat();
             self.working.load(pending.command.first(&context), false, self.store.as_mut())?;
             // A command before it in the batch may have changed what it needs.
             let further =
                 guarded(pending, || pending.command.second(&self.working.view(), &context));
             let is_new = context.order_is_new.get();
             self.working.load(further.unwrap_or_default(), is_new, self.store.as_mut())?;
+            if let (Some(profile), Some(whose)) = (context.comes_back_to(), &whose) {
+                let (keys, store) = (profile.running(), self.store.as_mut());
+                if let Some(seats) = self.working.seat(keys, seats.flatten(), store)? {
+                    self.profiles.seat(whose, seats);
+                }
+            }
             let judge = || match in_short {
                 true => pending.command.outcome(&self.working.view(), &context),
                 false => Outcome::Judged(pending.command.judge(&self.working.view(), &context)),
@@ -99,8 +107,8 @@ impl Writer {
             let profile = context.profile.take();
             let outcome =
                 outcome.unwrap_or_else(|refusal| Outcome::Judged(Judgement::only(Err(refusal))));
-            if let (Some(whose), Some(profile), false) = (whose, profile, is_known) {
-                self.profiles.keep(whose, profile);
+            if let (Some(whose), Some(profile), false) = (whose, &profile, is_known) {
+                self.profiles.keep(whose, profile.clone());
             }
             match outcome {
                 Outcome::Judged(judgement) => {
@@ -112,6 +120,7 @@ impl Writer {
                     allowed.sequence = judged.sequence;
                     let policy = governed(&reply).and_then(|it| self.policies.policy(it));
                     let commit = std::mem::take(&mut judged.commit);
+                    self.working.pass(&allowed, profile.as_deref());
                     take(&allowed, commit, &mut self.working, self.store.as_mut())?;
                     // An alert that was owed is in what was committed.
                     self.owes_alert = false;
@@ -244,8 +253,6 @@ fn take(
     working: &mut Working,
     store: &mut dyn Store,
 ) -> Result<(), StoreError> {
-    working.pass(allowed);
-    working.apply(&allowed.running(), allowed.sequence, true);
     commit.has_running = store.wants_running();
     commit.rows = working.changed(store);
     store.commit_allowed(allowed, commit).map_err(alone)
@@ -276,6 +283,7 @@ fn context<'a>(
         alone: false,
         meters: Cell::default(),
         order_is_new: Cell::default(),
+        comes_back: Cell::default(),
         profile: RefCell::default(),
     }
 }

@@ -6,6 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use foldhash::fast::RandomState;
 
+use super::working::Seats;
 use crate::{
     decision::profile::{Profile, Whose},
     domain::{change::Change, instant::Instant, key::Key, name::ShopName, row::Row},
@@ -18,18 +19,28 @@ const MOST: usize = 32_768;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Profiles(Kept<Arc<Profile>>);
+pub(super) struct Profiles(Kept<Seated>);
+
+/// A profile, and where the rows were held the last time that its payouts come back to.
+pub(super) type Seated = (Arc<Profile>, Option<Arc<Seats>>);
 
 impl Profiles {
     /// The profile of whose payouts they are, if it holds at an instant.
-    pub(super) fn get(&self, whose: &Whose, now: Instant) -> Option<Arc<Profile>> {
-        self.0.get(whose).filter(|profile| profile.holds_at(now)).cloned()
+    pub(super) fn get(&self, whose: &Whose, now: Instant) -> Option<Seated> {
+        self.0.get(whose).filter(|(profile, _)| profile.holds_at(now)).cloned()
     }
 
     /// Keeps one for later, if all of it is there.
     pub(super) fn keep(&mut self, whose: Whose, profile: Arc<Profile>) {
         if profile.is_complete() && profile.whose() == Some(&whose) {
-            self.0.keep(whose, profile);
+            self.0.keep(whose, (profile, None));
+        }
+    }
+
+    /// Takes note of where the rows of one are held.
+    pub(super) fn seat(&mut self, whose: &Whose, seats: Arc<Seats>) {
+        if let Some((_, known)) = self.0.get_mut(whose) {
+            *known = Some(seats);
         }
     }
 
@@ -63,6 +74,10 @@ enum Concern {
 impl<T> Kept<T> {
     fn get(&self, whose: &Whose) -> Option<&T> {
         self.of.get(whose)
+    }
+
+    fn get_mut(&mut self, whose: &Whose) -> Option<&mut T> {
+        self.of.get_mut(whose)
     }
 
     fn keep(&mut self, whose: Whose, value: T) {

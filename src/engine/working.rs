@@ -3,18 +3,18 @@
 //! a command sees what the commands before it changed, committed or not.
 
 use std::{
-    collections::{
-        HashMap, VecDeque,
-        hash_map::Entry::{Occupied, Vacant},
-    },
+    collections::{HashMap, VecDeque},
     sync::Arc,
     thread,
 };
 
 use foldhash::fast::RandomState;
 
+pub(super) use held::Seats;
+use held::{Entry, Held};
+
 use crate::{
-    decision::{Find, Loaded},
+    decision::{Find, Loaded, profile::Profile},
     domain::{
         allowed::Allowed,
         change::{Change, following},
@@ -38,54 +38,45 @@ pub struct Working {
     /// The same, not used lately. Nothing in here changed.
     old: Held,
     /// Rows of payouts and of what belongs to one: for this batch.
-    passing: Held,
-    /// Of `rows`, what the store gets with the next commit.
-    changed: Vec<Key>,
+    passing: Passing,
+    /// Where those of `rows` are that the store gets with the next commit.
+    changed: Vec<usize>,
     /// Rows of payouts and of what belongs to one that a record wrote whole and
     /// that the store gets with it: nobody asks for them here any more.
     written: Vec<Changed>,
-    /// Of `rows`, meters and balances that changed again: the store gets them
-    /// when it wants all.
-    running: VecDeque<Key>,
+    /// Where those meters and balances of `rows` are that changed again: the store
+    /// gets them when it wants all.
+    running: VecDeque<usize>,
     /// Of `rows`, the meters of orders that were loaded for this batch: an order has
     /// few payouts, and who asks again finds them in the store.
     passing_by: Vec<Key>,
     /// How often the store wanted all.
     turn: u64,
+    /// How often rows got other places.
+    moves: u64,
+    /// The rows that the command in hand comes back to.
+    seated: Option<Arc<Seats>>,
     /// Nothing is due before.
     earliest_due: Instant,
 }
 
-/// A row, and what the store does not know of it.
-#[derive(Debug, Default)]
-struct Entry {
-    row: Option<Arc<Row>>,
-    /// The last record that changed it since the store had it.
-    changed: Option<u64>,
-    /// In which turn the store last got it when it changed.
-    given: Option<u64>,
-    /// Nobody had it before.
-    is_new: bool,
-    /// The record that changed it last is the only one that ever did, and only
-    /// added to it.
-    alone: bool,
-}
-
-/// Rows by key.
-type Held = HashMap<Key, Entry, RandomState>;
+/// Rows of a batch by key, each with the record that changed it last, if one did.
+type Passing = HashMap<Key, (Option<Arc<Row>>, Option<u64>), RandomState>;
 
 impl Default for Working {
     fn default() -> Self {
         Self {
             // Making room later takes as long as judging a thousand payouts.
-            rows: Held::with_capacity_and_hasher(KEPT, RandomState::default()),
+            rows: Held::with_room(KEPT),
             old: Held::default(),
-            passing: Held::default(),
+            passing: Passing::default(),
             changed: Vec::new(),
             written: Vec::new(),
             running: VecDeque::new(),
             passing_by: Vec::new(),
             turn: 0,
+            moves: 0,
+            seated: None,
             earliest_due: Instant::MIN,
         }
     }
@@ -93,8 +84,15 @@ impl Default for Working {
 
 impl Find for Working {
     fn find(&self, key: &Key) -> Option<&Option<Arc<Row>>> {
-        let rows = if key.passes() { &self.passing } else { &self.rows };
-        rows.get(key).map(|entry| &entry.row)
+        match key.passes() {
+            true => self.passing.get(key).map(|(row, _)| row),
+            false => self.rows.get(key).map(|entry| &entry.row),
+        }
+    }
+
+    fn seated(&self, place: usize) -> Option<&Option<Arc<Row>>> {
+        let place = self.seated.as_ref()?.places.get(place)?;
+        self.rows.at(*place).map(|entry| &entry.row)
     }
 }
 
@@ -114,8 +112,8 @@ impl Working {
             if self.find(&key).is_some() {
                 continue;
             }
-            match self.old.remove_entry(&key) {
-                Some((key, entry)) => drop(self.rows.insert(key, entry)),
+            match self.old.remove(&key) {
+                Some(entry) => drop(self.rows.insert(entry)),
                 None if asks_for_all || !key.is_of_an_order() => missing.push(key),
                 None => self.take_in(key, None),
             }
@@ -137,12 +135,48 @@ impl Working {
 
     /// Takes in a row as the store has it.
     fn take_in(&mut self, key: Key, row: Option<Arc<Row>>) {
-        let held = if key.passes() { &mut self.passing } else { &mut self.rows };
-        let is_new = row.is_none();
+        if key.passes() {
+            self.passing.insert(key, (row, None));
+            return;
+        }
         if key.is_of_an_order() {
             self.passing_by.push(key.clone());
         }
-        held.insert(key, Entry { row, is_new, ..Entry::default() });
+        if self.rows.place(&key).is_none() {
+            self.rows.insert(Entry::new(key, row));
+        }
+    }
+
+    /// Has the rows under these keys, none of which is an order's, at hand for the
+    /// command that comes, by their places in this list. `known`: where they were the
+    /// last time. Says where they are, if they are elsewhere now.
+    pub fn seat(
+        &mut self,
+        keys: &[Key],
+        known: Option<Arc<Seats>>,
+        store: &mut dyn Store,
+    ) -> Result<Option<Arc<Seats>>, StoreError> {
+        if let Some(known) = known.filter(|seats| seats.moves == self.moves) {
+            debug_assert!(
+                keys.iter().map(|key| self.rows.place(key)).eq(known
+                    .places
+                    .iter()
+                    .copied()
+                    .map(Some)),
+                "rows went to other places"
+            );
+            self.seated = Some(known);
+            return Ok(None);
+        }
+        self.load(keys.to_vec(), false, store)?;
+        let places: Option<_> = keys.iter().map(|key| self.rows.place(key)).collect();
+        self.seated = places.map(|places| Arc::new(Seats { moves: self.moves, places }));
+        Ok(self.seated.clone())
+    }
+
+    /// Another command comes, which may come back to other rows.
+    pub fn unseat(&mut self) {
+        self.seated = None;
     }
 
     /// For judging.
@@ -154,21 +188,32 @@ impl Working {
     /// because there are none.
     pub fn begin(&mut self, changes: &[Change]) {
         for key in changes.iter().filter(|change| change.adds()).map(Change::key) {
-            if key.is_of_an_order() && !self.rows.contains_key(&key) {
+            if key.is_of_an_order() && self.rows.place(&key).is_none() {
                 self.take_in(key, None);
             }
         }
     }
 
-    /// Takes note of a record that is told in short: the store gets it at once, and
-    /// with it the rows that it makes alone. Nobody is told that they are not there.
-    pub fn pass(&mut self, allowed: &Allowed<'_>) {
+    /// Applies a record that is told in short: the store gets it at once, and with it
+    /// the rows that it makes alone. Nobody is told that they are not there. `profile`
+    /// is whose payout it is.
+    pub fn pass(&mut self, allowed: &Allowed<'_>, profile: Option<&Profile>) {
         self.passing.clear();
         for key in self.passing_by.drain(..) {
             self.rows.remove(&key);
         }
         let due = allowed.expire_time().unwrap_or(Instant::MAX);
         self.earliest_due = self.earliest_due.min(due);
+        let seats = self.seated.take();
+        let places = seats.as_ref().map_or(&[][..], |seats| &seats.places);
+        for (counted, change) in allowed.counted() {
+            let seat = profile.and_then(|profile| profile.running_row(counted));
+            match seat.and_then(|seat| places.get(seat)) {
+                Some(place) => self.change(*place, allowed.sequence, true, |row| change.apply(row)),
+                None => self.apply(std::slice::from_ref(&change), allowed.sequence, true),
+            }
+        }
+        self.seated = seats;
     }
 
     /// Applies the changes that a record makes; `at_once`: the store gets them
@@ -207,11 +252,11 @@ impl Working {
             return self.write(key, change.apply(None), sequence, at_once);
         }
         let adds = change.adds();
-        assert!(
-            !adds || self.rows.contains_key(&key),
-            "changed a row that was not loaded: {key:?}"
-        );
-        self.keep(key, sequence, adds, |before| {
+        let place = self.rows.place(&key);
+        assert!(!adds || place.is_some(), "changed a row that was not loaded: {key:?}");
+        let place = place
+            .unwrap_or_else(|| self.rows.insert(Entry { is_new: false, ..Entry::new(key, None) }));
+        self.change(place, sequence, adds, |before| {
             changes.iter().fold(before, |row, change| change.apply(row))
         });
     }
@@ -221,41 +266,29 @@ impl Working {
         if at_once {
             self.written.push(Changed { key, row, sequence, alone: false });
         } else {
-            self.keep(key, sequence, false, |_| row);
+            self.passing.insert(key, (row, Some(sequence)));
         }
     }
 
-    fn keep(
+    /// Changes a row that does not pass; `adds`: only by adding to it.
+    fn change(
         &mut self,
-        key: Key,
+        place: usize,
         sequence: u64,
         adds: bool,
         after: impl FnOnce(Option<Arc<Row>>) -> Option<Arc<Row>>,
     ) {
-        let passes = key.passes();
-        let held = if passes { &mut self.passing } else { &mut self.rows };
-        let (entry, key) = match held.entry(key) {
-            Occupied(place) => {
-                let key = (!passes && place.get().changed.is_none()).then(|| place.key().clone());
-                (place.into_mut(), key)
-            }
-            Vacant(place) => {
-                let key = (!passes).then(|| place.key().clone());
-                (place.insert(Entry::default()), key)
-            }
-        };
+        let entry = self.rows.at_mut(place).expect("a row that is changed is held");
+        debug_assert!(!entry.key.passes(), "rows of a batch have no places");
         entry.row = after(entry.row.take());
-        let alone = match entry.changed.replace(sequence) {
-            Some(last) => entry.alone && last == sequence,
-            None => entry.is_new,
-        };
-        entry.alone = alone && adds;
-        let Some(key) = key else { return };
+        if !entry.change(sequence, adds) {
+            return;
+        }
         // Most meters change once in a turn: those of an order.
-        if key.runs() && entry.given.replace(self.turn) == Some(self.turn) {
-            self.running.push_back(key);
+        if entry.key.runs() && entry.given.replace(self.turn) == Some(self.turn) {
+            self.running.push_back(place);
         } else {
-            self.changed.push(key);
+            self.changed.push(place);
         }
     }
 
@@ -291,26 +324,26 @@ impl Working {
     /// The rows that changed since the last time, as they are now; meters and
     /// balances when the store wants them.
     pub fn changed(&mut self, store: &dyn Store) -> Vec<Changed> {
-        let passing = self.passing.drain().filter_map(|(key, Entry { row, changed, .. })| {
+        let passing = self.passing.drain().filter_map(|(key, (row, changed))| {
             Some(Changed { key, row, sequence: changed?, alone: false })
         });
         let mut all = std::mem::take(&mut self.written);
         all.extend(passing);
-        for key in self.changed.drain(..) {
-            let Occupied(mut place) = self.rows.entry(key) else { continue };
-            let entry = place.get_mut();
+        let mut changed = std::mem::take(&mut self.changed);
+        for place in changed.drain(..) {
+            let Some(entry) = self.rows.at_mut(place) else { continue };
             let Some(sequence) = entry.changed.take() else { continue };
             let alone = entry.alone;
             // From here on the store has it.
             entry.is_new = false;
-            if place.key().is_of_an_order() && !store.is_shared() {
-                let (key, entry) = place.remove_entry();
-                all.push(Changed { key, row: entry.row, sequence, alone });
-            } else {
-                let (key, row) = (place.key().clone(), place.get().row.clone());
+            if !entry.key.is_of_an_order() || store.is_shared() {
+                let (key, row) = (entry.key.clone(), entry.row.clone());
+                all.push(Changed { key, row, sequence, alone });
+            } else if let Some(Entry { key, row, .. }) = self.rows.remove_at(place) {
                 all.push(Changed { key, row, sequence, alone });
             }
         }
+        self.changed = changed;
         if store.wants_running() {
             all.extend(self.rest());
         } else {
@@ -323,37 +356,47 @@ impl Working {
     /// changed longest ago. One that changes again is handed over again.
     fn oldest(&mut self, most: usize) -> impl Iterator<Item = Changed> {
         let rows = &mut self.rows;
-        let keys = self.running.drain(..most.min(self.running.len()));
-        keys.filter_map(|key| still_running(rows, key))
+        let places = self.running.drain(..most.min(self.running.len()));
+        places.filter_map(|place| still_running(rows, place))
     }
 
     /// The meters and balances that the store does not have yet.
     pub fn rest(&mut self) -> impl Iterator<Item = Changed> {
         self.turn += 1;
         let rows = &mut self.rows;
-        self.running.drain(..).filter_map(|key| still_running(rows, key))
+        self.running.drain(..).filter_map(|place| still_running(rows, place))
     }
 
     /// A batch of commands is over.
     pub fn settle(&mut self, store: &dyn Store) {
         self.passing.clear();
         for key in self.passing_by.drain(..) {
-            if let Occupied(place) = self.rows.entry(key)
-                && place.get().changed.is_none()
+            if let Some(place) = self.rows.place(&key)
+                && self.rows.at(place).is_some_and(|entry| entry.changed.is_none())
             {
-                place.remove();
+                self.rows.remove_at(place);
             }
         }
         if store.is_shared() {
+            self.moves += 1;
             self.rows.clear();
             self.changed.clear();
             self.running.clear();
         }
         if self.rows.len() > KEPT + self.running.len() {
-            let room = Held::with_capacity_and_hasher(self.rows.len(), RandomState::default());
+            self.moves += 1;
+            let room = Held::with_room(self.rows.len());
             let oldest = std::mem::replace(&mut self.old, std::mem::replace(&mut self.rows, room));
-            let old = &mut self.old;
-            self.rows.extend(self.running.iter().filter_map(|key| old.remove_entry(key)));
+            let Self { old, rows, .. } = self;
+            let mut stays = |place: &mut usize| match old.remove_at(*place) {
+                Some(entry) => {
+                    *place = rows.insert(entry);
+                    true
+                }
+                None => false,
+            };
+            self.changed.retain_mut(&mut stays);
+            self.running.retain_mut(&mut stays);
             // Letting go of them takes as long as judging a thousand payouts.
             let thread = thread::Builder::new().name("forget".to_owned());
             drop(thread.spawn(move || drop(oldest)));
@@ -363,10 +406,10 @@ impl Working {
 
 /// A meter or balance that changed since the store had it. What comes here was
 /// handed over before.
-fn still_running(rows: &mut Held, key: Key) -> Option<Changed> {
-    let entry = rows.get_mut(&key)?;
+fn still_running(rows: &mut Held, place: usize) -> Option<Changed> {
+    let entry = rows.at_mut(place)?;
     let sequence = entry.changed.take()?;
-    Some(Changed { key, row: entry.row.clone(), sequence, alone: false })
+    Some(Changed { key: entry.key.clone(), row: entry.row.clone(), sequence, alone: false })
 }
 
 /// The row under a key, as the commands before see it.
@@ -381,6 +424,8 @@ pub(super) fn row(
         None => Ok(store.load(std::slice::from_ref(key))?.into_iter().next().flatten()),
     }
 }
+
+mod held;
 
 #[cfg(test)]
 mod tests;

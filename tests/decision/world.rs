@@ -170,6 +170,7 @@ impl World {
             alone: false,
             meters: Cell::default(),
             order_is_new: Cell::default(),
+            comes_back: Cell::default(),
             profile: RefCell::default(),
             now: self.now,
             author: Author { caller: "test".into(), actor: None },
@@ -183,7 +184,8 @@ impl World {
     /// The rows that a command names.
     pub fn rows_of(&self, command: &Command, context: &Context<'_>) -> Rows {
         let rows = self.load(command.first(context), Rows::default());
-        let second = command.second(&Loaded::new(&rows), context);
+        let mut second = command.second(&Loaded::new(&rows), context);
+        second.extend(context.comes_back_to().iter().flat_map(|it| it.running().to_vec()));
         let rows = self.load(second, rows);
         // An engine does not ask for meters that it is told are not there.
         for (key, row) in rows.iter().filter(|(key, _)| key.is_of_an_order()) {

@@ -186,7 +186,7 @@ fn a_row_that_was_handed_over_is_not_made_by_a_later_record_alone() {
         let first = handed_over(&mut working, change.key(), None, &[(1, change.clone())]);
         let [(1, true, Some(row))] = first.as_slice() else { panic!("{first:?}") };
         // The meters of an order are let go of.
-        assert_eq!(working.rows.is_empty(), change.key().is_of_an_order());
+        assert_eq!(working.rows.len() == 0, change.key().is_of_an_order());
         let mut later = |before, sequence| {
             let changes = [(sequence, change.clone())];
             let handed = handed_over(&mut working, change.key(), before, &changes);
@@ -206,7 +206,7 @@ fn a_row_that_was_only_asked_for_is_still_made_by_one_record_alone() {
     let key = hold().key();
     assert_eq!(handed_over(&mut working, key.clone(), None, &[]), []);
     working.settle(&stored(None));
-    assert!(working.rows.is_empty(), "of an order: it was for that batch");
+    assert_eq!(working.rows.len(), 0, "of an order: it was for that batch");
     let handed = handed_over(&mut working, key, None, &[(7, hold())]);
     assert!(matches!(handed.as_slice(), [(7, true, Some(_))]), "{handed:?}");
 }
@@ -244,4 +244,55 @@ fn a_store_that_takes_some_beforehand_gets_each_as_it_is_in_the_end() {
         let Some(Row::Balance(balance)) = row.as_deref() else { panic!("{row:?}") };
         assert_eq!(balance.movements, movements, "{name}");
     }
+}
+
+/// Keys of the rows of two changes, and what is told of them by their places.
+fn seated(working: &Working, places: usize) -> Vec<Option<Key>> {
+    let rows = (0..places).map(|place| working.seated(place)?.as_deref().map(Row::key));
+    rows.collect()
+}
+
+#[test]
+fn rows_that_are_come_back_to_are_found_by_their_places_until_they_move() {
+    let mut working = Working::default();
+    let mut store = stored(None);
+    let keys = ["a", "b"].map(|name| credit_to(name).key());
+    let seats = working.seat(&keys, None, &mut store).expect("nothing");
+    assert!(seats.is_some() && store.asked == 2, "they are loaded, and where they are is told");
+    assert_eq!(seated(&working, 2), [None, None], "they are known not to be there");
+    assert!(working.seated(2).is_none(), "there are two");
+    working.apply(&[credit_to("b")], 1, true);
+    assert_eq!(seated(&working, 2), [None, Some(keys[1].clone())]);
+    working.unseat();
+    assert!(working.seated(0).is_none(), "they were the last command's");
+    let again = working.seat(&keys, seats.clone(), &mut store).expect("rows");
+    assert!(again.is_none() && store.asked == 2, "they are where they were");
+    // So many others that what was not used for long goes, and the rest moves.
+    drop(working.changed(&store));
+    let others = |from: usize| (from..from + KEPT).map(|it| credit_to(&format!("x{it}")).key());
+    working.load(others(0).collect(), false, &mut store).expect("nothing");
+    working.settle(&store);
+    let moved = working.seat(&keys, seats, &mut store).expect("rows");
+    assert!(moved.is_some(), "they are elsewhere");
+    assert_eq!(seated(&working, 2), [None, Some(keys[1].clone())], "and as they were");
+    assert_eq!(store.asked, 2 + KEPT, "the store is not asked again");
+    working.apply(&[credit_to("a")], 2, true);
+    assert_eq!(seated(&working, 2), keys.map(Some));
+}
+
+#[test]
+fn what_changed_and_was_not_handed_over_is_handed_over_after_it_moved() {
+    let mut working = Working::default();
+    let mut store = stored(None);
+    let key = credit().key();
+    working.load(vec![key.clone()], false, &mut store).expect("nothing");
+    working.apply(&[credit()], 1, true);
+    assert_eq!(working.changed(&store).len(), 1);
+    working.apply(&[credit()], 2, true);
+    assert_eq!(working.changed(&store).len(), 0, "it waits until the store wants all");
+    let others = (0..KEPT + 2).map(|it| credit_to(&format!("x{it}")).key());
+    working.load(others.collect(), false, &mut store).expect("nothing");
+    working.settle(&store);
+    let rest: Vec<_> = working.rest().map(|it| (it.key, it.sequence)).collect();
+    assert_eq!(rest, [(key, 2)]);
 }
