@@ -108,6 +108,24 @@ fn runs_that_are_gone_are_made_again() {
 }
 
 #[test]
+fn a_start_that_was_killed_while_it_removed_damaged_runs_leaves_nothing_of_them() {
+    // They have lost their name; so has what says that they are damaged; so have all.
+    let gone: [&[&str]; 3] = [&[], &["damaged"], &["damaged", "manifest"]];
+    for gone in gone {
+        let (place, mut writer) = at_rest();
+        let [runs, before] = ["runs", "runs.before"].map(|name| place.path().join(name));
+        crate::files::change(&place.runs()[0], |bytes| bytes[0] ^= 1);
+        fs::write(runs.join("damaged"), "").expect("marked");
+        fs::rename(&runs, &before).expect("renamed");
+        for name in gone {
+            fs::remove_file(before.join(name)).expect("removed");
+        }
+        is_made_again(&place, &mut writer);
+        assert!(!before.exists(), "{gone:?}");
+    }
+}
+
+#[test]
 fn runs_of_another_history_are_refused() {
     let (place, _) = closed();
     let mut store = place.open();

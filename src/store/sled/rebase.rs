@@ -4,7 +4,7 @@
 
 use std::{
     cmp::Ordering,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -18,7 +18,7 @@ use super::{
     rows::{parse, value},
     runs::{self, Put, Range},
     sort_key::{is_payout, may_be_implied, passes_with_its_payout},
-    sync::{Disk, remove_folder, sync_names},
+    sync::{Disk, remove_folder, sync_all, sync_names},
 };
 
 /// Where rows are while they are made.
@@ -61,6 +61,21 @@ pub(super) fn put_in_place(dir: &Path, disk: &dyn Disk) -> Result<(), Damage> {
     rename(NEXT, RUNS)?;
     sync_names(dir, disk)?;
     tidy(dir)
+}
+
+/// Takes those that are there away from where a start looks. A folder goes file by file:
+/// a kill might leave its rows without what says that they are damaged. So it loses its
+/// name first, durably; what is left of it is removed like everything of that name.
+pub(super) fn put_aside(dir: &Path) -> Result<(), Damage> {
+    tidy(dir)?;
+    let runs = dir.join(RUNS);
+    match fs::rename(&runs, dir.join(BEFORE)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(Damage::io(runs)(error));
+        }
+        _ => {}
+    }
+    sync_all(dir)
 }
 
 /// Where rows are before they are in place.
@@ -185,6 +200,31 @@ mod tests {
             Ok(true)
         })?;
         Ok(found)
+    }
+
+    #[test]
+    fn rows_that_go_are_out_of_sight_before_any_file_of_them_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let [runs, before] = [RUNS, BEFORE].map(|name| dir.path().join(name));
+        put_aside(dir.path()).expect("there are none");
+        for left in ["nothing", "some of earlier ones"] {
+            if left != "nothing" {
+                fs::create_dir(&before).unwrap();
+                fs::write(before.join("earlier"), left).unwrap();
+            }
+            fs::create_dir(&runs).unwrap();
+            for name in ["damaged", "manifest"] {
+                fs::write(runs.join(name), name).unwrap();
+            }
+            put_aside(dir.path()).unwrap();
+            assert!(!runs.exists(), "{left}");
+            let mut names: Vec<_> =
+                fs::read_dir(&before).unwrap().map(|it| it.unwrap().file_name()).collect();
+            names.sort();
+            assert_eq!(names, ["damaged", "manifest"], "{left}");
+            tidy(dir.path()).unwrap();
+            assert!(!before.exists() && !runs.exists(), "{left}");
+        }
     }
 
     #[test]

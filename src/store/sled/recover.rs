@@ -29,10 +29,10 @@ use super::{
     lock::Lock,
     mark::Mark,
     pipeline::Pipeline,
-    rebase::{rebase, tidy},
+    rebase::{put_aside, rebase, tidy},
     rows::Rows,
     runs::{self, Runs, Sizes},
-    sync::{remove_folder, sync_all},
+    sync::sync_all,
 };
 use crate::{
     domain::{
@@ -152,7 +152,12 @@ fn depth(dir: &Path, options: &Options) -> Depth {
 /// Has the next start make the rows again: something at rest is damaged.
 pub(super) fn condemn(dir: &Path) {
     let path = runs_path(dir);
-    if let Err(error) = File::create(condemned(&path)).and_then(|file| file.sync_all()) {
+    let make = || {
+        File::create(condemned(&path))?.sync_all()?;
+        // A file whose name is not durable may be gone after a power failure.
+        File::open(&path)?.sync_all()
+    };
+    if let Err(error) = make() {
         tracing::error!(%error, path = %path.display(), "remove this directory: it is damaged");
     }
 }
@@ -164,11 +169,10 @@ fn anew(
     journal: &Journal,
     base: &Base,
 ) -> Result<(Rows, Mark), Damage> {
-    let path = runs_path(dir);
-    remove_folder(&path)?;
-    sync_all(dir)?;
+    put_aside(dir)?;
+    tidy(dir)?;
     base.check()?;
-    base.begin_rows(&path)?;
+    base.begin_rows(&runs_path(dir))?;
     at_rest(dir, options, journal, base, Purpose::Serve)
 }
 
