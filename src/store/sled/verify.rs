@@ -145,27 +145,38 @@ pub(super) fn compare_base(
 fn compare_kept(made: &MadeRows, draft: &Base, journal: &mut Journal) -> Result<u64, Damage> {
     let (part, mut gone) = (made.part, 0);
     let mut made = made.rows.iter().map(|(key, made)| (encode_key(key), key, made)).peekable();
-    let mut lost = |(bytes, key, _): (Vec<u8>, &Key, &Made)| {
-        gone += u64::from(is_payout(&bytes));
-        match passes_with_its_payout(&bytes) {
-            true => Ok(()),
-            false => Err(Damage::Defect(format!("{key:?} is not kept"))),
-        }
-    };
     draft.rows(|bytes, row| {
         if !part.has_bytes(bytes) {
             return Ok(());
         }
-        while let Some(gone) = made.next_if(|(other, ..)| other.as_slice() < bytes) {
-            lost(gone)?;
+        while let Some((other, key, made)) = made.next_if(|(other, ..)| other.as_slice() < bytes) {
+            gone += u64::from(lost(&other, key, made, journal)?);
         }
         match made.next_if(|(other, ..)| other == bytes) {
             Some((_, key, made)) => is_same(key, made, Slot::Row(Arc::new(row)), journal),
             None => Err(differs(&row.key())),
         }
     })?;
-    made.try_for_each(lost)?;
+    for (bytes, key, made) in made {
+        gone += u64::from(lost(&bytes, key, made, journal)?);
+    }
     Ok(gone)
+}
+
+/// That a row which is made need not be kept. Says whether it is a payout: then it is
+/// over. Whoever made the base thought so; here it is read as it was made.
+fn lost(bytes: &[u8], key: &Key, made: &Made, journal: &mut Journal) -> Result<bool, Damage> {
+    let defect = |why: &str| Err(Damage::Defect(format!("{key:?} is not {why}kept")));
+    if !passes_with_its_payout(bytes) {
+        return defect("");
+    }
+    if !is_payout(bytes) {
+        return Ok(false);
+    }
+    match as_it_is(key, made, journal)?.as_deref() {
+        Some(Row::Payout(payout)) if payout.state.is_final() && payout.due.is_none() => Ok(true),
+        _ => defect("over and would not be "),
+    }
 }
 
 /// Compares a part of the rows at a time, as they were made until a record. Says how many
@@ -320,14 +331,21 @@ fn is_same(key: &Key, made: &Made, slot: Slot, journal: &mut Journal) -> Result<
         Slot::At(at) | Slot::If(at) | Slot::Order { at, .. } => Some(at),
         Slot::Gone | Slot::Row(_) => None,
     };
-    let row = match made {
-        // That it made the row was seen when it was read.
-        Made::At(at, _) if says == Some(*at) => return Ok(()),
-        Made::At(at, _) => made_by(*at, |it| it == key, journal)?,
-        Made::Row(row) => Some(row.clone()),
-    };
+    // That it made the row was seen when it was read.
+    if says.is_some_and(|says| matches!(made, Made::At(at, _) if *at == says)) {
+        return Ok(());
+    }
+    let row = as_it_is(key, made, journal)?;
     let found = row_of(slot, |it| it == key, journal)?;
     if found.is_some() && found == row { Ok(()) } else { Err(differs(key)) }
+}
+
+/// A row that is made.
+fn as_it_is(key: &Key, made: &Made, journal: &mut Journal) -> Result<Option<Arc<Row>>, Damage> {
+    match made {
+        Made::At(at, _) => made_by(*at, |it| it == key, journal),
+        Made::Row(row) => Ok(Some(row.clone())),
+    }
 }
 
 /// That a row which is not made is of another part.
