@@ -1,15 +1,21 @@
 //! What belongs to payouts that are kept: none of them is kept without its decision and
 //! its request, and each is found by its order and becomes due. Nor is any of these kept
-//! without its payout.
+//! without its payout, nor a request that was denied and is still remembered without its
+//! decision.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{base::Base, damage::Damage, keeping::payout_of};
 use crate::domain::{instant::Instant, name::PayoutName, row::Row};
 
-/// What payouts lack so far.
+/// What was seen so far.
 #[derive(Default, Debug)]
-struct Belongings(HashMap<PayoutName, Lacks>);
+struct Belongings {
+    /// What payouts lack.
+    lacks: HashMap<PayoutName, Lacks>,
+    /// Decisions that made no payout, as it would be called. Their requests come later.
+    denials: HashSet<PayoutName>,
+}
 
 /// What one lacks.
 #[derive(Debug)]
@@ -37,31 +43,41 @@ impl Belongings {
             Row::Payout(payout) => {
                 let (of_order, due) = (payout.order.is_some(), payout.due);
                 let lacks = Lacks { decision: true, request: true, of_order, due };
-                self.0.insert(payout.name.clone(), lacks);
+                self.lacks.insert(payout.name.clone(), lacks);
                 return Ok(());
             }
-            // Of those that denied, and of requests that are forgotten, there is none.
-            Row::Decision(decision) if decision.payout.is_some() => {
+            Row::Decision(decision) => {
                 let name = decision.name.shop().payout(decision.name.decision.clone());
-                self.0.get_mut(&name).map(|lacks| lacks.decision = false)
+                if decision.payout.is_none() {
+                    self.denials.insert(name);
+                    return Ok(());
+                }
+                self.lacks.get_mut(&name).map(|lacks| lacks.decision = false)
             }
-            Row::Request(request) if request.forget_time.is_none() => match payout_of(request) {
+            Row::Request(request) => match payout_of(request) {
                 None => return Ok(()),
-                Some(name) => self.0.get_mut(&name).map(|lacks| lacks.request = false),
+                // It made no payout, so it is forgotten some day; until then it is
+                // answered with its decision.
+                Some(name) if request.forget_time.is_some() => {
+                    return if self.denials.remove(&name) {
+                        Ok(())
+                    } else {
+                        lonely(row, "decision")
+                    };
+                }
+                Some(name) => self.lacks.get_mut(&name).map(|lacks| lacks.request = false),
             },
             Row::PayoutOfOrder(order, payout) => {
                 let name = order.shop().payout(payout.clone());
-                self.0.get_mut(&name).map(|lacks| lacks.of_order = false)
+                self.lacks.get_mut(&name).map(|lacks| lacks.of_order = false)
             }
             Row::Due(at, payout) => {
-                let lacks = self.0.get_mut(payout).filter(|lacks| lacks.due == Some(*at));
+                let lacks = self.lacks.get_mut(payout).filter(|lacks| lacks.due == Some(*at));
                 lacks.map(|lacks| lacks.due = None)
             }
             _ => return Ok(()),
         };
-        lacks.ok_or_else(|| {
-            Damage::Defect(format!("{:?} would be kept without its payout", row.key()))
-        })
+        lacks.map_or_else(|| lonely(row, "payout"), Ok)
     }
 
     fn check(&self) -> Result<(), Damage> {
@@ -69,13 +85,17 @@ impl Belongings {
             let Lacks { decision, request, of_order, due } = lacks;
             *decision || *request || *of_order || due.is_some()
         };
-        match self.0.iter().find(|(_, lacks)| lacks_something(lacks)) {
+        match self.lacks.iter().find(|(_, lacks)| lacks_something(lacks)) {
             None => Ok(()),
             Some((name, lacks)) => {
                 Err(Damage::Defect(format!("{name} would be kept without {lacks:?}")))
             }
         }
     }
+}
+
+fn lonely(row: &Row, without: &str) -> Result<(), Damage> {
+    Err(Damage::Defect(format!("{:?} would be kept without its {without}", row.key())))
 }
 
 #[cfg(test)]
@@ -88,7 +108,7 @@ mod tests {
             decision::Decision,
             name::{Id, ShopName},
             payout::Payout,
-            request::Request,
+            request::{Answered, Request},
         },
         store::sled::{compact::tests::dice::Dice, tests::request},
     };
@@ -147,8 +167,22 @@ mod tests {
             let why = Belongings::default().see(&row).expect_err("there is no payout");
             assert!(why.to_string().contains("without its payout"), "{why}");
         }
-        // What a denial left is no payout's.
-        let request = Request { forget_time: Some(Instant::MAX), ..request() };
-        Belongings::default().see(&Row::Request(request)).expect("it may stay");
+    }
+
+    #[test]
+    fn a_request_that_is_remembered_is_not_kept_without_what_it_was_answered() {
+        let remembered = Request { forget_time: Some(Instant::MAX), ..request() };
+        let configured = Request { answered: Answered::Resource, ..remembered.clone() };
+        let [remembered, configured] = [remembered, configured].map(Row::Request);
+        let mut belongings = Belongings::default();
+        let why = belongings.see(&remembered).expect_err("its decision is not there");
+        assert!(why.to_string().contains("without its decision"), "{why}");
+        let (_, [(_, decision), ..]) = under_way();
+        let Row::Decision(decision) = decision else { panic!("it is the first") };
+        let denied = Decision { payout: None, ..(*decision).clone() };
+        belongings.see(&Row::Decision(Arc::new(denied))).expect("it has no payout");
+        belongings.see(&remembered).expect("its decision is there");
+        belongings.see(&configured).expect("it was answered no decision");
+        belongings.check().expect("no payout lacks anything");
     }
 }
