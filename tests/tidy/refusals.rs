@@ -125,10 +125,20 @@ fn the_order_of_authorize_payout_is_the_documents() {
         files("src/decision", ".rs").iter().map(|p| code(&read(p))).collect();
     let service = code(&read("src/api/payout_service.rs"));
     let of_the_core = |signature| decision.iter().find_map(|source| body(source, signature));
+    // A request is put into the queue behind what may be refused of it by itself. Items
+    // of batches and streams are too, each by a function of its own.
+    let of_itself = |signature| body(&service, signature)?.split_once("self.authorization(");
+    for (signature, put) in
+        [("async fn authorize(", "self.engine.ask("), ("fn take_up(", "self.engine.queue(")]
+    {
+        let behind = of_itself(signature).is_some_and(|(_, behind)| behind.contains(put));
+        assert!(behind, "{signature} does not ask as `ask` does");
+    }
+    let (before, behind) = of_itself("fn ask(").unzip();
     let bodies = [
-        ("ask", body(&service, "fn ask(")),
+        ("ask", before),
         ("authorization", body(&service, "fn authorization(")),
-        ("authorize", body(&service, "async fn authorize(")),
+        ("ask", behind),
         ("is_new", of_the_core("fn is_new(")),
         // What prepares a decision begins with it.
         ("work_out", of_the_core("fn work_out(")),
@@ -145,9 +155,9 @@ fn the_order_of_authorize_payout_is_the_documents() {
         }
         let place = ticked(cell(row, 3));
         let [name, mark] = place.as_slice() else { panic!("row {number}: function and call") };
-        let here = bodies.iter().position(|(known, _)| known == name);
-        let here = here.unwrap_or_else(|| panic!("row {number}: no function {name}"));
-        assert!(here >= function, "row {number}: {name} comes before");
+        let mut not_before = bodies.iter().skip(function);
+        let here = not_before.position(|(known, _)| known == name).map(|more| function + more);
+        let here = here.unwrap_or_else(|| panic!("row {number}: no {name} from there on"));
         after = if here == function { after } else { 0 };
         function = here;
         let (_, Some(body)) = bodies[here] else { panic!("{name} is not where it was") };
