@@ -1,6 +1,10 @@
 //! What the transport refuses before any service sees it: with a reason, as
 //! every refusal has one.
 
+use std::{fmt::Debug, mem};
+
+use bursar::server::MAX_MESSAGE_BYTES;
+use bytes::Bytes;
 use tonic::{
     Code, Request, Status,
     client::Grpc,
@@ -10,10 +14,15 @@ use tonic::{
 };
 use tonic_types::StatusExt;
 
-use super::{process::Server, wire::answer};
+use super::{
+    process::Server,
+    wire::{Said, answer},
+};
 
 /// What has a way in of its own.
 const AUTHORIZE: &str = "/bursar.v1.PayoutService/AuthorizePayout";
+/// What has not, and is asked nearly the same.
+const VALIDATE: &str = "/bursar.v1.PayoutService/ValidatePayout";
 
 /// Sends bytes as they are, and looks at no answer.
 #[derive(Clone, Copy)]
@@ -112,6 +121,21 @@ async fn a_compression_that_is_not_taken_is_told_with_what_is() {
     }
 }
 
+/// What a message is answered with by a way in: all that a client sees of a refusal.
+async fn seen(server: &Server, path: &str, body: &Bytes) -> impl PartialEq + Debug {
+    let said = Said { body: Some(body.clone()), ..Said::default() };
+    let answer = answer(server, path, said).await;
+    let status = answer.status();
+    // Each asks for fields of its own, and counts what is missing.
+    let is_read = reason(&status).1 == "FIELD_INVALID";
+    let message = (!is_read).then(|| status.message().to_owned());
+    let details = status.get_error_details_vec();
+    let kinds: Vec<_> = details.iter().map(mem::discriminant).collect();
+    let place = answer.trailers.map(|trailers| trailers.contains_key("grpc-status"));
+    let kind = answer.headers.get("content-type").cloned();
+    (reason(&status), message, kinds, place, kind, answer.headers.contains_key("grpc-status"))
+}
+
 #[tokio::test]
 async fn an_authorization_is_read_as_every_other_request_is() {
     let server = Server::in_memory();
@@ -126,14 +150,25 @@ async fn an_authorization_is_read_as_every_other_request_is() {
         b"\0\0\0\0\0\0\0\0\0\0",
         b"\0\0\0\0\0\x01",
     ];
-    for body in bodies {
-        let own = answer(&server, AUTHORIZE, &[], Some(body)).await;
-        let other =
-            answer(&server, "/bursar.v1.PayoutService/ValidatePayout", &[], Some(body)).await;
-        let [own, other] = [own, other].map(|headers| {
-            let status = Status::from_header_map(&headers).expect("a status");
-            (reason(&status), headers.get("content-type").cloned())
-        });
-        assert_eq!(own, other, "{body:?}");
+    for body in bodies.map(Bytes::from_static) {
+        let own = seen(&server, AUTHORIZE, &body).await;
+        assert_eq!(own, seen(&server, VALIDATE, &body).await, "{body:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_authorization_may_be_as_long_as_every_other_request() {
+    let server = Server::in_memory();
+    for (more, read) in [(-1, true), (0, true), (1, false)] {
+        let length = MAX_MESSAGE_BYTES.saturating_add_signed(more);
+        // Nothing that could be a message, but that is found once it was read.
+        let mut body = vec![0; length + 5];
+        body[1..5].copy_from_slice(&u32::try_from(length).expect("it fits").to_be_bytes());
+        let body = Bytes::from(body);
+        let said = Said { body: Some(body.clone()), ..Said::default() };
+        let status = answer(&server, AUTHORIZE, said).await.status();
+        assert_eq!(reason(&status).1 == "MESSAGE_MALFORMED", read, "{length}: {status:?}");
+        let own = seen(&server, AUTHORIZE, &body).await;
+        assert_eq!(own, seen(&server, VALIDATE, &body).await, "{length}");
     }
 }
