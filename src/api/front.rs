@@ -89,15 +89,18 @@ where
     B: codegen::Body + Send + 'static,
     B::Error: Into<codegen::StdError> + Send,
 {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
     let decoder = ProstCodec::<v1::Receipt, v1::AuthorizePayoutRequest>::raw_decoder(
         BufferSettings::new(BUFFER, BUFFER),
     );
     let mut messages = Streaming::new_request(decoder, body, None, Some(most_bytes));
     let none = || Status::internal("Missing request message.");
     let message = messages.message().await?.ok_or_else(none)?;
-    // What the generated services do: the call is whole when it has ended.
-    messages.trailers().await?;
+    // What the generated services do: the call is whole when it has ended, and what comes
+    // behind it counts as what comes before.
+    if let Some(behind) = messages.trailers().await? {
+        head.headers.extend(behind.into_headers());
+    }
     drop(messages);
     Ok(api.ask(Request::from_http(http::Request::from_parts(head, message)))?)
 }

@@ -172,3 +172,17 @@ async fn an_authorization_may_be_as_long_as_every_other_request() {
         assert_eq!(own, seen(&server, VALIDATE, &body).await, "{length}");
     }
 }
+
+#[tokio::test]
+async fn what_comes_behind_a_request_counts_as_what_comes_before_it() {
+    let server = Server::in_memory();
+    for path in [AUTHORIZE, VALIDATE] {
+        let said = Said {
+            headers: &[("bursar-roles", "payer")],
+            body: Some(Bytes::from_static(b"\0\0\0\0\0")),
+            trailers: &[("bursar-roles", "nobody")],
+        };
+        let status = answer(&server, path, said).await.status();
+        assert!(status.message().contains("unknown role"), "{path}: {status:?}");
+    }
+}
