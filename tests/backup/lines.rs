@@ -28,7 +28,7 @@ impl Export {
         let end = lines.pop().expect("a line");
         let header = lines.remove(0);
         let kinds = (&header["type"], &header["format"], &end["type"]);
-        assert_eq!(kinds, (&"header".into(), &"bursar-export-1".into(), &"end".into()));
+        assert_eq!(kinds, (&"header".into(), &"bursar-export-2".into(), &"end".into()));
         assert!(lines.iter().all(|line| line["type"] == "record"));
         let export = Self { header, records: lines, end };
         assert_eq!(export.end["records"], export.records.len());

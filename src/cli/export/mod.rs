@@ -31,7 +31,7 @@ mod resource;
 use self::books::Books;
 
 /// Names the form of the lines.
-const FORMAT: &str = "bursar-export-1";
+const FORMAT: &str = "bursar-export-2";
 /// As a shell tells of a program whose reader went away.
 const READER_GONE: u8 = 128 + 13;
 

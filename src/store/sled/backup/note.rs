@@ -15,8 +15,8 @@ use crate::{domain::instant::Instant, store::sled::journal::Hash};
 
 /// Its name.
 pub const NOTE: &str = "backup.json";
-/// Names the form of a backup.
-const FORMAT: &str = "bursar-backup-1";
+/// Names the form of a backup. Hashes in the first were SHA-256.
+const FORMAT: &str = "bursar-backup-2";
 
 /// What is in a backup.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
