@@ -211,7 +211,7 @@ impl Core {
 
     /// The same, for the core.
     pub fn command(&mut self) -> Command {
-        Command::Authorize(Box::new(self.authorize(false)))
+        Command::Authorize(Arc::new(self.authorize(false)))
     }
 
     /// A request and its rows.
@@ -276,6 +276,7 @@ fn answer(outcome: &Told<'_>) -> Answer {
     };
     match answer {
         Ok(Reply::Decided { decision, replayed: false, .. }) => decision.verdict.answer,
+        Ok(Reply::Granted(_)) => Answer::Allow,
         other => panic!("{other:?}"),
     }
 }

@@ -127,11 +127,14 @@ fn result(item: &Item, detail: Detail, language: Language) -> v1::AuthorizePayou
 /// # Errors
 /// If the core answered with something else.
 pub fn receipt_of(answer: &Answer, style: Style) -> Result<v1::Receipt, Refusal> {
-    let Reply::Decided { decision, state, replayed } = &answer.reply else {
-        return Err(unexpected());
-    };
     let policy = answer.policy.as_ref().ok_or_else(unexpected)?;
-    Ok(receipt::of_decision(decision, *state, *replayed, policy, style))
+    Ok(match &answer.reply {
+        Reply::Granted(granted) => receipt::of_grant(granted, policy),
+        Reply::Decided { decision, state, replayed } => {
+            receipt::of_decision(decision, *state, *replayed, policy, style)
+        }
+        _ => return Err(unexpected()),
+    })
 }
 
 fn without_texts(finding: &mut v1::Finding) {

@@ -97,7 +97,7 @@ impl Api {
             field_names: FIELDS.clone(),
         };
         let author = author(caller, spec.operator.clone());
-        let command = Command::Authorize(Box::new(Authorize { spec, identity }));
+        let command = Command::Authorize(Arc::new(Authorize { spec, identity }));
         let by = within.map(|within| self.engine.after(within));
         Ok(Authorization { command, author, roles: caller.roles, by })
     }

@@ -8,8 +8,9 @@ use crate::{
         service::Language,
     },
     decision::{
+        authorize::Authorize,
         judge::{Largest, Wanted, judge},
-        reply::Check,
+        reply::{Check, Granted},
     },
     domain::{
         amount::Amount,
@@ -59,6 +60,32 @@ pub fn of_decision(
     receipt.order = decision.order.as_ref().map(OrderName::text).unwrap_or_default();
     receipt.decision_version = decision.decision_version;
     receipt
+}
+
+/// The receipt of an authorization that was told in short: nothing was found, and
+/// nobody asked for what passed.
+pub fn of_grant(granted: &Granted, policy: &Policy) -> v1::Receipt {
+    let Granted { asked, template, id, at, author } = granted;
+    let Authorize { spec, identity } = &**asked;
+    let shop = &template.shop;
+    v1::Receipt {
+        name: shop.decision(id.clone()).text(),
+        payout: shop.payout(id.clone()).text(),
+        request_id: identity.key.id.as_str().to_owned(),
+        decision: v1::Decision::Allow.into(),
+        amount: spec.amount.map(|(amount, _)| to_money(amount, policy.currency)),
+        currency_code: policy.currency.code().to_owned(),
+        decide_time: Some(to_time(*at)),
+        expire_time: granted.expire_time().map(to_time),
+        state: v1::PayoutState::Authorized.into(),
+        stage: stage(spec.stage).into(),
+        revision: template.revision.text(),
+        caller: author.caller.as_str().to_owned(),
+        actor: spec.operator.as_ref().map(OperatorName::text).unwrap_or_default(),
+        order: spec.order.as_ref().map(OrderName::text).unwrap_or_default(),
+        decision_version: DECISION_VERSION,
+        ..v1::Receipt::default()
+    }
 }
 
 /// The receipt of a check, which is not recorded.

@@ -15,7 +15,7 @@ use super::{
     plain::{self, Plain},
     profile::{Counted, Profile, countings},
     reading::Scopes,
-    reply::Reply,
+    reply::{Granted, Reply},
     spec::{Spec, check_accounts, check_amount},
     view::View,
 };
@@ -136,11 +136,11 @@ impl Authorize {
     /// What was decided in short, with the answer, if every rule allows it. `None`: it
     /// has to be judged at length.
     pub(super) fn allow<'a>(
-        &'a self,
+        self: &'a Arc<Self>,
         loaded: &Loaded<'_>,
         context: &'a Context<'_>,
     ) -> Option<(Allowed<'a>, Reply)> {
-        let Self { spec, identity } = self;
+        let Self { spec, identity } = &**self;
         let order = spec.inline_order.as_deref()?;
         let asked = spec.stage == Stage::Confirm && !spec.full && context.alone;
         if !asked || spec.order.as_ref() != Some(&order.name) || spec.registered(loaded).is_some() {
@@ -163,15 +163,15 @@ impl Authorize {
             policy,
             now: context.now,
             amount,
+            constants: &template.facts,
             facts: plain::gather(policy, template, spec, order, context.roles, &own)?,
             measures: read.measures(),
         };
         let total = |index: usize| Some(read.limits().get(index)?.unwrap_or_default());
         let available = |index: usize| positions.get(index).map(Position::available);
-        if !judge::all_pass(&view, &profile.known, total, available) {
+        if !judge::all_pass(&view, &profile.layout.known, total, available) {
             return None;
         }
-        let Plain { facts, .. } = view;
         let allowed = Allowed {
             numbers: numbers.into(),
             positions: positions.into(),
@@ -189,13 +189,18 @@ impl Authorize {
             amount,
         };
         debug_assert!(
-            facts.iter().enumerate().all(|(index, value)| {
-                looked_at::looks(policy).supplies(index) || allowed.fact(index).as_deref() == *value
+            (0..policy.facts.len()).all(|index| {
+                looked_at::looks(policy).supplies(index) || allowed.fact(index) == view.fact(index)
             }),
             "a fact is not what its source says"
         );
-        let decision = Arc::new(allowed.decision());
-        let state = Some(State::Authorized);
-        Some((allowed, Reply::Decided { decision, state, replayed: false }))
+        let granted = Granted {
+            asked: self.clone(),
+            template: template.clone(),
+            id: context.fresh.clone(),
+            at: context.now,
+            author: context.author.clone(),
+        };
+        Some((allowed, Reply::Granted(Box::new(granted))))
     }
 }

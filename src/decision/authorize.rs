@@ -38,7 +38,7 @@ use crate::domain::{
 };
 
 /// A payout to decide and hold.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Authorize {
     /// What it is about.
     pub spec: Spec,
@@ -76,7 +76,11 @@ impl Authorize {
     }
 
     /// The same; told in short where that can be done.
-    pub fn outcome<'a>(&'a self, loaded: &Loaded<'_>, context: &'a Context<'_>) -> Outcome<'a> {
+    pub fn outcome<'a>(
+        self: &'a Arc<Self>,
+        loaded: &Loaded<'_>,
+        context: &'a Context<'_>,
+    ) -> Outcome<'a> {
         if let Err(judgement) = self.is_new(loaded, context) {
             return Outcome::Judged(*judgement);
         }

@@ -1,5 +1,7 @@
 //! What can be asked of the core.
 
+use std::sync::Arc;
+
 use super::{
     authorize, configure,
     context::Context,
@@ -15,7 +17,7 @@ use crate::domain::key::Key;
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Decide a payout and hold it.
-    Authorize(Box<authorize::Authorize>),
+    Authorize(Arc<authorize::Authorize>),
     /// Ask what would be decided.
     Validate(Box<spec::Spec>),
     /// Permit moving the money.

@@ -14,6 +14,7 @@ use crate::domain::{
     decision::{Answer, Funds, Inputs, Reading, Verdict},
     finding::{Finding, Numbers, Outcome, Unit},
     instant::Instant,
+    layout::{Known, KnownLimit},
     limit::{Condition, Draw, Limit, OnFailure, Quantity, Rule},
     policy::Policy,
     text::Text,
@@ -58,29 +59,6 @@ pub(super) enum Ruling {
 /// Judges inputs.
 pub fn judge(policy: &Policy, inputs: &Inputs, wanted: Wanted) -> Verdict {
     judge_rest(policy, inputs, wanted, &Known::default())
-}
-
-/// What is known of rules while configured facts are as they are, whatever is asked
-/// and at any stage.
-#[derive(Clone, Default, Debug)]
-pub struct Known {
-    /// Conditions that do not fail, by position: they are not looked at, and not
-    /// listed as passed.
-    holds: Vec<bool>,
-    /// The other conditions, and whether it is known that they are about it: then this
-    /// is not looked at.
-    open: Vec<(usize, bool)>,
-    /// Limits, by position.
-    limits: Vec<KnownLimit>,
-}
-
-/// What is known of a limit.
-#[derive(Clone, Copy, Debug)]
-struct KnownLimit {
-    /// Whether it applies. `None`: that depends.
-    applies: Option<bool>,
-    /// Its bound, if it has one. `None`: that depends.
-    bound: Option<Option<Amount>>,
 }
 
 /// The same, where something is known of rules.
@@ -183,36 +161,34 @@ fn standing_at(instants: &BTreeSet<Instant>, relief: &mut Vec<(Instant, Amount)>
     relief.retain(|(when, _)| standing.contains(when));
 }
 
-impl Known {
-    /// What is known by configured facts, which are in these inputs.
-    pub fn of(policy: &Policy, inputs: &Inputs) -> Self {
-        let situation = Situation::new(policy, inputs);
-        let looks = looked_at::looks(policy);
-        let holds = |Condition { rule, require }: &Condition| {
-            let stands = looks.stands(&rule.when) && looks.stands(require);
-            stands && (!situation.holds(&rule.when) || situation.holds(require))
+/// What is known of rules by configured facts, which are in these inputs.
+pub fn known(policy: &Policy, inputs: &Inputs) -> Known {
+    let situation = Situation::new(policy, inputs);
+    let looks = looked_at::looks(policy);
+    let holds = |Condition { rule, require }: &Condition| {
+        let stands = looks.stands(&rule.when) && looks.stands(require);
+        stands && (!situation.holds(&rule.when) || situation.holds(require))
+    };
+    let limit = |limit: &Limit| {
+        let when = &limit.rule.when;
+        let is_bound = match limit.bound.of {
+            Source::Literal(_) => true,
+            Source::Fact(index) => !looks.varies(index),
+            Source::Measure(_) | Source::Number(_) => false,
         };
-        let limit = |limit: &Limit| {
-            let when = &limit.rule.when;
-            let is_bound = match limit.bound.of {
-                Source::Literal(_) => true,
-                Source::Fact(index) => !looks.varies(index),
-                Source::Measure(_) | Source::Number(_) => false,
-            };
-            KnownLimit {
-                applies: looks.stands(when).then(|| situation.holds(when)),
-                bound: is_bound.then(|| bound(&situation, limit)),
-            }
-        };
-        let applies = |rule: &Rule| looks.stands(&rule.when) && situation.holds(&rule.when);
-        let holds: Vec<bool> = policy.conditions.iter().map(holds).collect();
-        let open = policy.conditions.iter().zip(&holds).enumerate();
-        let open = open.filter(|(_, (_, holds))| !**holds);
-        Self {
-            open: open.map(|(index, (it, _))| (index, applies(&it.rule))).collect(),
-            holds,
-            limits: policy.limits.iter().map(limit).collect(),
+        KnownLimit {
+            applies: looks.stands(when).then(|| situation.holds(when)),
+            bound: is_bound.then(|| bound(&situation, limit)),
         }
+    };
+    let applies = |rule: &Rule| looks.stands(&rule.when) && situation.holds(&rule.when);
+    let holds: Vec<bool> = policy.conditions.iter().map(holds).collect();
+    let open = policy.conditions.iter().zip(&holds).enumerate();
+    let open = open.filter(|(_, (_, holds))| !**holds);
+    Known {
+        open: open.map(|(index, (it, _))| (index, applies(&it.rule))).collect(),
+        holds,
+        limits: policy.limits.iter().map(limit).collect(),
     }
 }
 

@@ -64,7 +64,7 @@ impl<'a, 'k> Cells<'a, 'k> {
             _ => self.loaded.cell(&key.cell),
         };
         self.last = Some((&key.cell, cell));
-        cell?.meter(key)
+        cell?.meter(&key.within)
     }
 }
 
@@ -155,7 +155,7 @@ impl<'a> Loaded<'a> {
 
     /// The running use of a limit.
     pub fn meter(&self, key: &MeterKey) -> Option<&'a Meter> {
-        self.cell(&key.cell)?.meter(key)
+        self.cell(&key.cell)?.meter(&key.within)
     }
 
     /// For the running use of several limits, one after the other.

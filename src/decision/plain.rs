@@ -7,15 +7,7 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use super::{
-    facts,
-    loaded::Loaded,
-    looked_at,
-    profile::{Counted, Profile},
-    reading,
-    spec::Spec,
-    view::View,
-};
+use super::{facts, loaded::Loaded, looked_at, profile::Profile, reading, spec::Spec, view::View};
 use crate::domain::{
     amount::Amount,
     condition::Number,
@@ -39,7 +31,10 @@ pub(super) struct Plain<'a> {
     pub now: Instant,
     /// How much.
     pub amount: Amount,
-    /// Values of the facts, by position; what is supplied included.
+    /// Values of the facts that are configured, by position. Each operator has his own,
+    /// and rules look at few of them when the rest is known.
+    pub constants: &'a [Option<Value>],
+    /// Values of the others, by position; what is supplied included.
     pub facts: Values<'a>,
     /// Use and holds of the measures, by position.
     pub measures: &'a [Option<Amount>],
@@ -63,7 +58,8 @@ impl View for Plain<'_> {
     }
 
     fn fact(&self, index: usize) -> Option<Cow<'_, Value>> {
-        self.facts.get(index).copied().flatten().map(Cow::Borrowed)
+        let own = self.facts.get(index).copied().flatten();
+        own.or_else(|| self.constants.get(index)?.as_ref()).map(Cow::Borrowed)
     }
 
     fn measure(&self, index: usize) -> Option<Amount> {
@@ -128,14 +124,14 @@ pub(super) fn read(
     };
     let mut numbers = Vec::with_capacity(template.meters.len());
     let mut totals = SmallVec::new();
-    let places = profile.meters.iter().zip(&profile.cells);
-    for (((counting, most), of), (known, place)) in limits.chain(measures).zip(reads).zip(places) {
+    let counted = &profile.layout.counted;
+    for (((counting, most), of), counted) in limits.chain(measures).zip(reads).zip(counted) {
         let total = match of {
             Read::Nothing => None,
             Read::Empty(_) => Some(Amount::ZERO),
             Read::Numbers(_) => {
-                let Counted::In(Some(key)) = known else { return None };
-                let meter = cell(*place).and_then(|cell| cell.meter(key));
+                let (place, within) = counted.as_ref()?;
+                let meter = cell(*place).and_then(|cell| cell.meter(within));
                 let (used, held) = reading::plain(meter, counting, most, now)?;
                 numbers.push((used, held));
                 Some(used.plus(held))
@@ -143,7 +139,7 @@ pub(super) fn read(
         };
         totals.push(total);
     }
-    let all_read = totals.len() == profile.meters.len();
+    let all_read = totals.len() == counted.len();
     all_read.then_some((numbers, Totals { totals, limits: common.limits.len() }))
 }
 
@@ -195,13 +191,13 @@ pub(super) fn own_values(
     Some(own)
 }
 
-/// The values of all facts: of those that are configured, that are the payout's own,
-/// that were sent, and that the order has. What was sent and what the order has is
-/// gone through once, instead of looked up fact by fact. `None`: something is wrong
-/// with one, does not count, or is missing.
+/// The values of all facts that are not configured: that are the payout's own, that
+/// were sent, and that the order has. What was sent and what the order has is gone
+/// through once, instead of looked up fact by fact. `None`: something is wrong with
+/// one, does not count, or is missing.
 pub(super) fn gather<'a>(
     policy: &Policy,
-    template: &'a Template,
+    template: &Template,
     spec: &'a Spec,
     order: &'a Order,
     roles: RoleSet,
@@ -211,7 +207,7 @@ pub(super) fn gather<'a>(
     if !looks.keys_differ || template.facts.len() != policy.facts.len() {
         return None;
     }
-    let mut values: Values<'_> = template.facts.iter().map(Option::as_ref).collect();
+    let mut values: Values<'_> = SmallVec::from_elem(None, policy.facts.len());
     for (index, value) in own {
         *values.get_mut(*index)? = Some(value);
     }

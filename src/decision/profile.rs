@@ -8,6 +8,8 @@ use std::{
     sync::Arc,
 };
 
+use smallvec::SmallVec;
+
 use super::{
     context::{Context, Meters},
     facts::{self, Held, Sources},
@@ -18,13 +20,14 @@ use super::{
     spec::{Spec, not_active, the_programme},
 };
 use crate::domain::{
-    account::{Account, Balance, Position},
-    allowed,
-    cell::{Cell, CellKey},
+    account::{Account, Balance},
+    amount::Amount,
+    cell::Cell,
     decision::Inputs,
     freeze::{Freezes, Target},
     instant::Instant,
     key::Key,
+    layout::Layout,
     limit::Counting,
     meter::{MeterKey, Within},
     name::{AccountName, Id, RevisionName},
@@ -78,21 +81,20 @@ pub struct Profile {
     pub(super) facts: Arc<Constants>,
     /// Where limits and then measures count, by position.
     pub(super) meters: Vec<Counted>,
-    /// What is known of the rules for all of the payouts.
-    pub(super) known: judge::Known,
+    /// What is known of the rules for all of the payouts, and where they count: that
+    /// only with a template.
+    pub(super) layout: Arc<Layout>,
     /// What records of its payouts have in common, if that can be told beforehand.
     pub(super) template: Option<Arc<Template>>,
     /// Rows that payouts about a new order need further: all but those of the order.
     /// Only with a template.
     pub(super) running: Vec<Key>,
-    /// In which of them limits and then measures count, by position; past them all, if
-    /// in none. Only with a template.
-    pub(super) cells: Vec<usize>,
-    /// In which of them the template's meters are.
-    of_meters: Vec<usize>,
-    /// Which of them the accounts have that a payout draws from.
-    of_draws: Vec<usize>,
+    /// What freezes ask of the accounts that a payout draws from. `None`: all of it.
+    /// None of them ends while it is valid. Only with a template.
+    freezes_of_draws: SmallVec<[Option<Amount>; 2]>,
 }
+
+mod running;
 
 /// What is known of the meter of a limit or measure.
 #[derive(Clone, Debug)]
@@ -208,6 +210,11 @@ impl Profile {
         self.valid.0 <= now && now < self.valid.1
     }
 
+    /// The policy in force.
+    pub fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
     /// Whether all of it is there, so that it can be used for other payouts.
     pub fn is_complete(&self) -> bool {
         self.accounts.is_some()
@@ -246,12 +253,10 @@ impl Profile {
             accounts: None,
             facts: Arc::default(),
             meters: Vec::new(),
-            known: judge::Known::default(),
+            layout: Arc::default(),
             template: None,
             running: Vec::new(),
-            cells: Vec::new(),
-            of_meters: Vec::new(),
-            of_draws: Vec::new(),
+            freezes_of_draws: SmallVec::new(),
         };
         let on = [&profile.shop_freezes, &profile.operator_freezes];
         let ends = on.map(|row| first_end(freezes(row.as_ref()), context.now));
@@ -339,7 +344,7 @@ impl Profile {
         }
         profile.facts = Arc::new(constants);
         let inputs = profile.inputs_of_constants(spec, context.now);
-        profile.known = judge::Known::of(&policy, &inputs);
+        let known = judge::known(&policy, &inputs);
         profile.template = profile.template(spec, loaded, context).map(Arc::new);
         if profile.template.is_some() {
             let balances = profile.accounts.iter().flatten();
@@ -349,79 +354,13 @@ impl Profile {
                 _ => None,
             });
             profile.running = balances.chain(reading::cells(known)).collect();
-            profile.cells = profile.meters.iter().map(|known| profile.cell_of(known)).collect();
         }
-        if let Some(template) = profile.template.clone() {
-            let meters = template.meters.iter();
-            profile.of_meters = meters.map(|meter| profile.place(&meter.cell)).collect();
-            let draws = template.common.draws.iter();
-            profile.of_draws = draws.map(|account| profile.balance_of(account)).collect();
-        }
+        let freezes = profile.freezes_of(&policy, context.now);
+        profile.freezes_of_draws = freezes;
+        profile.layout = policy.layout(profile.layout(known));
         let profile = Arc::new(profile);
         *context.profile.borrow_mut() = Some(profile.clone());
         profile
-    }
-
-    /// Which of the running rows has a meter.
-    fn cell_of(&self, known: &Counted) -> usize {
-        match known {
-            Counted::In(Some(meter)) => self.place(&meter.cell),
-            _ => self.running.len(),
-        }
-    }
-
-    /// Which of the running rows is a cell; past them all, if none.
-    fn place(&self, cell: &CellKey) -> usize {
-        let is_it = |key: &Key| matches!(key, Key::Cell(other) if other == cell);
-        self.running.iter().position(is_it).unwrap_or(self.running.len())
-    }
-
-    /// Which of them is the balance of an account; past them all, if none.
-    fn balance_of(&self, id: &Id) -> usize {
-        // The balances are the first of them.
-        let mut rows = self.accounts.iter().flatten();
-        rows.position(|rows| rows.name.account == *id).unwrap_or(self.running.len())
-    }
-
-    /// Keys of the rows that payouts about a new order come back to: all but those of
-    /// the order.
-    pub fn running(&self) -> &[Key] {
-        &self.running
-    }
-
-    /// In which of them a payout counts.
-    pub fn running_row(&self, counted: allowed::Counted) -> Option<usize> {
-        let place = match counted {
-            allowed::Counted::Meter(place) => self.of_meters.get(place),
-            allowed::Counted::Draw(place) => self.of_draws.get(place),
-        };
-        place.copied()
-    }
-
-    /// One of them, which is a cell.
-    pub(super) fn cell<'a>(&self, place: usize, loaded: &Loaded<'a>) -> Option<&'a Cell> {
-        let key = self.running.get(place)?;
-        cell(loaded.seated(place, key))
-    }
-
-    /// What an account stands at that a payout draws from, if it is there. Only with a
-    /// template.
-    pub(super) fn position(
-        &self,
-        draw: usize,
-        loaded: &Loaded<'_>,
-        now: Instant,
-    ) -> Option<Position> {
-        let place = *self.of_draws.get(draw)?;
-        let rows = self.accounts.as_ref()?.get(place)?;
-        let held = Held {
-            name: &rows.name,
-            account: account(rows.account.as_ref()),
-            balance: balance(loaded.seated(place, self.running.get(place)?)),
-            freezes: freezes(rows.freezes.as_ref()),
-        };
-        held.account?;
-        Some(held.position(now).unwrap_or_default())
     }
 
     /// Inputs of which what is configured is known, and nothing else.

@@ -2,16 +2,19 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use super::authorize::Authorize;
 use crate::domain::{
     account::{Account, Movement, Position},
     amount::{Amount, Currency},
     decision::{Decision, Inputs, Verdict},
     finding::Unit,
     instant::Instant,
-    name::{OperatorName, OrderName, RevisionName},
+    name::{Id, OperatorName, OrderName, RevisionName},
     payout::{Payout, State},
     row::Row,
+    template::Template,
     text::Text,
+    who::Author,
 };
 
 /// What a command is answered with. Small, for it is moved from hand to hand.
@@ -26,6 +29,8 @@ pub enum Reply {
         /// Whether it was made before.
         replayed: bool,
     },
+    /// A decision that was recorded, as shortly as it can be told.
+    Granted(Box<Granted>),
     /// A check: what would be decided.
     Checked(Box<Check>),
     /// A payout as it is now.
@@ -56,6 +61,29 @@ pub enum Reply {
     Usage(Box<Usage>),
     /// Something due was done, or was not due any more.
     Done,
+}
+
+/// An authorization that every rule allowed, as it was told in short: what it says
+/// stands in the request and in its template.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Granted {
+    /// What was asked.
+    pub asked: Arc<Authorize>,
+    /// What it has in common with others.
+    pub template: Arc<Template>,
+    /// The id of the decision and its payout.
+    pub id: Id,
+    /// When it was decided.
+    pub at: Instant,
+    /// Who asked.
+    pub author: Author,
+}
+
+impl Granted {
+    /// When its hold expires.
+    pub fn expire_time(&self) -> Option<Instant> {
+        self.template.common.expire_time(self.at)
+    }
 }
 
 /// What would be decided.

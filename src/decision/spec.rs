@@ -33,7 +33,7 @@ use crate::domain::{
 };
 
 /// What a payout is about, and what is asked of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Spec {
     /// The shop.
     pub shop: ShopName,
@@ -286,7 +286,7 @@ fn read_and_judge(
     counted: In<'_>,
     inputs: &mut Inputs,
 ) -> Verdict {
-    let Profile { policy, known, .. } = profile;
+    let (policy, known) = (&profile.policy, &profile.layout.known);
     let wanted = Wanted { passes: false, largest: Largest::Never };
     read(policy, sources, counted, inputs, |_| false);
     let verdict = judge::judge_rest(policy, inputs, wanted, known);

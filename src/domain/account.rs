@@ -1,10 +1,13 @@
 //! Accounts: what is configured, and the money on them.
 
+use std::sync::Arc;
+
 use super::{
     amount::{Amount, Currency},
     instant::Instant,
     meter::{Phase, Tally},
     name::AccountName,
+    row::Row,
     shop::Stamp,
     text::Text,
     value::Facts,
@@ -125,6 +128,19 @@ pub struct BalanceChange {
     pub before: Option<(Phase, Amount)>,
     /// How it holds now.
     pub after: Option<(Phase, Amount)>,
+}
+
+impl BalanceChange {
+    /// The row of the account's money after it, from the row before it.
+    pub fn applied_to(&self, row: Option<Arc<Row>>) -> Arc<Row> {
+        let mut row =
+            row.unwrap_or_else(|| Arc::new(Row::Balance(Balance::new(self.account.clone()))));
+        match Arc::make_mut(&mut row) {
+            Row::Balance(balance) => balance.apply(self),
+            other => unreachable!("money of {} in the row {:?}", self.account, other.key()),
+        }
+        row
+    }
 }
 
 /// Which way money moved.

@@ -15,7 +15,7 @@ use super::{
     instant::Instant,
     key::Key,
     limit::Stage,
-    meter::{MeterChange, MeterKey, Metered, Phase},
+    meter::{MeterKey, Metered, Phase, Step},
     name::Id,
     named::Named,
     order::Order,
@@ -75,10 +75,37 @@ pub enum Counted {
     Draw(usize),
 }
 
+/// What it changes of a meter or an account.
+#[derive(Clone, Debug)]
+pub enum Running<'a> {
+    /// A payout's part of a meter.
+    Meter(Step<'a>),
+    /// The money on an account.
+    Balance(BalanceChange),
+}
+
+impl Running<'_> {
+    /// The change, of pieces of its own.
+    pub fn change(self) -> Change {
+        match self {
+            Self::Meter(step) => Change::Meter(step.change()),
+            Self::Balance(change) => Change::Balance(change),
+        }
+    }
+
+    /// The row after it, from the row before it.
+    pub fn apply(&self, row: Option<Arc<Row>>) -> Arc<Row> {
+        match self {
+            Self::Meter(step) => step.apply(row),
+            Self::Balance(change) => change.applied_to(row),
+        }
+    }
+}
+
 impl Allowed<'_> {
     /// When its hold expires.
     pub fn expire_time(&self) -> Option<Instant> {
-        self.template.common.hold.map(|within| self.at.plus(within))
+        self.template.common.expire_time(self.at)
     }
 
     /// The value of a fact. `None`: it has none, or there is no such fact.
@@ -151,27 +178,27 @@ impl Allowed<'_> {
     /// What it changes of meters and balances that others change too: all that have
     /// rows of their own.
     pub fn running(&self) -> Vec<Change> {
-        self.counted().map(|(_, change)| change).collect()
+        self.counted().map(|(_, running)| running.change()).collect()
     }
 
     /// The same, with what each is of.
-    pub fn counted(&self) -> impl Iterator<Item = (Counted, Change)> {
+    pub fn counted(&self) -> impl Iterator<Item = (Counted, Running<'_>)> {
         let Template { shop, meters, common, .. } = &*self.template;
         let Common { parts, draws, .. } = &**common;
         let until = self.expire_time();
         let of_meters = parts.iter().filter_map(move |part| {
             let PartOf::Meter(place) = part.of else { return None };
-            let change = MeterChange {
-                key: meters.get(place)?.clone(),
+            let step = Step {
+                key: meters.get(place)?,
                 shape: part.shape,
-                payout: self.id.clone(),
+                payout: self.id,
                 at: self.at,
                 amount: self.amount,
                 before: None,
                 after: Some(part.at_first(self.amount, until)?),
                 forget_until: part.rolling.map(|length| self.at.minus(length)),
             };
-            Some((Counted::Meter(place), Change::Meter(change)))
+            Some((Counted::Meter(place), Running::Meter(step)))
         });
         let after = Some((until.map_or(Phase::Held, Phase::Expiring), self.amount));
         let of_draws = draws.iter().enumerate().map(move |(place, account)| {
@@ -182,7 +209,7 @@ impl Allowed<'_> {
                 before: None,
                 after,
             };
-            (Counted::Draw(place), Change::Balance(change))
+            (Counted::Draw(place), Running::Balance(change))
         });
         of_meters.chain(of_draws)
     }

@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     instant::Instant,
-    meter::{Meter, MeterChange, MeterKey, SEED},
+    meter::{Meter, MeterKey, SEED, Step, Within},
     name::ProgrammeName,
     text::Text,
 };
@@ -132,21 +132,22 @@ impl Cell {
         &self.key
     }
 
-    /// A meter of this cell. `None`: nothing was counted in it yet.
-    pub fn meter(&self, key: &MeterKey) -> Option<&Meter> {
-        self.meters.get(self.find(key)?).map(|(_, meter)| meter)
+    /// The meter that this tells apart from the others. `None`: nothing was counted in
+    /// it yet.
+    pub fn meter(&self, within: &Within) -> Option<&Meter> {
+        self.meters.get(self.find(within)?).map(|(_, meter)| meter)
     }
 
     /// Where a meter is. All have the cell in common, so that nothing has to be
     /// compared but the rest.
-    fn find(&self, key: &MeterKey) -> Option<usize> {
-        debug_assert_eq!(key.cell, self.key, "a meter of another cell");
-        self.meters.iter().position(|(other, _)| other.within == key.within)
+    fn find(&self, within: &Within) -> Option<usize> {
+        self.meters.iter().position(|(other, _)| other.within == *within)
     }
 
     /// Applies a change to one of its meters.
-    pub fn apply(&mut self, change: &MeterChange) {
-        if let Some(place) = self.find(&change.key) {
+    pub fn apply(&mut self, change: &Step<'_>) {
+        debug_assert_eq!(change.key.cell, self.key, "a meter of another cell");
+        if let Some(place) = self.find(&change.key.within) {
             let Some((_, meter)) = self.meters.get_mut(place) else { return };
             meter.apply(change);
             if meter.is_empty() {
@@ -158,7 +159,7 @@ impl Cell {
         let mut meter = Meter::new(change.shape);
         meter.apply(change);
         if !meter.is_empty() {
-            let place = self.place(&change.key);
+            let place = self.place(change.key);
             self.meters.insert(place, (change.key.clone(), meter));
         }
     }

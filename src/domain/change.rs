@@ -4,15 +4,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    account::{Balance, BalanceChange},
-    cell::Cell,
-    event::Event,
-    instant::Instant,
-    key::Key,
-    meter::MeterChange,
-    row::Row,
-    text::Text,
-    who::Author,
+    account::BalanceChange, event::Event, instant::Instant, key::Key, meter::MeterChange, row::Row,
+    text::Text, who::Author,
 };
 
 /// One change of state.
@@ -73,23 +66,8 @@ impl Change {
         match self {
             Self::Put(row) => Some(row.clone()),
             Self::Delete(_) => None,
-            Self::Meter(change) => {
-                let mut row =
-                    row.unwrap_or_else(|| Arc::new(Row::Cell(Cell::new(change.key.cell.clone()))));
-                if let Row::Cell(cell) = Arc::make_mut(&mut row) {
-                    cell.apply(change);
-                }
-                Some(row)
-            }
-            Self::Balance(change) => {
-                let mut row = row.unwrap_or_else(|| {
-                    Arc::new(Row::Balance(Balance::new(change.account.clone())))
-                });
-                if let Row::Balance(balance) = Arc::make_mut(&mut row) {
-                    balance.apply(change);
-                }
-                Some(row)
-            }
+            Self::Meter(change) => Some(change.step().apply(row)),
+            Self::Balance(change) => Some(change.applied_to(row)),
         }
     }
 }

@@ -11,7 +11,15 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use super::{amount::Amount, cell::CellKey, instant::Instant, line::Line, name::Id, text::Text};
+use super::{
+    amount::Amount,
+    cell::{Cell, CellKey},
+    instant::Instant,
+    line::Line,
+    name::Id,
+    row::Row,
+    text::Text,
+};
 use foldhash::fast::RandomState;
 
 /// Which meter. It stands in a payout, in its changes and under rows, so what it is
@@ -283,7 +291,7 @@ impl Meter {
     }
 
     /// Applies a change to it.
-    pub fn apply(&mut self, change: &MeterChange) {
+    pub fn apply(&mut self, change: &Step<'_>) {
         match self {
             Self::Fixed(tally) => change.apply_to(tally),
             Self::ByAmount(tallies) => {
@@ -295,7 +303,7 @@ impl Meter {
             }
             Self::Rolling(entries) => {
                 entries.retain(|entry| {
-                    entry.payout != change.payout
+                    entry.payout != *change.payout
                         && change.forget_until.is_none_or(|until| entry.at > until)
                 });
                 if let Some((phase, quantity)) = change.after
@@ -334,6 +342,61 @@ pub struct MeterChange {
 }
 
 impl MeterChange {
+    /// The same of what it is made of.
+    pub fn step(&self) -> Step<'_> {
+        let Self { key, shape, payout, at, amount, before, after, forget_until } = self;
+        Step {
+            key,
+            shape: *shape,
+            payout,
+            at: *at,
+            amount: *amount,
+            before: *before,
+            after: *after,
+            forget_until: *forget_until,
+        }
+    }
+}
+
+/// A [`MeterChange`] of what stands elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
+    /// Which meter.
+    pub key: &'a MeterKey,
+    /// Its shape.
+    pub shape: Shape,
+    /// Which payout.
+    pub payout: &'a Id,
+    /// When it was authorized.
+    pub at: Instant,
+    /// Its amount.
+    pub amount: Amount,
+    /// How it counted before.
+    pub before: Option<(Phase, Amount)>,
+    /// How it counts now.
+    pub after: Option<(Phase, Amount)>,
+    /// Entries at or before this instant have left for good.
+    pub forget_until: Option<Instant>,
+}
+
+impl Step<'_> {
+    /// The change, of pieces of its own.
+    pub fn change(&self) -> MeterChange {
+        let Self { key, shape, payout, at, amount, before, after, forget_until } = *self;
+        let (key, payout) = (key.clone(), payout.clone());
+        MeterChange { key, shape, payout, at, amount, before, after, forget_until }
+    }
+
+    /// The row of its meter after it, from the row before it.
+    pub fn apply(&self, row: Option<Arc<Row>>) -> Arc<Row> {
+        let mut row = row.unwrap_or_else(|| Arc::new(Row::Cell(Cell::new(self.key.cell.clone()))));
+        match Arc::make_mut(&mut row) {
+            Row::Cell(cell) => cell.apply(self),
+            other => unreachable!("{:?} counts in the row {:?}", self.key, other.key()),
+        }
+        row
+    }
+
     fn apply_to(&self, tally: &mut Tally) {
         if let Some((phase, quantity)) = self.before {
             tally.add(phase, quantity.negated());

@@ -14,6 +14,7 @@ pub mod finding;
 pub mod freeze;
 pub mod instant;
 pub mod key;
+pub mod layout;
 pub mod limit;
 mod line;
 pub mod meter;

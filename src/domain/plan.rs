@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::{
     instant::Instant,
+    layout::Layout,
     meter::{Metered, Within},
     name::Id,
     policy::Policy,
@@ -22,6 +23,7 @@ pub struct Plan {
     looks: OnceLock<Looks>,
     kept: Mutex<Vec<Kept>>,
     commons: Mutex<Vec<Arc<Common>>>,
+    layouts: Mutex<Vec<Arc<Layout>>>,
     withins: OnceLock<Vec<Within>>,
 }
 
@@ -93,6 +95,21 @@ struct Kept {
     end: Instant,
 }
 
+/// What is remembered that says the same; if nothing does, this is from now on.
+fn once<T: PartialEq>(all: &Mutex<Vec<Arc<T>>>, one: T) -> Arc<T> {
+    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = all.iter().find(|known| ***known == one) {
+        return known.clone();
+    }
+    // Of days that are over.
+    if all.len() >= MOST_KEPT {
+        all.clear();
+    }
+    let one = Arc::new(one);
+    all.push(one.clone());
+    one
+}
+
 impl Policy {
     /// What its rules look at, as `find` finds out the first time.
     pub fn looks(&self, find: impl FnOnce(&Self) -> Looks) -> &Looks {
@@ -115,17 +132,12 @@ impl Policy {
 
     /// What templates have in common, once for all of them.
     pub fn common(&self, common: Common) -> Arc<Common> {
-        let mut commons = self.plan.commons.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = commons.iter().find(|known| ***known == common) {
-            return known.clone();
-        }
-        // Of days that are over.
-        if commons.len() >= MOST_KEPT {
-            commons.clear();
-        }
-        let common = Arc::new(common);
-        commons.push(common.clone());
-        common
+        once(&self.plan.commons, common)
+    }
+
+    /// What profiles have in common, once for all of them.
+    pub fn layout(&self, layout: Layout) -> Arc<Layout> {
+        once(&self.plan.layouts, layout)
     }
 
     /// Start (inclusive) and end (exclusive) of the calendar window an instant

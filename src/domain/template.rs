@@ -29,7 +29,7 @@ pub type Constants = Vec<Option<Value>>;
 pub type FactSources = Vec<FactSource>;
 
 /// See the module.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Template {
     /// The shop.
     pub shop: ShopName,
@@ -74,6 +74,11 @@ pub struct Common {
 }
 
 impl Common {
+    /// When a hold expires that was made at an instant.
+    pub fn expire_time(&self, at: Instant) -> Option<Instant> {
+        self.hold.map(|within| at.plus(within))
+    }
+
     /// Whether a policy can have it: as many facts as there may be, no two of them the
     /// same one of an order or a request, none a dimension twice, and nothing is over
     /// a fact that is not there.

@@ -62,7 +62,8 @@ impl Writer {
         if self.options.sweep && !jumped {
             self.add_due(now, was_behind, pending)?;
         }
-        let mut judged = Judged { sequence: tip.sequence, ..Judged::default() };
+        let answers = Vec::with_capacity(pending.len());
+        let mut judged = Judged { sequence: tip.sequence, answers, ..Judged::default() };
         let is_shared = self.store.is_shared();
         let in_short = !is_shared && self.store.takes_allowed();
         if self.owes_alert {
@@ -118,7 +119,7 @@ impl Writer {
                 Outcome::Allowed(mut allowed, reply) => {
                     judged.sequence += 1;
                     allowed.sequence = judged.sequence;
-                    let policy = governed(&reply).and_then(|it| self.policies.policy(it));
+                    let policy = profile.as_ref().map(|profile| profile.policy().clone());
                     let commit = std::mem::take(&mut judged.commit);
                     self.working.pass(&allowed, profile.as_deref());
                     take(&allowed, commit, &mut self.working, self.store.as_mut())?;
@@ -318,6 +319,7 @@ fn guarded<T>(pending: &Pending, judge: impl FnOnce() -> T) -> Result<T, Refusal
 fn governed(reply: &Reply) -> Option<&RevisionName> {
     match reply {
         Reply::Decided { decision, .. } => Some(&decision.revision),
+        Reply::Granted(granted) => Some(&granted.template.revision),
         Reply::Checked(check) => Some(&check.revision),
         Reply::Payout(payout) => Some(&payout.revision),
         Reply::Usage(usage) => Some(&usage.revision),

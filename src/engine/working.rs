@@ -206,11 +206,14 @@ impl Working {
         self.earliest_due = self.earliest_due.min(due);
         let seats = self.seated.take();
         let places = seats.as_ref().map_or(&[][..], |seats| &seats.places);
-        for (counted, change) in allowed.counted() {
+        for (counted, running) in allowed.counted() {
             let seat = profile.and_then(|profile| profile.running_row(counted));
             match seat.and_then(|seat| places.get(seat)) {
-                Some(place) => self.change(*place, allowed.sequence, true, |row| change.apply(row)),
-                None => self.apply(std::slice::from_ref(&change), allowed.sequence, true),
+                Some(place) => {
+                    let sequence = allowed.sequence;
+                    self.change(*place, sequence, true, |row| Some(running.apply(row)));
+                }
+                None => self.apply(&[running.change()], allowed.sequence, true),
             }
         }
         self.seated = seats;

@@ -82,6 +82,37 @@ pub(super) struct Pending {
     pub(super) answer: Option<Asker>,
 }
 
+/// Whether to put things away, and whom to tell when that is done.
+type Stop = (bool, oneshot::Sender<()>);
+
+/// What is done together.
+#[derive(Default)]
+struct Jobs {
+    count: usize,
+    commands: Vec<Pending>,
+    reads: Vec<Reader>,
+    stop: Option<Stop>,
+}
+
+impl Jobs {
+    fn add(&mut self, job: Job, time: &Timekeeper) {
+        self.count += 1;
+        match job {
+            // Taken back while it waited.
+            Job::Command { answer, .. } if answer.is_closed() => {}
+            Job::Command { by: Some(by), answer, .. } if time.monotonic() >= by => {
+                let _ = answer.send(Err(not_in_time()));
+            }
+            Job::Command { command, author, roles, answer, .. } => {
+                self.commands.push(Pending { command, author, roles, answer: Some(answer) });
+            }
+            Job::Read(read) => self.reads.push(read),
+            Job::Tick => {}
+            Job::Stop { tidy, done } => self.stop = Some((tidy, done)),
+        }
+    }
+}
+
 /// Starts the writer on a store.
 ///
 /// # Errors
@@ -144,17 +175,19 @@ impl Writer {
     }
 
     fn run(mut self, mut queue: mpsc::Receiver<Job>) {
-        let mut jobs = Vec::new();
+        let mut room = 0;
         while let Some(first) = self.next(&mut queue) {
-            jobs.push(first);
-            while jobs.len() < self.options.batch
+            let mut jobs = Jobs { commands: Vec::with_capacity(room), ..Jobs::default() };
+            jobs.add(first, &self.time);
+            while jobs.count < self.options.batch
                 && let Ok(job) = queue.try_recv()
             {
-                jobs.push(job);
+                jobs.add(job, &self.time);
             }
+            room = jobs.count;
             // Judging and showing guard against defects themselves. One anywhere
             // else leaves it open what is in memory: then nothing is answered.
-            let served = catch_unwind(AssertUnwindSafe(|| self.serve(jobs.drain(..))));
+            let served = catch_unwind(AssertUnwindSafe(|| self.serve(jobs)));
             let stop = served.unwrap_or_else(|_| {
                 self.fail(&StoreError::Fatal("a defect, whose message is above".to_owned()));
                 None
@@ -191,30 +224,12 @@ impl Writer {
         self.store.tidy()
     }
 
-    fn serve(&mut self, jobs: impl Iterator<Item = Job>) -> Option<(bool, oneshot::Sender<()>)> {
-        let mut pending = Vec::new();
-        let mut reads = Vec::new();
-        let mut stop = None;
-        for job in jobs {
-            match job {
-                // Taken back while it waited.
-                Job::Command { answer, .. } if answer.is_closed() => {}
-                Job::Command { by: Some(by), answer, .. } if self.time.monotonic() >= by => {
-                    let _ = answer.send(Err(not_in_time()));
-                }
-                Job::Command { command, author, roles, answer, .. } => {
-                    pending.push(Pending { command, author, roles, answer: Some(answer) });
-                }
-                Job::Read(read) => reads.push(read),
-                Job::Tick => {}
-                Job::Stop { tidy, done } => stop = Some((tidy, done)),
-            }
-        }
-        self.batch(pending);
-        for read in reads {
+    fn serve(&mut self, jobs: Jobs) -> Option<Stop> {
+        self.batch(jobs.commands);
+        for read in jobs.reads {
             self.read(read);
         }
-        stop
+        jobs.stop
     }
 
     fn read(&mut self, read: Reader) {
@@ -293,8 +308,10 @@ impl Writer {
             self.store.when_durable(Box::new(move |outcome| match outcome {
                 Ok(()) => {
                     let askers = pending.iter_mut().map(|pending| pending.answer.take());
-                    let told = askers.zip(answers).filter_map(|(to, what)| Some((to?, what)));
-                    hand.hand(told.collect());
+                    let mut told = Vec::with_capacity(answers.len());
+                    let to_whom = askers.zip(answers);
+                    told.extend(to_whom.filter_map(|(to, what)| Some((to?, what))));
+                    hand.hand(told);
                 }
                 Err(error) => {
                     fail(&broken, &error);

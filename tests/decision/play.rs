@@ -210,7 +210,7 @@ impl Play {
             }
         };
         let roles = roles(&ask.roles);
-        let judgement = self.run(&Command::Authorize(Box::new(command.clone())), roles);
+        let judgement = self.run(&Command::Authorize(Arc::new(command.clone())), roles);
         let decision = match (&judgement.answer, &opinion) {
             (Err(_), Opinion::Refused(_)) => {
                 return expect("a refusal changes nothing", judgement.changes.is_empty());
@@ -316,7 +316,7 @@ impl Play {
             });
         }
         let before = self.world.rows.clone();
-        let judgement = self.run(&Command::Authorize(Box::new(command)), roles);
+        let judgement = self.run(&Command::Authorize(Arc::new(command)), roles);
         expect("a repeat changes nothing", before == self.world.rows)?;
         expect("a repeat tells nothing", judgement.events.is_empty())?;
         match (field, &judgement.answer) {

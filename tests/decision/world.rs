@@ -16,6 +16,7 @@ use bursar::{
         Command, Context, Judgement, Loaded, Outcome, Reply,
         configure::{Activate, Configure, NewRevision, What},
         profile::{Profile, Whose},
+        reply::Granted,
     },
     domain::{
         allowed::Allowed,
@@ -23,6 +24,7 @@ use bursar::{
         instant::Instant,
         key::Key,
         name::{Id, ProgrammeName, RevisionName},
+        payout::State,
         policy::{Policies, Policy},
         row::Row,
         who::{Author, RoleSet},
@@ -275,7 +277,15 @@ fn assert_in_short(allowed: &Allowed<'_>, reply: &Reply, command: &Command, judg
     if let Ok(Reply::Decided { decision, .. }) = &mut answer {
         Arc::make_mut(decision).inputs.let_go();
     }
-    assert_eq!(Ok(reply), answer.as_ref());
+    let (decision, state) = (Arc::new(allowed.decision()), Some(State::Authorized));
+    assert_eq!(answer, Ok(Reply::Decided { decision, state, replayed: false }));
+    let (Reply::Granted(granted), Command::Authorize(asked)) = (reply, command) else {
+        panic!("{reply:?} to {command:?}");
+    };
+    let Granted { asked: said, template, id, at, author } = &**granted;
+    assert!(Arc::ptr_eq(said, asked) && Arc::ptr_eq(template, &allowed.template));
+    assert_eq!((id, *at, author), (allowed.id, allowed.at, allowed.author));
+    assert_eq!(granted.expire_time(), allowed.expire_time());
     // Its rows are those of its changes: what others change too, and the rest.
     let is_running = |change: &&Change| change.adds() && !change.key().is_of_an_order();
     let (running, alone): (Vec<&Change>, Vec<&Change>) =

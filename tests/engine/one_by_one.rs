@@ -242,3 +242,21 @@ async fn a_commit_fails_within_a_batch(in_short: bool) {
     assert_eq!(running.client.every_payout("s1").await.len(), 4);
     running.stop().await;
 }
+
+#[tokio::test]
+async fn the_receipt_of_what_is_told_in_short_says_what_was_recorded() {
+    let (data, gate) = (TempDir::new().expect("a directory"), Gate::new(true));
+    let running = running(&data, &Options::default(), &gate).await;
+    running.client.furnish(&["s1"]).await;
+    for id in ["a", "b"] {
+        let request = authorize("s1", id, id, 1_000);
+        let first = running.client.authorize_payout(request.clone()).await.expect("an answer");
+        assert!(!first.payout.is_empty() && !first.replayed, "{first:?}");
+        // Read from the record.
+        let again = running.client.authorize_payout(request).await.expect("an answer");
+        assert!(again.replayed);
+        assert_eq!(first, Receipt { replayed: false, ..again });
+    }
+    assert_eq!(gate.state.lock().expect("a state").taken, 2, "both were told in short");
+    running.stop().await;
+}

@@ -122,6 +122,8 @@ pub struct SledStore {
     is_complete: bool,
     /// Records that were committed and not sent to the disk yet.
     draft: Written,
+    /// How many records there will be room for.
+    room: usize,
     /// Commits that may still be on their way to the disk, and some before them:
     /// what was written last is asked for first.
     recent: VecDeque<Arc<Written>>,
@@ -149,6 +151,7 @@ impl SledStore {
             tip,
             is_complete: true,
             draft: Written::default(),
+            room: 0,
             recent: VecDeque::new(),
             recent_bytes: 0,
             read: RefCell::default(),
@@ -239,7 +242,9 @@ impl SledStore {
         if self.draft.is_empty() {
             return Ok(());
         }
-        let next = Written::with_room(self.draft.count());
+        // As many as came lately: making room later copies what is written already.
+        self.room = self.draft.count().max(self.room - self.room / 8);
+        let next = Written::with_room(self.room);
         let records = Arc::new(std::mem::replace(&mut self.draft, next));
         self.recent_bytes += records.size();
         self.recent.push_back(records.clone());
