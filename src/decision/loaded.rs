@@ -105,7 +105,13 @@ impl<'a> Loaded<'a> {
     /// As [`Loaded::row`].
     pub fn seated(&self, place: usize, key: &Key) -> Option<&'a Arc<Row>> {
         match self.rows.seated(place) {
-            Some(row) => row.as_ref(),
+            Some(row) => {
+                debug_assert!(
+                    row.as_ref().is_none_or(|row| row.key() == *key),
+                    "another row than {key:?} is in its place"
+                );
+                row.as_ref()
+            }
             None => self.row(key),
         }
     }

@@ -139,7 +139,7 @@ pub(super) fn read(
         };
         totals.push(total);
     }
-    let all_read = totals.len() == counted.len();
+    let all_read = totals.len() == policy.limits.len() + policy.measures.len();
     all_read.then_some((numbers, Totals { totals, limits: common.limits.len() }))
 }
 

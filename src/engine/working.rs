@@ -200,7 +200,8 @@ impl Working {
     pub fn pass(&mut self, allowed: &Allowed<'_>, profile: Option<&Profile>) {
         self.passing.clear();
         for key in self.passing_by.drain(..) {
-            self.rows.remove(&key);
+            let gone = self.rows.remove(&key);
+            debug_assert!(gone.is_none_or(|it| it.changed.is_none()), "a change would be lost");
         }
         let due = allowed.expire_time().unwrap_or(Instant::MAX);
         self.earliest_due = self.earliest_due.min(due);

@@ -260,3 +260,25 @@ async fn the_receipt_of_what_is_told_in_short_says_what_was_recorded() {
     assert_eq!(gate.state.lock().expect("a state").taken, 2, "both were told in short");
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_shop_that_was_not_asked_about_before_does_not_count_where_the_one_before_it_does() {
+    let (data, gate) = (TempDir::new().expect("a directory"), Gate::new(true));
+    let options = Options { tidy_records: 0, ..Options::default() };
+    let running = running(&data, &options, &gate).await;
+    running.client.furnish(&["s1", "s2", "s3"]).await;
+    // Where payouts of the first shop count is known by now.
+    for id in ["a", "b"] {
+        let request = authorize("s1", id, id, 1_000);
+        running.client.authorize_payout(request).await.expect("an answer");
+    }
+    let requests = [("s1", "c"), ("s3", "d"), ("s1", "e"), ("s3", "f")];
+    let requests = requests.map(|(shop, id)| authorize(shop, id, id, 1_000)).to_vec();
+    let receipts = receipts(together(&running, &gate, requests).await);
+    assert!(receipts.iter().all(|receipt| !receipt.payout.is_empty()), "{receipts:?}");
+    assert_eq!(gate.state.lock().expect("a state").taken, 6, "all were told in short");
+    running.stop().await;
+    // What was counted is compared with what the journal says.
+    let report = verify(data.path(), &options, |_| Ok(())).expect("whole");
+    assert!(!report.rows_incomplete, "{report:?}");
+}
