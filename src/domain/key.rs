@@ -80,6 +80,12 @@ impl Key {
         matches!(self, Self::Cell(cell) if cell.is_of_an_order())
     }
 
+    /// Whether the parts of many payouts are added up in the row: all that runs but the
+    /// meters of an order.
+    pub fn runs_on(&self) -> bool {
+        self.runs() && !self.is_of_an_order()
+    }
+
     /// Whether the parts of payouts are added up in the row.
     pub fn runs(&self) -> bool {
         matches!(self, Self::Cell(_) | Self::Balance(_))

@@ -181,8 +181,8 @@ impl Writer {
 
     /// Adds the rows that changed.
     fn complete(&mut self, commit: &mut Commit) {
-        commit.has_running = self.store.wants_running();
         commit.rows = self.working.changed(self.store.as_ref());
+        commit.lacks = self.working.lacks();
     }
 
     /// Commits a record to a store that nobody else changes, at once: what it is
@@ -254,8 +254,8 @@ fn take(
     working: &mut Working,
     store: &mut dyn Store,
 ) -> Result<(), StoreError> {
-    commit.has_running = store.wants_running();
     commit.rows = working.changed(store);
+    commit.lacks = working.lacks();
     store.commit_allowed(allowed, commit).map_err(alone)
 }
 

@@ -44,14 +44,13 @@ pub struct Working {
     /// Rows of payouts and of what belongs to one that a record wrote whole and
     /// that the store gets with it: nobody asks for them here any more.
     written: Vec<Changed>,
-    /// Where those meters and balances of `rows` are that changed again: the store
-    /// gets them when it wants all.
-    running: VecDeque<usize>,
+    /// Where those meters and balances of `rows` are that changed since the store had
+    /// them, and the first record that changed each: the store gets those that wait
+    /// longest when it takes them.
+    running: VecDeque<(usize, u64)>,
     /// Of `rows`, the meters of orders that were loaded for this batch: an order has
     /// few payouts, and who asks again finds them in the store.
     passing_by: Vec<Key>,
-    /// How often the store wanted all.
-    turn: u64,
     /// How often rows got other places.
     moves: u64,
     /// The rows that the command in hand comes back to.
@@ -74,7 +73,6 @@ impl Default for Working {
             written: Vec::new(),
             running: VecDeque::new(),
             passing_by: Vec::new(),
-            turn: 0,
             moves: 0,
             seated: None,
             earliest_due: Instant::MIN,
@@ -288,9 +286,9 @@ impl Working {
         if !entry.change(sequence, adds) {
             return;
         }
-        // Most meters change once in a turn: those of an order.
-        if entry.key.runs() && entry.given.replace(self.turn) == Some(self.turn) {
-            self.running.push_back(place);
+        // Most meters change once: those of an order.
+        if entry.key.runs_on() && !entry.is_new {
+            self.running.push_back((place, sequence));
         } else {
             self.changed.push(place);
         }
@@ -325,8 +323,8 @@ impl Working {
         Ok(due)
     }
 
-    /// The rows that changed since the last time, as they are now; meters and
-    /// balances when the store wants them.
+    /// The rows that changed since the last time, as they are now; of meters and
+    /// balances as many as the store takes.
     pub fn changed(&mut self, store: &dyn Store) -> Vec<Changed> {
         let passing = self.passing.drain().filter_map(|(key, (row, changed))| {
             Some(Changed { key, row, sequence: changed?, alone: false })
@@ -348,27 +346,28 @@ impl Working {
             }
         }
         self.changed = changed;
-        if store.wants_running() {
-            all.extend(self.rest());
-        } else {
-            all.extend(self.oldest(store.takes_running()));
+        if let Some((_, oldest)) = self.running.front() {
+            all.extend(self.oldest(store.takes_running(self.running.len(), *oldest)));
         }
         all
     }
 
     /// Some of the meters and balances that the store does not have yet: those that
-    /// changed longest ago. One that changes again is handed over again.
+    /// wait longest. One that changes again is handed over again.
     fn oldest(&mut self, most: usize) -> impl Iterator<Item = Changed> {
         let rows = &mut self.rows;
         let places = self.running.drain(..most.min(self.running.len()));
-        places.filter_map(|place| still_running(rows, place))
+        places.filter_map(|(place, _)| still_running(rows, place))
     }
 
     /// The meters and balances that the store does not have yet.
     pub fn rest(&mut self) -> impl Iterator<Item = Changed> {
-        self.turn += 1;
-        let rows = &mut self.rows;
-        self.running.drain(..).filter_map(|place| still_running(rows, place))
+        self.oldest(usize::MAX)
+    }
+
+    /// The first record whose change of a meter or balance the store does not have.
+    pub fn lacks(&self) -> Option<u64> {
+        self.running.front().map(|(_, first)| *first)
     }
 
     /// A batch of commands is over.
@@ -400,7 +399,7 @@ impl Working {
                 None => false,
             };
             self.changed.retain_mut(&mut stays);
-            self.running.retain_mut(&mut stays);
+            self.running.retain_mut(|(place, _)| stays(place));
             // Letting go of them takes as long as judging a thousand payouts.
             let thread = thread::Builder::new().name("forget".to_owned());
             drop(thread.spawn(move || drop(oldest)));

@@ -220,7 +220,7 @@ impl Writer {
     /// Hands over what the store does not have yet, and has it put away.
     fn put_away(&mut self) -> Result<(), StoreError> {
         let rows = self.working.rest().collect();
-        self.store.commit(Commit { records: Vec::new(), rows, has_running: true })?;
+        self.store.commit(Commit { records: Vec::new(), rows, lacks: None })?;
         self.store.tidy()
     }
 

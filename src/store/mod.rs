@@ -45,9 +45,9 @@ pub struct Commit {
     /// The rows that the records changed, and those that follow from them, as
     /// they are after them, each once.
     pub rows: Vec<Changed>,
-    /// Whether `rows` has all meters and balances that changed since the last
-    /// commit that had.
-    pub has_running: bool,
+    /// The first record whose change of a meter or balance is neither in `rows` nor in
+    /// those of a commit before. `None`: all are.
+    pub lacks: Option<u64>,
 }
 
 /// A row that records changed.
@@ -92,7 +92,7 @@ impl Commit {
                 rows.insert(key.clone(), Changed { key, row: after, sequence, alone });
             }
         }
-        Self { records, rows: rows.into_values().collect(), has_running: true }
+        Self { records, rows: rows.into_values().collect(), lacks: None }
     }
 }
 
@@ -160,17 +160,13 @@ pub trait Store: Send {
         done(Ok(()));
     }
 
-    /// Whether the next commit has to have all meters and balances that changed
-    /// since the last one that had. Otherwise they may be left out, and are not
-    /// to be loaded from here until they came.
-    fn wants_running(&self) -> bool {
-        true
-    }
-
-    /// How many of those it takes with the next commit before it wants all, so that
-    /// these are not so many that everybody waits for them.
-    fn takes_running(&self) -> usize {
-        0
+    /// How many of the meters and balances that changed since it had them it takes with
+    /// the next commit, where so many wait and the one that waits longest was changed
+    /// by the record `oldest`. Others may be left out, and are not to be loaded from
+    /// here until they came.
+    fn takes_running(&self, waiting: usize, oldest: u64) -> usize {
+        let _ = (waiting, oldest);
+        usize::MAX
     }
 
     /// Whether somebody else may change rows: what was loaded is then current

@@ -49,7 +49,7 @@ async fn api_with(records: impl Fn(u64) -> Vec<Record>) -> (Api, u64) {
     before.engine.stop(true).await;
     let tip = store.begin().expect("a tip").sequence;
     store
-        .commit(Commit { records: records(tip), rows: Vec::new(), has_running: true })
+        .commit(Commit { records: records(tip), rows: Vec::new(), lacks: None })
         .expect("memory commits");
     (api_on(store, Authenticator::Local), tip)
 }
@@ -164,7 +164,7 @@ async fn a_cursor_behind_which_events_were_let_go_of_is_refused_with_the_oldest_
         let seconds = i64::try_from(sequence).expect("small");
         let at = at("2026-02-01T00:00:00Z").plus(Duration::from_secs(seconds.unsigned_abs()));
         let records = vec![Record { at, ..record(sequence, &["s", "s"]) }];
-        store.commit(Commit { records, rows: Vec::new(), has_running: true }).expect("a commit");
+        store.commit(Commit { records, rows: Vec::new(), lacks: None }).expect("a commit");
         store.tidy().expect("durable");
     }
     let shop = "platforms/p/shops/s";

@@ -142,7 +142,7 @@ pub fn installed(used: &str) -> MemoryStore {
     let changed =
         |row: Row| Changed { key: row.key(), row: Some(Arc::new(row)), sequence: 0, alone: false };
     let rows = rows.into_iter().map(changed).collect();
-    store.commit(Commit { records: Vec::new(), rows, has_running: true }).expect("memory commits");
+    store.commit(Commit { records: Vec::new(), rows, lacks: None }).expect("memory commits");
     store
 }
 

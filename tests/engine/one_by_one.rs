@@ -100,12 +100,8 @@ impl Store for Gated {
         self.0.when_durable(done);
     }
 
-    fn wants_running(&self) -> bool {
-        self.0.wants_running()
-    }
-
-    fn takes_running(&self) -> usize {
-        self.0.takes_running()
+    fn takes_running(&self, waiting: usize, oldest: u64) -> usize {
+        self.0.takes_running(waiting, oldest)
     }
 
     fn is_shared(&self) -> bool {

@@ -9,6 +9,7 @@
 
 mod at_rest;
 mod backup;
+mod behind;
 mod damage;
 mod every_row;
 mod files;

@@ -167,6 +167,17 @@ pub fn hold_of_order(order: &str, rule: &str, payout: &str, quantity: &str) -> C
     Change::Meter(MeterChange { key, ..change })
 }
 
+/// A part of a meter that payouts about other orders are added up in too.
+pub fn hold_of_shop(shop: &str, payout: &str, quantity: &str) -> Change {
+    let scope = vec![shop.into()];
+    let of = Celled { programme: programme_name(), scope, window_start: Some(at(0)) };
+    let within = Metered { rule: "day".into(), scope: Vec::new(), window_start: None };
+    let Change::Meter(change) = hold("day", Shape::Fixed, payout, quantity) else {
+        unreachable!("a hold is a change of a meter")
+    };
+    Change::Meter(MeterChange { key: MeterKey::new(of.into(), within), ..change })
+}
+
 /// A row of about this many bytes.
 pub fn revision(number: u32, bytes: usize) -> Row {
     let policy: Vec<u8> = (0..bytes).map(|at| u8::try_from(at * 31 % 100).unwrap_or(0)).collect();

@@ -15,8 +15,6 @@ pub(super) struct Entry {
     pub row: Option<Arc<Row>>,
     /// The last record that changed it since the store had it.
     pub changed: Option<u64>,
-    /// In which turn the store last got it when it changed.
-    pub given: Option<u64>,
     /// Nobody had it before.
     pub is_new: bool,
     /// The record that changed it last is the only one that ever did, and only
@@ -28,7 +26,7 @@ impl Entry {
     /// A row as the store has it.
     pub fn new(key: Key, row: Option<Arc<Row>>) -> Self {
         let is_new = row.is_none();
-        Self { key, row, changed: None, given: None, is_new, alone: false }
+        Self { key, row, changed: None, is_new, alone: false }
     }
 
     /// Takes note that a record changed it; `adds`: it only added to it. Whether that is

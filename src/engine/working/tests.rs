@@ -41,11 +41,8 @@ impl Store for Stored {
         Ok(())
     }
 
-    fn wants_running(&self) -> bool {
-        false
-    }
-
-    fn takes_running(&self) -> usize {
+    fn takes_running(&self, waiting: usize, oldest: u64) -> usize {
+        assert!(waiting > 0 && oldest > 0, "it is asked if some wait");
         self.takes
     }
 
@@ -162,9 +159,11 @@ fn handed_over(
 #[test]
 fn a_row_is_made_by_one_record_alone_until_another_changes_it() {
     let alone = |before: Option<&Arc<Row>>, changes: &[(u64, Change)]| {
-        let handed = handed_over(&mut Working::default(), credit().key(), before, changes);
+        let mut working = Working::default();
+        let handed = handed_over(&mut working, credit().key(), before, changes);
         let handed = handed.into_iter().map(|(sequence, alone, _)| (sequence, alone));
-        handed.collect::<Vec<_>>()
+        // What the store has waits until it takes it.
+        handed.chain(working.rest().map(|it| (it.sequence, it.alone))).collect::<Vec<_>>()
     };
     assert_eq!(alone(None, &[(1, credit())]), [(1, true)]);
     assert_eq!(alone(None, &[(1, credit()), (1, credit())]), [(1, true)]);
@@ -244,6 +243,32 @@ fn a_store_that_takes_some_beforehand_gets_each_as_it_is_in_the_end() {
         let Some(Row::Balance(balance)) = row.as_deref() else { panic!("{row:?}") };
         assert_eq!(balance.movements, movements, "{name}");
     }
+}
+
+#[test]
+fn what_the_store_lacks_is_told_by_the_first_record_whose_change_it_has_not() {
+    let mut working = Working::default();
+    let names = ["a", "b", "c"];
+    let keys = names.map(|name| credit_to(name).key());
+    let row = credit_to("a").apply(None);
+    working.load(keys.to_vec(), false, &mut stored(row)).expect("rows");
+    assert_eq!(working.lacks(), None);
+    for (sequence, name) in (1..).zip(["b", "a", "b", "c"]) {
+        working.apply(&[credit_to(name)], sequence, true);
+    }
+    assert_eq!(working.lacks(), Some(1), "all wait");
+    let take = |working: &mut Working, takes| {
+        let changed = working.changed(&Stored { takes, ..stored(None) });
+        changed.into_iter().map(|it| (it.key, it.sequence)).collect::<Vec<_>>()
+    };
+    let [a, b, c] = keys;
+    assert_eq!(take(&mut working, 1), [(b.clone(), 3)], "what waits longest, as it is now");
+    assert_eq!(working.lacks(), Some(2));
+    working.apply(&[credit_to("b")], 5, true);
+    assert_eq!(take(&mut working, 2), [(a, 2), (c, 4)]);
+    assert_eq!(working.lacks(), Some(5), "it changed again");
+    assert_eq!(take(&mut working, 2), [(b, 5)]);
+    assert_eq!(working.lacks(), None);
 }
 
 /// Keys of the rows of two changes, and what is told of them by their places.

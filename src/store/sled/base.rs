@@ -61,7 +61,7 @@ impl Base {
     fn at(path: PathBuf) -> Result<Self, Damage> {
         let mark = runs::mark(&path).and_then(|mark| Mark::parse(&mark));
         let mark = mark.map_err(damaged(&path))?;
-        let Mark { tip, end, base } = mark;
+        let Mark { tip, end, base, .. } = mark;
         let is_it = path.file_name().is_some_and(|it| *it == *Self::name(base));
         if is_it && base > 0 && tip.sequence == base && end.sequence == base {
             Ok(Self { path, mark })

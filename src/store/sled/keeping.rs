@@ -6,7 +6,7 @@
 //! by now. Orders and meters stay: a limit per order has no end. So do movements, whose
 //! references may come again, and what is configured.
 
-use std::{collections::HashMap, fs, path::Path};
+use std::{collections::HashMap, fs, path::Path, sync::Arc};
 
 use super::{
     Options,
@@ -189,15 +189,15 @@ impl<'a> Keeping<'a> {
     fn apply(&mut self, change: &Change) -> Result<(), Damage> {
         let key = change.key();
         let before = if change.adds() { self.stands(&key)? } else { None };
-        let slot = change.apply(before).map_or(Slot::Gone, Slot::Row);
+        let slot = change.apply(before).map_or(Slot::Gone, of_base);
         self.rows.put(&key, slot);
         Ok(())
     }
 
     /// What is kept so far under a key.
-    fn stands(&self, key: &Key) -> Result<Option<std::sync::Arc<Row>>, Damage> {
+    fn stands(&self, key: &Key) -> Result<Option<Arc<Row>>, Damage> {
         match self.rows.entry(key)? {
-            Slot::Row(row) => Ok(Some(row)),
+            Slot::Row(row, _) => Ok(Some(row)),
             Slot::Gone => Ok(None),
             _ => Err(Damage::Defect(format!("{key:?} is not kept whole"))),
         }
@@ -248,7 +248,7 @@ impl<'a> Keeping<'a> {
                         _ => false,
                     };
                     if is_its {
-                        self.rows.put(&row.key(), Slot::Row(row.clone()));
+                        self.rows.put(&row.key(), of_base(row.clone()));
                     }
                 });
             }
@@ -257,9 +257,9 @@ impl<'a> Keeping<'a> {
             let row = row.ok_or_else(|| Damage::unmade(last))?;
             let before = self.stands(&key)?;
             for (key, row) in following(before.as_deref(), Some(&row)) {
-                self.rows.put(&key, row.map_or(Slot::Gone, |row| Slot::Row(row.into())));
+                self.rows.put(&key, row.map_or(Slot::Gone, |row| of_base(row.into())));
             }
-            self.rows.put(&key, Slot::Row(row));
+            self.rows.put(&key, of_base(row));
         }
         self.rows.seal();
         self.rows.freeze(mark)?;
@@ -268,6 +268,11 @@ impl<'a> Keeping<'a> {
         self.rows.close()?;
         Ok(Counted { gone, kept, bytes: 0 })
     }
+}
+
+/// A row of a base: after the last record that is no more, whichever changed it.
+fn of_base(row: Arc<Row>) -> Slot {
+    Slot::Row(row, 0)
 }
 
 /// The payout that a request made, if it was one for a payout.

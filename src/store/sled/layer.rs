@@ -20,8 +20,9 @@ use crate::domain::{key::Key, row::Row};
 /// A row.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Slot {
-    /// As it is.
-    Row(Arc<Row>),
+    /// As it is, after this record: the last one that changed it; 0 if that is not
+    /// known.
+    Row(Arc<Row>, u64),
     /// As this record made it.
     At(u64),
     /// An order as record `at` wrote it. What `first`, the first one that wrote it, made
@@ -47,7 +48,7 @@ impl Slot {
             None => Self::Gone,
             // The record that made it is all that is kept of it.
             Some(_) if key.passes() || alone && key.is_of_an_order() => Self::At(sequence),
-            Some(row) => Self::Row(row),
+            Some(row) => Self::Row(row, sequence),
         }
     }
 }

@@ -35,7 +35,12 @@ use std::{
 };
 
 use self::{
-    compact::Commons, journal::Written, layer::Slot, mark::Mark, recover::Opened, rows::Keyed,
+    compact::Commons,
+    journal::Written,
+    layer::Slot,
+    mark::{Mark, Sealed},
+    recover::Opened,
+    rows::Keyed,
 };
 use super::{Changed, Commit, Done, Scan, Store, StoreError, Tip};
 use crate::domain::{allowed::Allowed, change::Record, key::Key, minted, row::Row, told::Told};
@@ -86,10 +91,6 @@ const MAX_KEY: usize = 64 * 1024;
 /// payout that was just authorized.
 const RECENT: usize = 8 * 1024 * 1024;
 
-/// Meters and balances that are taken with a record when rows are soon put away. A
-/// payout changes about five: what changed before is worked off meanwhile.
-const RUNNING_WITH_A_RECORD: usize = 12;
-
 /// What is read of a journal.
 #[derive(Debug)]
 pub enum Item<'a, R> {
@@ -118,8 +119,8 @@ pub struct SledStore {
     base: u64,
     /// Where the journal will end.
     tip: Tip,
-    /// Whether the rows have all meters and balances as they are now.
-    is_complete: bool,
+    /// The first record whose change of a meter or balance the rows do not have.
+    lacks: Option<u64>,
     /// Records that were committed and not sent to the disk yet.
     draft: Written,
     /// How many records there will be room for.
@@ -132,7 +133,7 @@ pub struct SledStore {
     /// What was read of those.
     read: RefCell<Lately>,
     /// The last record of rows that are put away when it is durable.
-    sealed: Option<Tip>,
+    sealed: Option<Sealed>,
 }
 
 impl SledStore {
@@ -149,7 +150,7 @@ impl SledStore {
             since,
             base,
             tip,
-            is_complete: true,
+            lacks: None,
             draft: Written::default(),
             room: 0,
             recent: VecDeque::new(),
@@ -185,7 +186,7 @@ impl SledStore {
     }
 
     fn take(&mut self, commit: Commit, allowed: Option<&Allowed<'_>>) -> Result<(), Damage> {
-        let Commit { records, rows, has_running } = commit;
+        let Commit { records, rows, lacks } = commit;
         for record in &records {
             self.draft.push(record)?;
         }
@@ -221,8 +222,8 @@ impl SledStore {
             let slot = Slot::new(&key, row, sequence, alone);
             self.inner.rows.keep(&key, slot, sequence)?;
         }
-        self.is_complete = has_running;
-        if self.is_complete && self.since >= self.options.checkpoint_records {
+        self.lacks = lacks;
+        if self.since >= self.options.checkpoint_records {
             self.seal()?;
         }
         Ok(())
@@ -269,7 +270,8 @@ impl SledStore {
             self.put_away()?;
         }
         self.inner.rows.seal();
-        self.sealed = Some(self.tip);
+        let running = self.lacks.map_or(self.tip.sequence, |lacks| lacks.saturating_sub(1));
+        self.sealed = Some(Sealed { tip: self.tip, running });
         self.since = 0;
         Ok(())
     }
@@ -278,9 +280,10 @@ impl SledStore {
     /// rest must not be ahead of it, and decisions do not wait for that.
     fn put_away(&mut self) -> Result<(), Damage> {
         let durable = self.inner.pipeline.durable();
-        let Some(tip) = self.sealed.take_if(|tip| tip.sequence <= durable) else { return Ok(()) };
-        let end = self.inner.pipeline.journal().end_by(tip.sequence)?;
-        self.inner.rows.freeze(Mark { tip, end, base: self.base })
+        let is_durable = |sealed: &mut Sealed| sealed.tip.sequence <= durable;
+        let Some(Sealed { tip, running }) = self.sealed.take_if(is_durable) else { return Ok(()) };
+        let mark = Mark::find(&self.inner.pipeline.journal(), tip, running)?;
+        self.inner.rows.freeze(mark)
     }
 
     /// A record that was committed lately. `None`: the journal has it.
@@ -301,7 +304,7 @@ impl SledStore {
     fn row(&self, slot: Slot, is_it: impl Fn(&Key) -> bool) -> Result<Option<Arc<Row>>, Damage> {
         match slot {
             Slot::Gone => Ok(None),
-            Slot::Row(row) => Ok(Some(row)),
+            Slot::Row(row, _) => Ok(Some(row)),
             Slot::At(sequence) | Slot::Order { at: sequence, .. } => {
                 let found = self.made_by(sequence, is_it)?;
                 found.map(Some).ok_or_else(|| Damage::unmade(sequence))
@@ -405,7 +408,7 @@ impl Store for SledStore {
     fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
         self.follows(&commit, None)?;
         if commit.records.is_empty() && commit.rows.is_empty() {
-            self.is_complete |= commit.has_running;
+            self.lacks = commit.lacks;
             return Ok(());
         }
         self.guard(|store| store.take(commit, None))
@@ -427,15 +430,10 @@ impl Store for SledStore {
         }
     }
 
-    /// When rows are to be put away, which may come one commit late.
-    fn wants_running(&self) -> bool {
-        self.since >= self.options.checkpoint_records
-    }
-
-    /// Some with each record of the last quarter before that.
-    fn takes_running(&self) -> usize {
-        let begins = self.options.checkpoint_records / 4 * 3;
-        if self.since >= begins { RUNNING_WITH_A_RECORD } else { 0 }
+    /// Those that wait for long, or are too many: the longer they wait the more often
+    /// they changed meanwhile, and a start applies again what they lack.
+    fn takes_running(&self, waiting: usize, oldest: u64) -> usize {
+        self.options.takes_running(waiting, self.tip.sequence.saturating_sub(oldest))
     }
 
     /// The directory is locked.
@@ -485,7 +483,7 @@ impl Store for SledStore {
         self.inner.pipeline.wait()?;
         self.guard(|store| {
             store.inner.pipeline.move_fence()?;
-            if store.is_complete && store.since > 0 && store.since >= store.options.tidy_records {
+            if store.since > 0 && store.since >= store.options.tidy_records {
                 store.seal()?;
             }
             // All that was committed is durable.

@@ -8,6 +8,15 @@ use super::{
     sync::{Disk, RealDisk},
 };
 
+/// Meters and balances that are taken with a record when they wait for long. A payout
+/// changes about five.
+const RUNNING_WITH_A_RECORD: usize = 12;
+/// Checkpoints after which they wait for long.
+const RUNNING_CHECKPOINTS: u64 = 4;
+/// Most of them that wait: a start applies again what they lack, and the engine keeps
+/// them in memory.
+const MOST_RUNNING: usize = 65_536;
+
 /// How a store is kept.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -42,6 +51,14 @@ impl Default for Options {
 }
 
 impl Options {
+    /// How many meters and balances are taken with a record, where so many wait and the
+    /// one that waits longest was changed so many records ago.
+    pub(super) fn takes_running(&self, waiting: usize, records: u64) -> usize {
+        let is_long = records >= self.checkpoint_records.saturating_mul(RUNNING_CHECKPOINTS);
+        let old = if is_long { RUNNING_WITH_A_RECORD } else { 0 };
+        waiting.saturating_sub(MOST_RUNNING).max(old)
+    }
+
     /// How rows at rest are kept.
     pub(super) fn of_runs(&self) -> runs::Options {
         let (disk, filtered) = (self.disk.clone(), filtered as _);

@@ -150,7 +150,7 @@ fn put_one(
             }
         }
         // Only the base of before had it whole.
-        (Slot::Row(_), None) if passes_with_its_payout(&key) => {}
+        (Slot::Row(..), None) if passes_with_its_payout(&key) => {}
         // What its first record made stands under keys of its own now.
         (Slot::Order { at, first }, _) if first <= no_more => {
             let mut room = Vec::new();
@@ -236,7 +236,7 @@ mod tests {
             ShopName::parse("platforms/p/shops/s").unwrap().payout(Id::before_all()),
         );
         let mut whole = Vec::new();
-        value(&[19], &Slot::Row(Arc::new(due)), &mut whole);
+        value(&[19], &Slot::Row(Arc::new(due), 0), &mut whole);
         // Orders.
         assert_eq!(after(9, Some(order(11, 11)), None).unwrap(), Some(order(11, 11)));
         assert_eq!(after(9, Some(order(12, 10)), KEPT).unwrap(), Some(order(12, 12)));

@@ -11,7 +11,7 @@
 //! | a base that cannot be read, or that the journal does not go on from | refused |
 //! | files of the journal before the base | removed: rows are in the base (`base.rs`) |
 //! | rows at rest from before the base | they get what it has in place of records that are no more (`rebase.rs`) |
-//! | rows at rest that are damaged, or not those of the last checkpoint; a database that sled cannot open, or files of it that sled does not sync | the database is removed, and made again from the journal |
+//! | rows at rest that are damaged, or not those of the last checkpoint | they are put aside, and made again from the journal |
 
 use std::{
     fs::{self, File},
@@ -36,7 +36,7 @@ use super::{
 };
 use crate::{
     domain::{
-        change::{Record, following, made_by},
+        change::{Change, Record, following, made_by},
         key::Key,
     },
     store::Tip,
@@ -143,7 +143,7 @@ fn depth(dir: &Path, options: &Options) -> Depth {
     let mark =
         (!condemned(&path).exists()).then(|| runs::mark(&path).and_then(|it| Mark::parse(&it)));
     match mark {
-        Some(Ok(mark)) => Depth::From(mark.end, options.checked_bytes),
+        Some(Ok(mark)) => Depth::From(mark.running_end, options.checked_bytes),
         // Why is said when they are opened.
         Some(Err(_)) | None => Depth::All,
     }
@@ -196,6 +196,7 @@ fn at_rest(
     let no_more = base.tip().sequence;
     let is_known = |mark: Mark| {
         journal.saw(("the rows at rest", mark.end))?;
+        journal.saw(("meters and balances at rest", mark.running_end))?;
         // What they saw may end before the frame that their last record is in.
         let have = journal.end().sequence;
         if mark.tip.sequence > have {
@@ -207,7 +208,7 @@ fn at_rest(
     // Before anything else: also rows that cannot be used may know of a later end than
     // the journal has.
     if let Ok(mark) = &mark
-        && mark.tip.sequence >= no_more
+        && mark.running >= no_more
     {
         is_known(*mark)?;
     }
@@ -215,7 +216,7 @@ fn at_rest(
         return unusable("it was found damaged");
     }
     let mark = mark?;
-    if mark.tip.sequence < no_more || mark.base > no_more {
+    if mark.running < no_more || mark.base > no_more {
         return unusable("it does not go on from what is kept of records that are no more");
     }
     if mark.base < no_more {
@@ -255,7 +256,7 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
             anew(dir, options, &journal, &base)?
         }
     };
-    let (tip, replayed) = match replay(&mut rows, mark.tip, &mut journal, options) {
+    let (tip, replayed) = match replay(&mut rows, mark, &mut journal, options) {
         Err(why) if why.is_of_rows() && !rebuilt => {
             tracing::warn!(%why, "rows at rest are not used");
             journal.read_through()?;
@@ -263,7 +264,7 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
             drop(rows);
             let (begun, mark) = anew(dir, options, &journal, &base)?;
             rows = begun;
-            replay(&mut rows, mark.tip, &mut journal, options)?
+            replay(&mut rows, mark, &mut journal, options)?
         }
         replayed => replayed?,
     };
@@ -280,41 +281,76 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
 /// How many records are applied at a time.
 const PAGE: usize = 1000;
 
-/// Applies the records after those that rows at rest have. Rows are put away on
-/// the way, so that a long tail does not have to fit into memory. Says where it
-/// ended, and how many records it took.
+/// Applies the records after those that rows at rest have, and of those that only meters
+/// and balances lack what they changed of them. Rows are put away on the way, so that a
+/// long tail does not have to fit into memory. Says where it ended, and how many records
+/// it took.
 pub(super) fn replay(
     rows: &mut Rows,
-    from: Tip,
+    mark: Mark,
     journal: &mut Journal,
     options: &Options,
 ) -> Result<(Tip, u64), Damage> {
-    let (mut tip, mut since) = (from, 0);
+    let (mut tip, mut done, mut since) = (mark.tip, mark.running, 0);
     loop {
-        let records = journal.records(tip.sequence)?.take(PAGE);
+        let records = journal.records(done)?.take(PAGE);
         let records: Vec<Arc<Record>> = records.collect::<Result<_, _>>()?;
         let Some(last) = records.last() else { break };
         for record in &records {
-            apply(rows, record, journal)?;
+            if record.sequence > mark.tip.sequence {
+                apply(rows, record, |_| true, journal)?;
+            } else {
+                let behind = behind(rows, record)?;
+                apply(rows, record, |key| behind.contains(key), journal)?;
+            }
         }
-        tip = Tip { sequence: last.sequence, at: last.at };
+        done = last.sequence;
+        if done > tip.sequence {
+            tip = Tip { sequence: done, at: last.at };
+        }
         since += records.len() as u64;
         rows.settle()?;
         if since >= options.checkpoint_records {
             since = 0;
             rows.seal();
-            let (end, base) = (journal.end_by(tip.sequence)?, journal.base().sequence);
-            rows.freeze(Mark { tip, end, base })?;
+            rows.freeze(Mark::find(journal, tip, done)?)?;
         }
     }
-    Ok((tip, tip.sequence - from.sequence))
+    Ok((tip, done - mark.running))
 }
 
-/// Applies a record to rows.
-fn apply(rows: &mut Rows, record: &Record, journal: &mut Journal) -> Result<(), Damage> {
+/// Of the rows that a record changed, the meters and balances that are as they were before
+/// it, though other rows at rest have it.
+fn behind(rows: &Rows, record: &Record) -> Result<Vec<Key>, Damage> {
+    let keys = record.changes.iter().map(Change::key).filter(Key::runs_on);
+    let mut behind: Vec<Key> = keys.collect();
+    behind.dedup();
+    let mut lack = |key: &Key| {
+        Ok(match rows.find(key)? {
+            Slot::Gone => true,
+            Slot::At(last) | Slot::If(last) | Slot::Row(_, last) => last < record.sequence,
+            Slot::Order { at: last, .. } => last < record.sequence,
+        })
+    };
+    let lack: Vec<bool> = behind.iter().map(&mut lack).collect::<Result<_, Damage>>()?;
+    let mut lack = lack.into_iter();
+    behind.retain(|_| lack.next().unwrap_or_default());
+    Ok(behind)
+}
+
+/// Applies a record to those of the rows.
+fn apply(
+    rows: &mut Rows,
+    record: &Record,
+    is_among: impl Fn(&Key) -> bool,
+    journal: &mut Journal,
+) -> Result<(), Damage> {
     let mut made_alone: Option<Key> = None;
     for (number, change) in record.changes.iter().enumerate() {
         let key = change.key();
+        if !is_among(&key) {
+            continue;
+        }
         // A payout changes several meters of a row.
         if made_alone.as_ref() == Some(&key) {
             if change.adds() {
@@ -341,13 +377,13 @@ fn apply(rows: &mut Rows, record: &Record, journal: &mut Journal) -> Result<(), 
         let alone = match &before {
             Slot::Gone => true,
             Slot::At(sequence) | Slot::If(sequence) => *sequence == record.sequence,
-            Slot::Order { .. } | Slot::Row(_) => false,
+            Slot::Order { .. } | Slot::Row(..) => false,
         };
         let before = match before {
             // Whoever asks for it has it made.
             _ if change.adds() && alone => None,
             Slot::Gone => None,
-            Slot::Row(row) => Some(row),
+            Slot::Row(row, _) => Some(row),
             Slot::If(at) => made(at)?,
             Slot::At(at) | Slot::Order { at, .. } => {
                 Some(made(at)?.ok_or_else(|| Damage::unmade(at))?)

@@ -151,7 +151,7 @@ fn remember(why: &Damage, dir: &Path, pipeline: &Pipeline) {
 /// Brings all rows to rest.
 fn put_away(rows: &mut Rows, tip: Tip, pipeline: &Pipeline) -> Result<(), Damage> {
     let journal = pipeline.journal();
-    let mark = Mark { tip, end: journal.end_by(tip.sequence)?, base: journal.base().sequence };
+    let mark = Mark::whole(tip, journal.end_by(tip.sequence)?, journal.base().sequence);
     drop(journal);
     rows.seal();
     rows.freeze(mark)?;
@@ -223,7 +223,7 @@ impl Cut {
         let mut journal = pipeline.journal();
         // A start has not read old files, and nobody can read these again.
         journal.read_through()?;
-        let mark = Mark { tip: Tip { sequence: end.sequence, at }, end, base: end.sequence };
+        let mark = Mark::whole(Tip { sequence: end.sequence, at }, end, end.sequence);
         let going = &mut |done, all| progress(Stage::Going(done, all));
         let counted = keeping::make(dir, mark, rows, &mut journal, self.now, options, going)?;
         rows.idle()?;

@@ -29,6 +29,9 @@ pub(super) const AT: u8 = 1;
 /// because a Bursar that does not know that would find nothing in the record; of
 /// this one it knows that it has to make its rows again.
 pub(super) const ADDED: u8 = 2;
+/// Begins the value of a meter or balance that is kept as it is: the last record that
+/// changed it follows, and the row.
+const RUNNING: u8 = 4;
 /// Begins the value of an order: the record that wrote it last follows, and the one
 /// that wrote it first, by which its first meters and payout are found.
 pub(super) const ORDER: u8 = 3;
@@ -313,7 +316,10 @@ fn merge(mut sources: Vec<Source<'_>>, reverse: bool, limit: usize) -> Result<Ve
 /// A row as it is at rest.
 pub(super) fn parse(value: &[u8]) -> Result<Slot, Damage> {
     match value.split_first() {
-        Some((&ROW, row)) => Ok(Slot::Row(Arc::new(decode("a row", row)?))),
+        Some((&ROW, row)) => Ok(Slot::Row(Arc::new(decode("a row", row)?), 0)),
+        Some((&RUNNING, row)) if let Some((at, row)) = after(row) => {
+            Ok(Slot::Row(Arc::new(decode("a row", row)?), at))
+        }
         Some((&(AT | ADDED), at)) if let Some(sequence) = Fields(at).long() => {
             Ok(Slot::At(sequence))
         }
@@ -329,7 +335,17 @@ pub(super) fn parse(value: &[u8]) -> Result<Slot, Damage> {
 
 /// The row that an entry has, if it has it whole.
 pub(super) fn whole(value: &[u8]) -> Option<&[u8]> {
-    value.split_first().filter(|(kind, _)| **kind == ROW).map(|(_, row)| row)
+    match value.split_first()? {
+        (&ROW, row) => Some(row),
+        (&RUNNING, row) => after(row).map(|(_, row)| row),
+        _ => None,
+    }
+}
+
+/// A record, and what is behind it.
+fn after(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut fields = Fields(bytes);
+    Some((fields.long()?, fields.0))
 }
 
 fn two(bytes: &[u8]) -> Option<(u64, u64)> {
@@ -364,8 +380,13 @@ pub(super) fn value<'a>(key: &[u8], slot: &Slot, room: &'a mut Vec<u8>) -> Optio
             room.push(if is_running(key) { ADDED } else { AT });
             room.extend(sequence.to_be_bytes());
         }
-        Slot::Row(row) => {
-            room.push(ROW);
+        Slot::Row(row, at) => {
+            if *at > 0 && is_running(key) {
+                room.push(RUNNING);
+                room.extend(at.to_be_bytes());
+            } else {
+                room.push(ROW);
+            }
             encode(room, row);
         }
     }

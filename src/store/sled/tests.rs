@@ -150,10 +150,10 @@ fn a_cell_is_kept_as_its_record_in_memory_at_rest_and_after_a_replay() {
     let mut store = open(&dir);
     assert_eq!((store.start().replayed, slot(&store)), (0, Slot::At(1)));
     commit(&mut store, vec![paid(2, "p2")]);
-    let Slot::Row(row) = slot(&store) else { panic!("another record changed it") };
+    let Slot::Row(row, 2) = slot(&store) else { panic!("another record changed it") };
     drop(store);
     let store = open(&dir);
-    assert_eq!((store.start().replayed, slot(&store)), (1, Slot::Row(row)));
+    assert_eq!((store.start().replayed, slot(&store)), (1, Slot::Row(row, 2)));
 }
 
 #[test]
@@ -161,9 +161,9 @@ fn a_cell_that_two_records_of_one_commit_made_is_kept_as_it_is() {
     let dir = TempDir::new().expect("a directory");
     let mut store = open(&dir);
     commit(&mut store, vec![paid(1, "p1"), paid(2, "p2")]);
-    let Slot::Row(row) = slot(&store) else { panic!("two records made it") };
+    let Slot::Row(row, 2) = slot(&store) else { panic!("two records made it") };
     drop(store);
-    assert_eq!(slot(&open(&dir)), Slot::Row(row));
+    assert_eq!(slot(&open(&dir)), Slot::Row(row, 2));
 }
 
 #[test]
@@ -280,11 +280,11 @@ fn rows_that_are_not_what_the_journal_makes_are_found_in_whichever_part_they_are
     let added = RequestKey { id: "another".into(), ..request().key };
     let added = Row::Request(Request { key: added, ..changed.clone() });
     let changed = Row::Request(changed);
-    let changed = Slot::Row(Arc::new(changed));
+    let changed = Slot::Row(Arc::new(changed), 1);
     let wrong = [
         (key.clone(), changed),
         (key.clone(), Slot::Gone),
-        (added.key(), Slot::Row(Arc::new(added))),
+        (added.key(), Slot::Row(Arc::new(added), 1)),
         (cell.clone(), Slot::Gone),
         (cell, Slot::At(2)),
     ];
@@ -320,7 +320,7 @@ fn records_do_not_go_where_rows_are_not_what_is_made_of_what_is_kept() {
     let empty = Row::Cell(crate::domain::cell::Cell::new(cell("other")));
     let change = hold("o", "a", Shape::Fixed, "p6");
     commit(&mut store, vec![Record { at: second(6), ..record(6, vec![change]) }]);
-    store.inner.rows.put(&Key::Cell(cell("other")), Slot::Row(Arc::new(empty)));
+    store.inner.rows.put(&Key::Cell(cell("other")), Slot::Row(Arc::new(empty), 6));
     store.tidy().expect("tidy");
     drop(store);
     let files = || {
@@ -345,7 +345,7 @@ fn drawn_up(
     journal: &mut Journal,
 ) -> (Mark, Counted) {
     let end = journal.ends().last().expect("a file that may go");
-    let mark = Mark { tip: Tip { sequence: end.sequence, ..*tip }, end, base: end.sequence };
+    let mark = Mark::whole(Tip { sequence: end.sequence, ..*tip }, end, end.sequence);
     let tell = &mut |_, _| {};
     let counted = keeping::make(dir, mark, rows, journal, Instant::MAX, options, tell);
     (mark, counted.expect("a draft"))

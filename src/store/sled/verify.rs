@@ -153,7 +153,7 @@ fn compare_kept(made: &MadeRows, draft: &Base, journal: &mut Journal) -> Result<
             gone += u64::from(lost(&other, key, made, journal)?);
         }
         match made.next_if(|(other, ..)| other == bytes) {
-            Some((_, key, made)) => is_same(key, made, Slot::Row(Arc::new(row)), journal),
+            Some((_, key, made)) => is_same(key, made, Slot::Row(Arc::new(row), 0), journal),
             None => Err(differs(&row.key())),
         }
     })?;
@@ -252,14 +252,14 @@ impl Served {
             *self = Self::Unusable;
             return Ok(());
         };
-        if journal.end().sequence - mark.tip.sequence > MOST_TAIL {
+        if journal.end().sequence - mark.running > MOST_TAIL {
             *self = Self::Unusable;
             return Ok(());
         }
         // In memory: nothing is put away by looking.
         let options = Options { checkpoint_records: u64::MAX, ..options.clone() };
         let whole = runs::verify(&runs_path(dir), filtered)?.into_iter().next().map_or(Ok(()), Err);
-        let replayed = whole.and_then(|()| replay(&mut rows, mark.tip, journal, &options));
+        let replayed = whole.and_then(|()| replay(&mut rows, mark, journal, &options));
         *self = Self::Rows(rows);
         self.unless_of_rows(replayed.map(drop), dir)
     }
@@ -329,7 +329,7 @@ fn implied(key: &Key, made: &Made, served: &Rows, journal: &mut Journal) -> Resu
 fn is_same(key: &Key, made: &Made, slot: Slot, journal: &mut Journal) -> Result<(), Damage> {
     let says = match slot {
         Slot::At(at) | Slot::If(at) | Slot::Order { at, .. } => Some(at),
-        Slot::Gone | Slot::Row(_) => None,
+        Slot::Gone | Slot::Row(..) => None,
     };
     // That it made the row was seen when it was read.
     if says.is_some_and(|says| matches!(made, Made::At(at, _) if *at == says)) {
@@ -370,7 +370,7 @@ fn row_of(
 ) -> Result<Option<Arc<Row>>, Damage> {
     Ok(match slot {
         Slot::Gone => None,
-        Slot::Row(row) => Some(row),
+        Slot::Row(row, _) => Some(row),
         Slot::If(sequence) => made_by(sequence, is_it, journal)?,
         Slot::At(sequence) | Slot::Order { at: sequence, .. } => {
             let found = made_by(sequence, is_it, journal)?;
