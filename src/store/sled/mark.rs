@@ -63,12 +63,17 @@ impl Mark {
     /// As bytes.
     pub(super) fn to_bytes(self) -> Vec<u8> {
         let (seconds, nanos) = self.tip.at.to_parts();
-        let mut out = MAGIC.to_vec();
+        // A base, which cannot be made again, is read by a Bursar of before.
+        let is_of_a_base = self == Self::whole(self.tip, self.end, self.tip.sequence);
+        let mut out = if is_of_a_base { TOGETHER } else { MAGIC }.to_vec();
         out.extend(self.base.to_be_bytes());
         out.extend(self.tip.sequence.to_be_bytes());
         out.extend(seconds.to_be_bytes());
         out.extend(nanos.to_be_bytes());
         append(self.end, &mut out);
+        if is_of_a_base {
+            return out;
+        }
         out.extend(self.running.to_be_bytes());
         append(self.running_end, &mut out);
         out
@@ -133,6 +138,9 @@ mod tests {
         let length = bytes.len() - 8 - (8 + 8 + 32);
         let before = [&TOGETHER[..], &bytes[4..length]].concat();
         assert_eq!(Mark::parse(&before).expect("a mark"), Mark::whole(tip, end(8), 3));
+        let base = Mark::whole(tip, end(9), 9);
+        assert!(base.to_bytes().starts_with(TOGETHER), "it is as a Bursar of before reads it");
+        assert_eq!(Mark::parse(&base.to_bytes()).expect("a mark"), base);
         for cut in [&bytes[..length], &bytes[..bytes.len() - 1], b"bMk4"] {
             assert!(Mark::parse(cut).is_err(), "{} bytes", cut.len());
         }

@@ -113,8 +113,8 @@ pub struct SledStore {
     inner: Opened,
     dir: PathBuf,
     options: Options,
-    /// Records since rows were put away.
-    since: u64,
+    /// Up to where rows were put away last.
+    put_away: Sealed,
     /// The last record that was let go of.
     base: u64,
     /// Where the journal will end.
@@ -140,14 +140,13 @@ impl SledStore {
     /// Opens a data directory, or makes one.
     pub fn open(dir: &Path, options: Options) -> Result<Self, Damage> {
         let inner = recover::open(dir, &options)?;
-        // What was replayed is not at rest either.
-        let (since, tip) = (inner.start.replayed, inner.tip);
+        let (put_away, tip) = (inner.put_away, inner.tip);
         let base = inner.pipeline.journal().base().sequence;
         Ok(Self {
             inner,
             dir: dir.to_owned(),
             options,
-            since,
+            put_away,
             base,
             tip,
             lacks: None,
@@ -193,7 +192,6 @@ impl SledStore {
         if let Some(record) = records.last() {
             self.tip = Tip { sequence: record.sequence, at: record.at };
         }
-        self.since += records.len() as u64;
         if let Some(allowed) = allowed {
             self.draft.push_allowed(allowed)?;
             if minted::record(allowed.id) != Some(allowed.sequence) {
@@ -216,14 +214,14 @@ impl SledStore {
                 "what has no entry is not found"
             );
             self.tip = Tip { sequence: allowed.sequence, at: allowed.at };
-            self.since += 1;
         }
         for Changed { key, row, sequence, alone } in rows {
             let slot = Slot::new(&key, row, sequence, alone);
             self.inner.rows.keep(&key, slot, sequence)?;
         }
         self.lacks = lacks;
-        if self.since >= self.options.checkpoint_records {
+        let since = self.tip.sequence.saturating_sub(self.put_away.tip.sequence);
+        if since >= self.options.checkpoint_records {
             self.seal()?;
         }
         Ok(())
@@ -271,8 +269,8 @@ impl SledStore {
         }
         self.inner.rows.seal();
         let running = self.lacks.map_or(self.tip.sequence, |lacks| lacks.saturating_sub(1));
-        self.sealed = Some(Sealed { tip: self.tip, running });
-        self.since = 0;
+        self.put_away = Sealed { tip: self.tip, running };
+        self.sealed = Some(self.put_away);
         Ok(())
     }
 
@@ -483,7 +481,9 @@ impl Store for SledStore {
         self.inner.pipeline.wait()?;
         self.guard(|store| {
             store.inner.pipeline.move_fence()?;
-            if store.since > 0 && store.since >= store.options.tidy_records {
+            // What the next start would apply.
+            let behind = store.tip.sequence.saturating_sub(store.put_away.running);
+            if behind > 0 && behind >= store.options.tidy_records {
                 store.seal()?;
             }
             // All that was committed is durable.

@@ -65,3 +65,20 @@ impl Options {
         runs::Options { disk, filtered, ..runs::Options::default() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn meters_and_balances_are_taken_when_they_wait_long_or_are_many() {
+        let options = Options { checkpoint_records: 100, ..Options::default() };
+        assert_eq!(options.takes_running(MOST_RUNNING, 399), 0);
+        assert_eq!(options.takes_running(MOST_RUNNING, 400), RUNNING_WITH_A_RECORD);
+        assert_eq!(options.takes_running(MOST_RUNNING + 5, 0), 5);
+        assert_eq!(options.takes_running(MOST_RUNNING + 5, 400), RUNNING_WITH_A_RECORD);
+        assert_eq!(options.takes_running(MOST_RUNNING + 50, 400), 50);
+        let never = Options { checkpoint_records: u64::MAX, ..options };
+        assert_eq!(never.takes_running(9, u64::MAX - 1), 0);
+    }
+}

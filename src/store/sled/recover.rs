@@ -27,7 +27,7 @@ use super::{
     journal::{Checked, Depth, End, Journal},
     layer::Slot,
     lock::Lock,
-    mark::Mark,
+    mark::{Mark, Sealed},
     pipeline::Pipeline,
     rebase::{put_aside, rebase, tidy},
     rows::Rows,
@@ -62,6 +62,8 @@ pub struct Start {
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) rows: Rows,
+    /// Up to where rows are at rest or on their way.
+    pub(super) put_away: Sealed,
     pub(super) tip: Tip,
     pub(super) start: Start,
     pub(super) pipeline: Pipeline,
@@ -256,7 +258,8 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
             anew(dir, options, &journal, &base)?
         }
     };
-    let (tip, replayed) = match replay(&mut rows, mark, &mut journal, options) {
+    let mut from = mark.running;
+    let (tip, put_away) = match replay(&mut rows, mark, &mut journal, options) {
         Err(why) if why.is_of_rows() && !rebuilt => {
             tracing::warn!(%why, "rows at rest are not used");
             journal.read_through()?;
@@ -264,6 +267,7 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
             drop(rows);
             let (begun, mark) = anew(dir, options, &journal, &base)?;
             rows = begun;
+            from = mark.running;
             replay(&mut rows, mark, &mut journal, options)?
         }
         replayed => replayed?,
@@ -272,10 +276,11 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
     base.remove_older(dir)?;
     let older_bytes = journal.older().map_or(0, |older| older.bytes());
     let torn_bytes = checked.torn;
+    let replayed = tip.sequence.saturating_sub(from);
     let start = Start { sequence: end.sequence, torn_bytes, older_bytes, rebuilt, replayed };
     report(dir, start, rows.sizes()?);
     let pipeline = Pipeline::start(journal, fence, options.disk.clone(), options.fence_every)?;
-    Ok(Opened { rows, tip, start, pipeline, lock })
+    Ok(Opened { rows, put_away, tip, start, pipeline, lock })
 }
 
 /// How many records are applied at a time.
@@ -283,15 +288,16 @@ const PAGE: usize = 1000;
 
 /// Applies the records after those that rows at rest have, and of those that only meters
 /// and balances lack what they changed of them. Rows are put away on the way, so that a
-/// long tail does not have to fit into memory. Says where it ended, and how many records
-/// it took.
+/// long tail does not have to fit into memory. Says where it ended, and up to where rows are
+/// put away.
 pub(super) fn replay(
     rows: &mut Rows,
     mark: Mark,
     journal: &mut Journal,
     options: &Options,
-) -> Result<(Tip, u64), Damage> {
+) -> Result<(Tip, Sealed), Damage> {
     let (mut tip, mut done, mut since) = (mark.tip, mark.running, 0);
+    let mut put_away = Sealed { tip, running: done };
     loop {
         let records = journal.records(done)?.take(PAGE);
         let records: Vec<Arc<Record>> = records.collect::<Result<_, _>>()?;
@@ -314,9 +320,10 @@ pub(super) fn replay(
             since = 0;
             rows.seal();
             rows.freeze(Mark::find(journal, tip, done)?)?;
+            put_away = Sealed { tip, running: done };
         }
     }
-    Ok((tip, done - mark.running))
+    Ok((tip, put_away))
 }
 
 /// Of the rows that a record changed, the meters and balances that are as they were before

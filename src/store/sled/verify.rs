@@ -231,7 +231,7 @@ fn follows(tip: Tip, record: &Record) -> Result<Tip, Damage> {
     Ok(Tip { sequence: record.sequence, at: record.at })
 }
 
-/// Most records that are applied to rows at rest to compare them: these are in memory.
+/// Most records that are applied to all rows at rest to compare them: these are in memory.
 const MOST_TAIL: u64 = 500_000;
 
 /// Rows as a start would serve them.
@@ -252,7 +252,7 @@ impl Served {
             *self = Self::Unusable;
             return Ok(());
         };
-        if journal.end().sequence - mark.running > MOST_TAIL {
+        if journal.end().sequence - mark.tip.sequence > MOST_TAIL {
             *self = Self::Unusable;
             return Ok(());
         }
