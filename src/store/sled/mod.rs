@@ -47,6 +47,7 @@ use crate::domain::{allowed::Allowed, change::Record, key::Key, minted, row::Row
 
 pub mod backup;
 mod base;
+mod behind;
 mod belongings;
 mod codec;
 pub mod compact;

@@ -22,6 +22,7 @@ use std::{
 use super::{
     Options,
     base::Base,
+    behind::Behind,
     damage::Damage,
     fence::Fence,
     journal::{Checked, Depth, End, Journal},
@@ -36,7 +37,7 @@ use super::{
 };
 use crate::{
     domain::{
-        change::{Change, Record, following, made_by},
+        change::{Record, following, made_by},
         key::Key,
     },
     store::Tip,
@@ -298,6 +299,7 @@ pub(super) fn replay(
 ) -> Result<(Tip, Sealed), Damage> {
     let (mut tip, mut done, mut since) = (mark.tip, mark.running, 0);
     let mut put_away = Sealed { tip, running: done };
+    let mut behind = Behind::default();
     loop {
         let records = journal.records(done)?.take(PAGE);
         let records: Vec<Arc<Record>> = records.collect::<Result<_, _>>()?;
@@ -306,8 +308,8 @@ pub(super) fn replay(
             if record.sequence > mark.tip.sequence {
                 apply(rows, record, |_| true, journal)?;
             } else {
-                let behind = behind(rows, record)?;
-                apply(rows, record, |key| behind.contains(key), journal)?;
+                let keys = behind.keys(rows, record)?;
+                apply(rows, record, |key| keys.contains(key), journal)?;
             }
         }
         done = last.sequence;
@@ -324,25 +326,6 @@ pub(super) fn replay(
         }
     }
     Ok((tip, put_away))
-}
-
-/// Of the rows that a record changed, the meters and balances that are as they were before
-/// it, though other rows at rest have it.
-fn behind(rows: &Rows, record: &Record) -> Result<Vec<Key>, Damage> {
-    let keys = record.changes.iter().map(Change::key).filter(Key::runs_on);
-    let mut behind: Vec<Key> = keys.collect();
-    behind.dedup();
-    let mut lack = |key: &Key| {
-        Ok(match rows.find(key)? {
-            Slot::Gone => true,
-            Slot::At(last) | Slot::If(last) | Slot::Row(_, last) => last < record.sequence,
-            Slot::Order { at: last, .. } => last < record.sequence,
-        })
-    };
-    let lack: Vec<bool> = behind.iter().map(&mut lack).collect::<Result<_, Damage>>()?;
-    let mut lack = lack.into_iter();
-    behind.retain(|_| lack.next().unwrap_or_default());
-    Ok(behind)
 }
 
 /// Applies a record to those of the rows.
