@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::join_all;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
@@ -102,13 +101,14 @@ impl Api {
         Ok(Authorization { command, author, roles: caller.roles, by })
     }
 
-    async fn authorize(
+    /// Puts a request into the queue, if there is room.
+    fn queue(
         &self,
         request: &v1::AuthorizePayoutRequest,
         caller: &Caller,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<Question, Refusal> {
         let Authorization { command, author, roles, by } = self.authorization(request, caller)?;
-        self.engine.answer(self.engine.ask(command, author, roles, by)?).await
+        self.engine.ask(command, author, roles, by)
     }
 
     /// Puts a request into the queue. Nothing of it is kept while it waits.
@@ -119,8 +119,7 @@ impl Api {
         let caller = self.caller(request.metadata())?;
         let language = Language::of(request.metadata());
         let request = request.into_inner();
-        let Authorization { command, author, roles, by } = self.authorization(&request, &caller)?;
-        let question = self.engine.ask(command, author, roles, by)?;
+        let question = self.queue(&request, &caller)?;
         Ok(Asked { question, style: Style { language, full: wants_all(request.view) } })
     }
 
@@ -231,19 +230,25 @@ impl PayoutService for Api {
         for item in batch.requests.iter_mut().filter(|item| item.parent.is_empty()) {
             item.parent.clone_from(&batch.parent);
         }
-        // Each as if it had come alone, paths included. Polled in order, so
-        // queued and decided in order.
-        let items = batch.requests.iter();
-        let items = items.map(|item| self.authorize(item, &caller));
-        let outcomes = join_all(items).await;
-        let items = batch.requests.into_iter().zip(outcomes);
-        let items: Vec<Item> = items
-            .map(|(request, outcome)| Item {
-                full: wants_all(request.view),
-                request_id: request.request_id,
-                outcome,
+        // Each as if it had come alone, paths included. All are queued in order, so they
+        // are decided in order, before any answer is waited for; those are waited for in
+        // order too, so that nobody is woken for each.
+        let asked: Vec<_> = batch
+            .requests
+            .into_iter()
+            .map(|request| {
+                let question = self.queue(&request, &caller);
+                (request.request_id, wants_all(request.view), question)
             })
             .collect();
+        let mut items = Vec::with_capacity(asked.len());
+        for (request_id, full, question) in asked {
+            let outcome = match question {
+                Ok(question) => self.engine.answer(question).await,
+                Err(refusal) => Err(refusal),
+            };
+            items.push(Item { request_id, full, outcome });
+        }
         let results = batch::results(&items, language);
         items.into_iter().flat_map(|item| item.outcome).for_each(|a| self.engine.take_back(a));
         Ok(Response::new(v1::BatchAuthorizePayoutsResponse { results }))
