@@ -101,7 +101,7 @@ impl Api {
         Ok(Authorization { command, author, roles: caller.roles, by })
     }
 
-    /// Puts a request into the queue, if there is room.
+    /// Puts a request of a batch into the queue, if there is room.
     fn queue(
         &self,
         request: &v1::AuthorizePayoutRequest,
@@ -119,7 +119,8 @@ impl Api {
         let caller = self.caller(request.metadata())?;
         let language = Language::of(request.metadata());
         let request = request.into_inner();
-        let question = self.queue(&request, &caller)?;
+        let Authorization { command, author, roles, by } = self.authorization(&request, &caller)?;
+        let question = self.engine.ask(command, author, roles, by)?;
         Ok(Asked { question, style: Style { language, full: wants_all(request.view) } })
     }
 

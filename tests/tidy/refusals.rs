@@ -129,7 +129,7 @@ fn the_order_of_authorize_payout_is_the_documents() {
     // of batches and streams are too, each by a function of its own.
     let of_itself = |signature| body(&service, signature)?.split_once("self.authorization(");
     for (signature, put) in
-        [("async fn authorize(", "self.engine.ask("), ("fn take_up(", "self.engine.queue(")]
+        [("fn queue(", "self.engine.ask("), ("fn take_up(", "self.engine.queue(")]
     {
         let behind = of_itself(signature).is_some_and(|(_, behind)| behind.contains(put));
         assert!(behind, "{signature} does not ask as `ask` does");
