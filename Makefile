@@ -39,7 +39,7 @@ test: machine tools format clippy contract suites ## Everything, with what it ne
 crash: ## Kills, lost writes and damage at length; SEED=… repeats what was drawn
 	$(call PHASE,build)
 	@cargo test --locked --release --no-run --test power --test crash --test store
-	$(call PHASE,kills and lost writes and damage and sown bugs: some 10 minutes)
+	$(call PHASE,kills and lost writes and damage and sown bugs: some 20 minutes)
 	@CRASH=full cargo test --locked --release --test power -- --nocapture --test-threads=1
 	$(call PHASE,failing disks and the store by itself)
 	@cargo test --locked --release --test crash --test store

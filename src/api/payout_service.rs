@@ -101,7 +101,7 @@ impl Api {
         Ok(Authorization { command, author, roles: caller.roles, by })
     }
 
-    /// Puts a request of a batch into the queue, if there is room.
+    /// Puts a request into the queue, if there is room: one that came alone, or of a batch.
     fn queue(
         &self,
         request: &v1::AuthorizePayoutRequest,
@@ -119,8 +119,7 @@ impl Api {
         let caller = self.caller(request.metadata())?;
         let language = Language::of(request.metadata());
         let request = request.into_inner();
-        let Authorization { command, author, roles, by } = self.authorization(&request, &caller)?;
-        let question = self.engine.ask(command, author, roles, by)?;
+        let question = self.queue(&request, &caller)?;
         Ok(Asked { question, style: Style { language, full: wants_all(request.view) } })
     }
 

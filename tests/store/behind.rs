@@ -46,7 +46,7 @@ fn is_whole(place: &Sled, writer: &Writer) {
 }
 
 #[test]
-fn what_was_handed_over_later_than_others_is_not_applied_twice() {
+fn what_was_handed_over_later_than_others_is_applied_once_and_what_changed_after_it_too() {
     let mut place = Sled::new();
     place.options.checkpoint_records = 4;
     let (mut store, mut writer) = (place.open(), Writer::default());
@@ -55,21 +55,22 @@ fn what_was_handed_over_later_than_others_is_not_applied_twice() {
     for (change, key, sequence) in [(more("a", 1), &a, 1), (more("b", 2), &b, 2)] {
         commit(&mut store, &mut writer, change, &[(key.clone(), sequence)], None);
     }
-    // From here on `b` waits, and `a` is handed over as it is after record 5.
-    commit(&mut store, &mut writer, more("a", 3), &[], Some(3));
-    commit(&mut store, &mut writer, more("b", 4), &[], Some(3));
-    commit(&mut store, &mut writer, more("a", 5), &[(a, 5)], Some(4));
-    for sequence in 6..12 {
-        commit(&mut store, &mut writer, more("b", sequence), &[], Some(4));
+    // From here on `b` waits. `a` is handed over as it is after record 5, and waits again.
+    commit(&mut store, &mut writer, more("b", 3), &[], Some(3));
+    commit(&mut store, &mut writer, more("a", 4), &[], Some(3));
+    commit(&mut store, &mut writer, more("a", 5), &[(a, 5)], Some(3));
+    commit(&mut store, &mut writer, more("a", 6), &[], Some(3));
+    for sequence in 7..12 {
+        commit(&mut store, &mut writer, more("b", sequence), &[], Some(3));
     }
-    // Rows come to rest without `b`.
-    store.tidy().expect("tidy");
-    let copy = place.copy();
+    // As after a kill, with whatever is at rest by then.
+    let killed = place.copy();
+    store.tidy().expect("rows come to rest without what waits");
     drop(store);
-    for place in [place, copy] {
-        let store = place.open();
-        assert_eq!(store.start().replayed, 8, "from record 4 on");
-        drop(store);
+    let store = place.open();
+    assert_eq!(store.start().replayed, 9, "from record 3 on");
+    drop(store);
+    for place in [place, killed] {
         is_whole(&place, &writer);
         is_whole(&place, &writer);
     }

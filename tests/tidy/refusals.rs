@@ -126,19 +126,17 @@ fn the_order_of_authorize_payout_is_the_documents() {
     let service = code(&read("src/api/payout_service.rs"));
     let of_the_core = |signature| decision.iter().find_map(|source| body(source, signature));
     // A request is put into the queue behind what may be refused of it by itself. Items
-    // of batches and streams are too, each by a function of its own.
+    // of batches are put there by the same function, those of streams by one of their own.
     let of_itself = |signature| body(&service, signature)?.split_once("self.authorization(");
-    for (signature, put) in
-        [("fn queue(", "self.engine.ask("), ("fn take_up(", "self.engine.queue(")]
-    {
-        let behind = of_itself(signature).is_some_and(|(_, behind)| behind.contains(put));
-        assert!(behind, "{signature} does not ask as `ask` does");
-    }
-    let (before, behind) = of_itself("fn ask(").unzip();
+    let of_a_stream = of_itself("fn take_up(");
+    assert!(of_a_stream.is_some_and(|(_, behind)| behind.contains("self.engine.queue(")));
+    let of_a_batch = body(&service, "fn batch_authorize_payouts(");
+    assert!(of_a_batch.is_some_and(|batch| batch.contains("self.queue(")));
+    let before = body(&service, "fn ask(").and_then(|ask| ask.split_once("self.queue("));
     let bodies = [
-        ("ask", before),
+        ("ask", before.map(|(before, _)| before)),
         ("authorization", body(&service, "fn authorization(")),
-        ("ask", behind),
+        ("queue", of_itself("fn queue(").map(|(_, behind)| behind)),
         ("is_new", of_the_core("fn is_new(")),
         // What prepares a decision begins with it.
         ("work_out", of_the_core("fn work_out(")),

@@ -13,8 +13,8 @@ use crate::domain::{
 /// What is known of them while records are applied in order.
 #[derive(Debug, Default)]
 pub(super) struct Behind {
-    /// The last record that one at rest has. Reading it again for each record before
-    /// that would take longer than everything else.
+    /// The last record that one at rest has, where that is still to come. Reading it again
+    /// for each record before would take longer than everything else.
     ahead: HashMap<Key, u64, RandomState>,
 }
 
@@ -32,8 +32,10 @@ impl Behind {
     }
 
     fn lacks(&mut self, key: &Key, rows: &Rows, sequence: u64) -> Result<bool, Damage> {
-        if self.ahead.get(key).is_some_and(|last| *last >= sequence) {
-            return Ok(false);
+        match self.ahead.get(key) {
+            Some(last) if *last >= sequence => return Ok(false),
+            Some(_) => drop(self.ahead.remove(key)),
+            None => {}
         }
         let last = match rows.find(key)? {
             Slot::Gone => 0,
@@ -41,7 +43,7 @@ impl Behind {
                 last
             }
         };
-        if last >= sequence {
+        if last > sequence {
             self.ahead.insert(key.clone(), last);
         }
         Ok(last < sequence)

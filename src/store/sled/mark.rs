@@ -32,7 +32,7 @@ pub(super) struct Mark {
     pub(super) running_end: End,
 }
 
-/// Up to where rows go that are to be put away.
+/// Up to where rows go that are at rest, on their way, or to be put away next.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sealed {
     /// The last record that they have.

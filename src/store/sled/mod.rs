@@ -114,8 +114,10 @@ pub struct SledStore {
     inner: Opened,
     dir: PathBuf,
     options: Options,
-    /// Up to where rows were put away last.
-    put_away: Sealed,
+    /// Up to where rows were closed last, to be put away.
+    sealed: Sealed,
+    /// Whether they wait for the journal to be durable so far.
+    seal_waits: bool,
     /// The last record that was let go of.
     base: u64,
     /// Where the journal will end.
@@ -133,21 +135,20 @@ pub struct SledStore {
     recent_bytes: usize,
     /// What was read of those.
     read: RefCell<Lately>,
-    /// The last record of rows that are put away when it is durable.
-    sealed: Option<Sealed>,
 }
 
 impl SledStore {
     /// Opens a data directory, or makes one.
     pub fn open(dir: &Path, options: Options) -> Result<Self, Damage> {
         let inner = recover::open(dir, &options)?;
-        let (put_away, tip) = (inner.put_away, inner.tip);
+        let (sealed, tip) = (inner.sealed, inner.tip);
         let base = inner.pipeline.journal().base().sequence;
         Ok(Self {
             inner,
             dir: dir.to_owned(),
             options,
-            put_away,
+            sealed,
+            seal_waits: false,
             base,
             tip,
             lacks: None,
@@ -156,7 +157,6 @@ impl SledStore {
             recent: VecDeque::new(),
             recent_bytes: 0,
             read: RefCell::default(),
-            sealed: None,
         })
     }
 
@@ -221,7 +221,7 @@ impl SledStore {
             self.inner.rows.keep(&key, slot, sequence)?;
         }
         self.lacks = lacks;
-        let since = self.tip.sequence.saturating_sub(self.put_away.tip.sequence);
+        let since = self.tip.sequence.saturating_sub(self.sealed.tip.sequence);
         if since >= self.options.checkpoint_records {
             self.seal()?;
         }
@@ -263,24 +263,26 @@ impl SledStore {
     /// Closes the rows as they are, to be put away.
     fn seal(&mut self) -> Result<(), Damage> {
         self.send()?;
-        if self.sealed.is_some() {
+        if self.seal_waits {
             // Those of before go first.
             self.inner.pipeline.wait().map_err(|error| Damage::Defect(error.to_string()))?;
             self.put_away()?;
         }
         self.inner.rows.seal();
         let running = self.lacks.map_or(self.tip.sequence, |lacks| lacks.saturating_sub(1));
-        self.put_away = Sealed { tip: self.tip, running };
-        self.sealed = Some(self.put_away);
+        self.sealed = Sealed { tip: self.tip, running };
+        self.seal_waits = true;
         Ok(())
     }
 
     /// Begins to put away what was sealed, once the journal has all of it: rows at
     /// rest must not be ahead of it, and decisions do not wait for that.
     fn put_away(&mut self) -> Result<(), Damage> {
-        let durable = self.inner.pipeline.durable();
-        let is_durable = |sealed: &mut Sealed| sealed.tip.sequence <= durable;
-        let Some(Sealed { tip, running }) = self.sealed.take_if(is_durable) else { return Ok(()) };
+        let Sealed { tip, running } = self.sealed;
+        if !self.seal_waits || tip.sequence > self.inner.pipeline.durable() {
+            return Ok(());
+        }
+        self.seal_waits = false;
         let mark = Mark::find(&self.inner.pipeline.journal(), tip, running)?;
         self.inner.rows.freeze(mark)
     }
@@ -483,7 +485,7 @@ impl Store for SledStore {
         self.guard(|store| {
             store.inner.pipeline.move_fence()?;
             // What the next start would apply.
-            let behind = store.tip.sequence.saturating_sub(store.put_away.running);
+            let behind = store.tip.sequence.saturating_sub(store.sealed.running);
             if behind > 0 && behind >= store.options.tidy_records {
                 store.seal()?;
             }

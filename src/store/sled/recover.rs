@@ -48,7 +48,8 @@ use crate::{
 pub struct Start {
     /// The last record of the journal.
     pub sequence: u64,
-    /// Records that were applied to the rows at rest.
+    /// Records that were applied to rows at rest: to all, or to the meters and balances
+    /// that lacked them.
     pub replayed: u64,
     /// Bytes of a commit that was never answered, and dropped.
     pub torn_bytes: u64,
@@ -64,7 +65,7 @@ pub struct Start {
 pub(super) struct Opened {
     pub(super) rows: Rows,
     /// Up to where rows are at rest or on their way.
-    pub(super) put_away: Sealed,
+    pub(super) sealed: Sealed,
     pub(super) tip: Tip,
     pub(super) start: Start,
     pub(super) pipeline: Pipeline,
@@ -260,7 +261,7 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
         }
     };
     let mut from = mark.running;
-    let (tip, put_away) = match replay(&mut rows, mark, &mut journal, options) {
+    let (tip, sealed) = match replay(&mut rows, mark, &mut journal, options) {
         Err(why) if why.is_of_rows() && !rebuilt => {
             tracing::warn!(%why, "rows at rest are not used");
             journal.read_through()?;
@@ -281,7 +282,7 @@ pub(super) fn open(dir: &Path, options: &Options) -> Result<Opened, Damage> {
     let start = Start { sequence: end.sequence, torn_bytes, older_bytes, rebuilt, replayed };
     report(dir, start, rows.sizes()?);
     let pipeline = Pipeline::start(journal, fence, options.disk.clone(), options.fence_every)?;
-    Ok(Opened { rows, put_away, tip, start, pipeline, lock })
+    Ok(Opened { rows, sealed, tip, start, pipeline, lock })
 }
 
 /// How many records are applied at a time.
@@ -289,7 +290,8 @@ const PAGE: usize = 1000;
 
 /// Applies the records after those that rows at rest have, and of those that only meters
 /// and balances lack what they changed of them. Rows are put away on the way, so that a
-/// long tail does not have to fit into memory. Says where it ended, and up to where rows are
+/// long tail does not have to fit into memory, but for the names of meters that are ahead.
+/// Says where it ended, and up to where rows are
 /// put away.
 pub(super) fn replay(
     rows: &mut Rows,
@@ -298,7 +300,7 @@ pub(super) fn replay(
     options: &Options,
 ) -> Result<(Tip, Sealed), Damage> {
     let (mut tip, mut done, mut since) = (mark.tip, mark.running, 0);
-    let mut put_away = Sealed { tip, running: done };
+    let mut sealed = Sealed { tip, running: done };
     let mut behind = Behind::default();
     loop {
         let records = journal.records(done)?.take(PAGE);
@@ -322,10 +324,10 @@ pub(super) fn replay(
             since = 0;
             rows.seal();
             rows.freeze(Mark::find(journal, tip, done)?)?;
-            put_away = Sealed { tip, running: done };
+            sealed = Sealed { tip, running: done };
         }
     }
-    Ok((tip, put_away))
+    Ok((tip, sealed))
 }
 
 /// Applies a record to those of the rows.
