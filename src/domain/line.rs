@@ -150,6 +150,15 @@ impl Line {
         }
     }
 
+    /// What is last.
+    pub(super) fn last(&self) -> Option<(Instant, Amount)> {
+        let shelved = || self.shelves.back().and_then(|shelf| shelf.entries().last());
+        // There is no gap at the end.
+        let last = self.entries.back().copied().or_else(shelved);
+        let between = self.between.last_key_value().map(|(at, amount)| (*at, *amount));
+        last.into_iter().chain(between).max_by_key(|(at, _)| *at)
+    }
+
     /// Takes out what is first.
     pub(super) fn pop_first(&mut self) -> Option<(Instant, Amount)> {
         let shelved = self.shelves.front().and_then(|shelf| shelf.entries().next());
@@ -303,6 +312,7 @@ mod tests {
             }
             let plain: Vec<_> = map.iter().map(|(at, amount)| (*at, *amount)).collect();
             prop_assert_eq!(line.iter().collect::<Vec<_>>(), plain.clone());
+            prop_assert_eq!(line.last(), plain.last().copied());
             let later: Vec<_> = plain.iter().copied().filter(|(then, _)| *then > at(now)).collect();
             let by = plain.iter().filter(|(then, _)| *then <= at(now));
             let by = by.fold(Amount::ZERO, |sum, (_, amount)| sum.plus(*amount));

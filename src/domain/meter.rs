@@ -175,6 +175,11 @@ impl Expiring {
         self.first.into_iter().chain(self.later.iter())
     }
 
+    /// What expires last.
+    pub fn last(&self) -> Option<(Instant, Amount)> {
+        self.later.last().or(self.first)
+    }
+
     /// What has not expired by an instant.
     pub fn held_at(&self, now: Instant) -> Amount {
         match self.first {
@@ -439,6 +444,7 @@ mod tests {
                 prop_assert_eq!(expiring.after(now).collect::<Vec<_>>(), after);
                 prop_assert_eq!(expiring.held_at(now), held);
             }
+            prop_assert_eq!(expiring.last(), expiring.all().last());
             prop_assert_eq!(expiring.all().collect::<Vec<_>>(), plain.into_iter().collect::<Vec<_>>());
         }
     }

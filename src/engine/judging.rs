@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{
+    ahead,
     compiled::Compiled,
     handle::Answer,
     ids,
@@ -73,8 +74,11 @@ impl Writer {
         if is_shared {
             self.load(pending, now)?;
         }
+        let whose = |pending: &Pending| pending.command.whose().filter(|_| !is_shared);
+        let whose: Vec<_> = pending.iter().map(whose).collect();
+        ahead::look(&whose, &self.profiles, &self.working, now);
         let mut came_about = false;
-        for pending in pending.iter() {
+        for (pending, whose) in pending.iter().zip(whose) {
             if jumped && pending.command.lets_money_leave() {
                 judged.answers.push(Err(clock_jump()));
                 continue;
@@ -82,7 +86,6 @@ impl Writer {
             let fresh = ids::fresh(now, judged.sequence + 1);
             let mut context = context(&self.policies, &self.options, pending, now, fresh);
             context.alone = !is_shared;
-            let whose = if is_shared { None } else { pending.command.whose() };
             let known = whose.as_ref().and_then(|whose| self.profiles.get(whose, now));
             let is_known = known.is_some();
             let (profile, seats) = known.unzip();

@@ -1,6 +1,7 @@
 //! The engine: one bounded queue, one writer. Callers hold a cheap handle; the
 //! writer judges batches and answers when they are durable.
 
+mod ahead;
 mod answers;
 pub mod clock;
 mod compiled;

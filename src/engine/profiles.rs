@@ -27,7 +27,12 @@ pub(super) type Seated = (Arc<Profile>, Option<Arc<Seats>>);
 impl Profiles {
     /// The profile of whose payouts they are, if it holds at an instant.
     pub(super) fn get(&self, whose: &Whose, now: Instant) -> Option<Seated> {
-        self.0.get(whose).filter(|(profile, _)| profile.holds_at(now)).cloned()
+        self.peek(whose).filter(|(profile, _)| profile.holds_at(now)).cloned()
+    }
+
+    /// The same, whether it still holds or not.
+    pub(super) fn peek(&self, whose: &Whose) -> Option<&Seated> {
+        self.0.get(whose)
     }
 
     /// Keeps one for later, if all of it is there.

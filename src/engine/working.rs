@@ -172,6 +172,12 @@ impl Working {
         Ok(self.seated.clone())
     }
 
+    /// The rows in these places, if they still are there.
+    pub fn rows_at<'a>(&'a self, seats: &'a Seats) -> impl Iterator<Item = &'a Row> {
+        let places = if seats.moves == self.moves { &seats.places[..] } else { &[] };
+        places.iter().filter_map(|place| self.rows.at(*place)?.row.as_deref())
+    }
+
     /// Another command comes, which may come back to other rows.
     pub fn unseat(&mut self) {
         self.seated = None;

@@ -288,6 +288,8 @@ fn rows_that_are_come_back_to_are_found_by_their_places_until_they_move() {
     assert!(working.seated(2).is_none(), "there are two");
     working.apply(&[credit_to("b")], 1, true);
     assert_eq!(seated(&working, 2), [None, Some(keys[1].clone())]);
+    let told = seats.as_deref().expect("where they are");
+    assert!(working.rows_at(told).map(Row::key).eq([keys[1].clone()]), "the one that is there");
     working.unseat();
     assert!(working.seated(0).is_none(), "they were the last command's");
     let again = working.seat(&keys, seats.clone(), &mut store).expect("rows");
@@ -297,6 +299,8 @@ fn rows_that_are_come_back_to_are_found_by_their_places_until_they_move() {
     let others = |from: usize| (from..from + KEPT).map(|it| credit_to(&format!("x{it}")).key());
     working.load(others(0).collect(), false, &mut store).expect("nothing");
     working.settle(&store);
+    let told = seats.as_deref().expect("where they were");
+    assert_eq!(working.rows_at(told).count(), 0, "other rows may be there now");
     let moved = working.seat(&keys, seats, &mut store).expect("rows");
     assert!(moved.is_some(), "they are elsewhere");
     assert_eq!(seated(&working, 2), [None, Some(keys[1].clone())], "and as they were");
