@@ -27,6 +27,12 @@ pub fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<Connecti
 #[derive(Debug)]
 pub struct Connection(TcpStream);
 
+impl From<TcpStream> for Connection {
+    fn from(stream: TcpStream) -> Self {
+        Self(stream)
+    }
+}
+
 impl Connection {
     fn stream(self: Pin<&mut Self>) -> Pin<&mut TcpStream> {
         Pin::new(&mut self.get_mut().0)

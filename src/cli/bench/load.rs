@@ -9,14 +9,15 @@ use std::{
 
 use bytes::Bytes;
 use prost::Message;
-use tokio::task::{JoinSet, LocalSet};
-use tonic::{Status, transport::Channel};
+use tokio::task::JoinSet;
+use tonic::Status;
 
 use super::{
+    client::{self, Client},
     now,
     outcome::Outcome,
     pace::{Dues, dues},
-    raw::{self, Client},
+    raw,
     requests::Requests,
     stream,
 };
@@ -104,27 +105,27 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Sends load over these connections, each with an equal part of what is in
 /// flight.
-pub async fn run(channels: &[Channel], requests: Requests, plan: Plan) -> Outcome {
+pub async fn run(clients: &[Client], requests: Requests, plan: Plan) -> Outcome {
     let shared = Shared {
         requests: Arc::new(Mutex::new(requests)),
         outcome: Arc::new(Mutex::new(Outcome::new())),
     };
-    let lanes = channels.len().min(plan.in_flight).max(1);
-    let places = LocalSet::new();
+    let lanes = clients.len().min(plan.in_flight).max(1);
+    let mut places = JoinSet::new();
     let begin = now();
-    for (number, (channel, dues)) in
-        channels.iter().zip(dues(lanes, plan.rate, plan.time)).enumerate()
+    for (number, (client, dues)) in
+        clients.iter().zip(dues(lanes, plan.rate, plan.time)).enumerate()
     {
         let room = plan.in_flight / lanes + usize::from(number < plan.in_flight % lanes);
-        let (channel, shared) = (channel.clone(), shared.clone());
-        places.spawn_local(async move {
+        let (client, shared) = (client.clone(), shared.clone());
+        places.spawn(async move {
             match plan.mode {
-                Mode::Stream => stream::run(channel, shared, dues, room).await,
-                Mode::Unary | Mode::Batch => calls(plan.mode, channel, shared, dues, room).await,
+                Mode::Stream => stream::run(client, shared, dues, room).await,
+                Mode::Unary | Mode::Batch => calls(plan.mode, client, shared, dues, room).await,
             }
         });
     }
-    places.await;
+    while places.join_next().await.is_some() {}
     let mut outcome = std::mem::replace(&mut *shared.outcome(), Outcome::new());
     outcome.took = now().saturating_duration_since(begin);
     outcome.next = locked(&shared.requests).number();
@@ -132,13 +133,12 @@ pub async fn run(channels: &[Channel], requests: Requests, plan: Plan) -> Outcom
 }
 
 /// Calls on one connection, at most `room` at a time.
-async fn calls(mode: Mode, channel: Channel, shared: Shared, dues: Dues, room: usize) {
-    let client = Client::new(channel);
+async fn calls(mode: Mode, client: Client, shared: Shared, dues: Dues, room: usize) {
     let dues = Arc::new(tokio::sync::Mutex::new(dues));
     let mut places = JoinSet::new();
     for _ in 0..room {
         let (mut client, shared, dues) = (client.clone(), shared.clone(), dues.clone());
-        places.spawn_local(async move {
+        places.spawn(async move {
             loop {
                 let due = dues.lock().await.next().await;
                 let Some(due) = due else { return };
@@ -164,7 +164,7 @@ async fn calls(mode: Mode, channel: Channel, shared: Shared, dues: Dues, room: u
 
 async fn one(client: &mut Client, requests: Vec<Bytes>, shared: &Shared) -> Result<(), Status> {
     for request in requests {
-        let receipt = client.call(raw::UNARY, request).await?;
+        let receipt = client.call(client::UNARY, request).await?;
         shared.outcome().receipt(&receipt);
     }
     Ok(())
@@ -172,7 +172,7 @@ async fn one(client: &mut Client, requests: Vec<Bytes>, shared: &Shared) -> Resu
 
 async fn batch(client: &mut Client, requests: Vec<Bytes>, shared: &Shared) -> Result<(), Status> {
     let batch = raw::Batch { requests }.encode_to_vec();
-    let answer = client.call(raw::BATCH, batch.into()).await?;
+    let answer = client.call(client::BATCH, batch.into()).await?;
     let answer = raw::Items::decode(answer).map_err(|error| Status::internal(error.to_string()))?;
     let mut outcome = shared.outcome();
     answer.items.iter().for_each(|item| outcome.item(item));

@@ -2,6 +2,7 @@
 //! nothing with the same requests, in turn.
 
 mod child;
+mod client;
 mod disk;
 mod figures;
 mod listing;
@@ -29,6 +30,7 @@ use tonic::transport::{Channel, Endpoint};
 pub use self::settings::BenchArgs;
 use self::{
     child::Server,
+    client::Client,
     figures::{Figures, micros, ratio, thousands},
     load::Plan,
     requests::Requests,
@@ -147,7 +149,7 @@ async fn real(
         None => Some(Server::bursar(&args.store, &data)?),
     };
     let address = own.as_ref().map(|own| &own.address).or(args.addr.as_ref()).ok_or("no server")?;
-    let channels = connect(address, args.connections()).await?;
+    let channels = channels(address, args.connections()).await?;
     let placed =
         world.furnish(&channels).await.map_err(|status| format!("furnishing: {status}"))?;
     // What warms up has to be new, too, in each of several runs.
@@ -155,7 +157,9 @@ async fn real(
     let warm = Requests::new(world.clone(), &warm, args.hot, placed);
     let load = Requests::new(world.clone(), "load", args.hot, placed);
     let load = [warm, load.part(args.first, args.requests)];
-    let mut figures = measure(&channels, &load, args, plan, own.as_ref()).await;
+    let clients = connect(address, args.connections()).await?;
+    let mut figures = measure(&clients, &load, args, plan, own.as_ref()).await;
+    drop(clients);
     figures.name = plan.mode.name();
     let caught_up = match &own {
         Some(own) => {
@@ -187,11 +191,21 @@ async fn idle(
 ) -> Result<Figures, String> {
     let bytes = figures.outcome.reply.value_at_quantile(0.5);
     let server = Server::baseline(usize::try_from(bytes).unwrap_or(0))?;
-    let channels = connect(&server.address, args.connections()).await?;
-    Ok(measure(&channels, &load, args, plan, Some(&server)).await)
+    let clients = connect(&server.address, args.connections()).await?;
+    Ok(measure(&clients, &load, args, plan, Some(&server)).await)
 }
 
-async fn connect(address: &str, connections: usize) -> Result<Vec<Channel>, String> {
+/// Connections that the load goes over.
+async fn connect(address: &str, connections: usize) -> Result<Vec<Client>, String> {
+    let mut clients = Vec::new();
+    for _ in 0..connections.max(1) {
+        clients.push(Client::connect(address).await?);
+    }
+    Ok(clients)
+}
+
+/// Connections for what is before and behind the load.
+async fn channels(address: &str, connections: usize) -> Result<Vec<Channel>, String> {
     let mut channels = Vec::new();
     for _ in 0..connections.max(1) {
         let endpoint = Endpoint::from_shared(format!("http://{address}"));
@@ -204,15 +218,15 @@ async fn connect(address: &str, connections: usize) -> Result<Vec<Channel>, Stri
 
 /// Warms the server up and measures it.
 async fn measure(
-    channels: &[Channel],
+    clients: &[Client],
     [warm, load]: &[Requests; 2],
     args: &BenchArgs,
     plan: Plan,
     server: Option<&Server>,
 ) -> Figures {
-    load::run(channels, warm.clone(), Plan { time: args.warm_up(), ..plan }).await;
+    load::run(clients, warm.clone(), Plan { time: args.warm_up(), ..plan }).await;
     let (server_before, client_before) = (server.map(Server::cpu), child::cpu("self"));
-    let outcome = load::run(channels, load.clone(), plan).await;
+    let outcome = load::run(clients, load.clone(), plan).await;
     let server_cpu = server.map(Server::cpu).zip(server_before);
     Figures {
         name: "no-op",

@@ -19,7 +19,7 @@ use tonic::{
 };
 use tonic_prost::ProstCodec;
 
-use super::raw;
+use super::client;
 use crate::{
     proto::v1::{self, authorize_payout_result::Result as Came},
     server,
@@ -90,9 +90,9 @@ impl Service<http::Request<Body>> for Noop {
         let noop = self.clone();
         Box::pin(async move {
             let path = request.uri().path();
-            Ok(if path == raw::STREAM.0 {
+            Ok(if path == client::STREAM.0 {
                 Grpc::new(ProstCodec::default()).streaming(noop, request).await
-            } else if path == raw::BATCH.0 {
+            } else if path == client::BATCH.0 {
                 let codec = ProstCodec::<
                     v1::BatchAuthorizePayoutsResponse,
                     v1::BatchAuthorizePayoutsRequest,

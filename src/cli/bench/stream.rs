@@ -12,12 +12,13 @@ use std::{
 use bytes::Bytes;
 use prost::Message;
 use tokio_stream::Stream;
-use tonic::{Status, transport::Channel};
+use tonic::Status;
 
 use super::{
+    client::{self, Client},
     load::Shared,
     pace::Dues,
-    raw::{self, Client},
+    raw,
 };
 
 /// What is on its way on one stream.
@@ -66,14 +67,14 @@ impl Stream for Source {
 }
 
 /// Streams on one connection, with at most `room` requests unanswered.
-pub async fn run(channel: Channel, shared: Shared, dues: Dues, room: usize) {
+pub async fn run(mut client: Client, shared: Shared, dues: Dues, room: usize) {
     let sent = Arc::new(Mutex::new(Sent {
         unanswered: VecDeque::new(),
         room: room.max(1),
         waiting: None,
     }));
     let source = Source { shared: shared.clone(), dues, sent: sent.clone() };
-    if let Err(status) = answers(channel, source, &shared, &sent).await {
+    if let Err(status) = answers(&mut client, source, &shared, &sent).await {
         shared.outcome().failed(&status);
         return;
     }
@@ -83,12 +84,12 @@ pub async fn run(channel: Channel, shared: Shared, dues: Dues, room: usize) {
 }
 
 async fn answers(
-    channel: Channel,
+    client: &mut Client,
     source: Source,
     shared: &Shared,
     sent: &Mutex<Sent>,
 ) -> Result<(), Status> {
-    let mut answers = Client::new(channel).stream(raw::STREAM, source).await?;
+    let mut answers = client.stream(client::STREAM, source).await?;
     while let Some(answer) = answers.message().await? {
         let (due, waiting) = {
             let mut sent = locked(sent);

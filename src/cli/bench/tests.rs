@@ -204,11 +204,11 @@ async fn idle_load(mode: Mode, rate: Option<u64>, count: Option<u64>) -> Outcome
     let listener = noop::listener().await.expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
     let server = tokio::spawn(noop::serve(listener, 300));
-    let channels = connect(&address, 3).await.expect("connections");
+    let clients = connect(&address, 3).await.expect("connections");
     // As long as it takes, if it ends with its requests.
     let time = Duration::from_millis(if count.is_some() { 3_600_000 } else { 200 });
     let plan = Plan { mode, in_flight: 7, rate, time };
-    let outcome = load::run(&channels, requests(&world(SHOPS), 0).part(0, count), plan).await;
+    let outcome = load::run(&clients, requests(&world(SHOPS), 0).part(0, count), plan).await;
     server.abort();
     outcome
 }
