@@ -107,12 +107,14 @@ impl What {
         }
     }
 
-    /// Decides so many, judging one in so many twice.
-    fn decide(self, stage: &mut Stage, decisions: usize, twice: Option<usize>) {
+    /// Decides so many, judging one in so many twice. Gives what stood when the first
+    /// began: who asks, which all of them share, is made by then.
+    fn decide(self, stage: &mut Stage, decisions: usize, twice: Option<usize>) -> Mark {
         let Stage { core, ready, commands } = stage;
         match self {
             Self::Judge => {
                 let context = core.context();
+                let begin = Mark::now();
                 for number in 0..decisions {
                     let ready = &ready[number % ready.len()];
                     black_box(ready.judge(black_box(&context)));
@@ -120,13 +122,29 @@ impl What {
                         black_box(ready.judge(black_box(&context)));
                     }
                 }
+                begin
             }
             Self::Core => {
+                let begin = Mark::now();
                 for command in &commands[..decisions] {
                     black_box(core.decide(black_box(command)));
                 }
+                begin
             }
         }
+    }
+}
+
+/// What was counted and what time it was.
+struct Mark {
+    allocations: u64,
+    bytes: u64,
+    time: Instant,
+}
+
+impl Mark {
+    fn now() -> Self {
+        Self { allocations: ALLOCATIONS.get(), bytes: BYTES.get(), time: Instant::now() }
     }
 }
 
@@ -160,11 +178,10 @@ fn measured((what, requests): (What, usize)) -> [f64; 3] {
     let mut figures = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..TIMES {
         stage.core = before.clone();
-        let allocated = [ALLOCATIONS.get(), BYTES.get()];
-        let begin = Instant::now();
-        what.decide(&mut stage, requests, None);
-        let took = begin.elapsed().as_secs_f64() * 1e6;
-        let [allocations, bytes] = [ALLOCATIONS.get() - allocated[0], BYTES.get() - allocated[1]];
+        let begin = what.decide(&mut stage, requests, None);
+        let took = begin.time.elapsed().as_secs_f64() * 1e6;
+        let allocations = ALLOCATIONS.get() - begin.allocations;
+        let bytes = BYTES.get() - begin.bytes;
         for (all, one) in figures.iter_mut().zip([took, allocations as f64, bytes as f64]) {
             all.push(one / requests as f64);
         }
