@@ -13,7 +13,7 @@ use h2::{
     RecvStream, SendStream,
     client::{Builder, ResponseFuture, SendRequest},
 };
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, task::JoinSet};
 use tokio_stream::Stream;
 use tonic::{
     Code, Status,
@@ -83,7 +83,7 @@ impl Client {
         let mut framed = BytesMut::with_capacity(PREFIX + request.len());
         frame(&request, &mut framed)?;
         sending.send_data(framed.freeze(), true).map_err(failed)?;
-        let mut answers = Answers::of(answer).await?;
+        let mut answers = Answers::of(answer, JoinSet::new()).await?;
         let none = || Status::internal("no message was answered");
         let message = answers.message().await?.ok_or_else(none)?;
         match answers.message().await? {
@@ -102,15 +102,24 @@ impl Client {
         requests: impl Stream<Item = Bytes> + Send + 'static,
     ) -> Result<Answers, Status> {
         let (answer, sending) = self.begin(method).await?;
-        tokio::spawn(send(requests, sending));
-        Answers::of(answer).await
+        let mut sender = JoinSet::new();
+        sender.spawn(send(requests, sending));
+        Answers::of(answer, sender).await
+    }
+
+    /// Waits until another call may begin.
+    ///
+    /// # Errors
+    /// If none ever may: the connection is gone.
+    pub async fn ready(&mut self) -> Result<(), Status> {
+        poll_fn(|context| self.requests.poll_ready(context)).await.map_err(failed)
     }
 
     async fn begin(
         &mut self,
         Method(path): Method,
     ) -> Result<(ResponseFuture, SendStream<Bytes>), Status> {
-        poll_fn(|context| self.requests.poll_ready(context)).await.map_err(failed)?;
+        self.ready().await?;
         let mut head = Request::new(()).into_parts().0;
         let mut uri = Uri::default().into_parts();
         uri.scheme = Some(Scheme::HTTP);
@@ -179,15 +188,17 @@ pub struct Answers {
     body: RecvStream,
     /// What came and is not read.
     unread: Bytes,
+    /// What still sends requests. It ends with this: they would not be answered.
+    _sender: JoinSet<()>,
 }
 
 impl Answers {
-    async fn of(answer: ResponseFuture) -> Result<Self, Status> {
+    async fn of(answer: ResponseFuture, sender: JoinSet<()>) -> Result<Self, Status> {
         let (head, body) = answer.await.map_err(failed)?.into_parts();
         if let Some(status) = Status::from_header_map(&head.headers) {
             passed(status)?;
         }
-        Ok(Self { body, unread: Bytes::new() })
+        Ok(Self { body, unread: Bytes::new(), _sender: sender })
     }
 
     /// The next message. `None`: those were all, and all is well.
@@ -241,8 +252,18 @@ fn failed(error: h2::Error) -> Status {
 
 #[cfg(test)]
 mod tests {
+    use std::{path::Path, sync::Arc, time::Duration};
+
+    use tonic::codegen::http::Response;
+
     use super::*;
-    use crate::cli::bench::noop;
+    use crate::cli::bench::{
+        load::{self, Mode, Plan},
+        noop,
+        outcome::Outcome,
+        requests::Requests,
+        world::World,
+    };
 
     fn framed(messages: &[&'static str]) -> Vec<u8> {
         let mut framed = BytesMut::new();
@@ -307,6 +328,90 @@ mod tests {
         let answer = client.call(UNARY, Bytes::new()).await.expect("an answer");
         assert_eq!(answer.len(), 300);
         server.abort();
+    }
+
+    /// What a server answers to every call, whatever is asked.
+    #[derive(Clone)]
+    struct Script {
+        /// Pieces of messages, each in a frame of its own.
+        pieces: Vec<Vec<u8>>,
+        /// The code at the end. `None`: it ends without one.
+        code: Option<&'static str>,
+    }
+
+    /// A client of a server that answers so.
+    async fn answered(script: Script) -> Client {
+        let listener = noop::listener().await.expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.expect("a client");
+            let mut calls = h2::server::handshake(stream).await.expect("HTTP/2");
+            while let Some(Ok((_, mut respond))) = calls.accept().await {
+                let mut sending = respond.send_response(Response::new(()), false).expect("open");
+                for piece in script.pieces.clone() {
+                    sending.send_data(piece.into(), false).expect("open");
+                }
+                let mut trailers = HeaderMap::new();
+                if let Some(code) = script.code {
+                    trailers.insert("grpc-status", HeaderValue::from_static(code));
+                }
+                sending.send_trailers(trailers).expect("open");
+            }
+        });
+        Client::connect(&address).await.expect("a connection")
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_whole_or_says_why_it_is_not() {
+        let whole = framed(&["whole"]);
+        let [one, other] = [&whole[..3], &whole[3..]].map(<[u8]>::to_vec);
+        let two = framed(&["one", "two"]);
+        for (pieces, code, expected) in [
+            (vec![whole.clone()], Some("0"), Ok("whole")),
+            (vec![one.clone(), other], Some("0"), Ok("whole")),
+            (vec![one], Some("0"), Err(Code::Internal)),
+            (vec![two], Some("0"), Err(Code::Internal)),
+            (vec![], Some("0"), Err(Code::Internal)),
+            (vec![whole.clone()], Some("8"), Err(Code::ResourceExhausted)),
+            (vec![whole], None, Err(Code::Unknown)),
+        ] {
+            let script = Script { pieces, code };
+            let mut client = answered(script.clone()).await;
+            let came = client.call(UNARY, Bytes::new()).await;
+            let came = came.map_err(|status| status.code());
+            assert_eq!(came, expected.map(Bytes::from), "{:?}", script.pieces);
+        }
+    }
+
+    /// What comes of a thousand requests, seven at a time.
+    async fn load(client: Client, mode: Mode) -> Outcome {
+        let world = World::read(Path::new("policies"), "bench", 1).expect("a world");
+        let placed = prost_types::Timestamp::default();
+        let requests = Requests::new(Arc::new(world), "run", 0, placed).part(0, Some(1000));
+        let time = Duration::from_secs(3600);
+        let plan = Plan { mode, in_flight: 7, rate: None, time };
+        load::run(&[client], requests, plan).await
+    }
+
+    #[tokio::test]
+    async fn a_load_ends_when_its_connection_is_gone() {
+        let listener = noop::listener().await.expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let client = Client::connect(&address).await.expect("a connection");
+        drop(listener.accept().await.expect("a client"));
+        let came = load(client, Mode::Unary).await;
+        assert_eq!((came.error_count(), came.next), (7, 7), "{came:?}");
+        assert_eq!((came.decided, came.latency.len()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_ends_early_has_all_of_its_requests_failed() {
+        for (code, expected) in [("0", "UNKNOWN"), ("8", "RESOURCE_EXHAUSTED")] {
+            let client = answered(Script { pieces: Vec::new(), code: Some(code) }).await;
+            let came = load(client, Mode::Stream).await;
+            assert_eq!(came.errors.get(expected), Some(&7), "{came:?}");
+            assert_eq!((came.next, came.decided, came.latency.len()), (7, 0, 0));
+        }
     }
 
     #[tokio::test]

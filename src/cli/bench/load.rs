@@ -151,10 +151,15 @@ async fn calls(mode: Mode, client: Client, shared: Shared, dues: Dues, room: usi
                     Mode::Batch => batch(&mut client, requests, &shared).await,
                     Mode::Unary | Mode::Stream => one(&mut client, requests, &shared).await,
                 };
-                let mut outcome = shared.outcome();
-                outcome.answered(due);
-                if let Err(status) = came {
-                    outcome.failed(&status);
+                match came {
+                    Ok(()) => shared.outcome().answered(due),
+                    Err(status) => {
+                        shared.outcome().failed(&status);
+                        // Without a connection all others would fail as well, at once.
+                        if client.ready().await.is_err() {
+                            return;
+                        }
+                    }
                 }
             }
         });

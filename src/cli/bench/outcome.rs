@@ -87,7 +87,7 @@ impl Outcome {
         self.first_error.get_or_insert_with(|| failure.to_string());
     }
 
-    /// It was due then and is over now.
+    /// It was due then and is answered now.
     pub fn answered(&mut self, due: Instant) {
         let micros = now().saturating_duration_since(due).as_micros();
         self.latency.saturating_record(u64::try_from(micros).unwrap_or(u64::MAX));

@@ -74,12 +74,14 @@ pub async fn run(mut client: Client, shared: Shared, dues: Dues, room: usize) {
         waiting: None,
     }));
     let source = Source { shared: shared.clone(), dues, sent: sent.clone() };
-    if let Err(status) = answers(&mut client, source, &shared, &sent).await {
+    let came = answers(&mut client, source, &shared, &sent).await;
+    let unanswered = locked(&sent).unanswered.len();
+    let (status, lost) = match came {
+        Ok(()) => (Status::unknown("the stream ended before its answer came"), unanswered),
+        Err(status) => (status, unanswered.max(1)),
+    };
+    for _ in 0..lost {
         shared.outcome().failed(&status);
-        return;
-    }
-    for _ in 0..locked(&sent).unanswered.len() {
-        shared.outcome().failed(&Status::unknown("the stream ended before its answer came"));
     }
 }
 
