@@ -108,9 +108,8 @@ impl What {
     }
 
     /// Decides so many, judging one in so many twice. Gives what stood when the first
-    /// began: who asks and the
-    /// id of the decision are made by then, once. The service makes an id for each, which
-    /// is one allocation more.
+    /// began: who asks and the id of the decision are made by then, once. The service
+    /// makes an id for each, which is one allocation more.
     fn decide(self, stage: &mut Stage, decisions: usize, twice: Option<usize>) -> Mark {
         let Stage { core, ready, commands } = stage;
         match self {
