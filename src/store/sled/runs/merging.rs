@@ -39,6 +39,12 @@ impl Plan {
         }
         None
     }
+
+    /// How many merges are to be done, those of what comes of them not counted.
+    pub(super) fn count(set: &Set, fan_in: usize) -> usize {
+        let runs: Vec<_> = set.runs().map(|run| run.named().level).collect();
+        runs.chunk_by(u32::eq).map(|level| level.len() / fan_in).sum()
+    }
 }
 
 /// A merge that has begun.

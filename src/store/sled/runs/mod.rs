@@ -21,6 +21,7 @@ use self::{
     cache::Cache,
     filter::KeyHash,
     manifest::Manifest,
+    pace::Pacing,
     run::is_run,
     set::Set,
     shared::{Ending, Shared},
@@ -37,6 +38,7 @@ mod medium;
 mod merged;
 mod merging;
 mod options;
+mod pace;
 mod packed;
 mod range;
 mod run;
@@ -140,7 +142,7 @@ impl Runs {
         let shared = Arc::new(Shared::new(set.clone()));
         let cache = Arc::new(Cache::new(options.cache_bytes));
         let (mark, most) = (manifest.mark.clone(), options.in_flight.max(1));
-        let filtered = options.filtered;
+        let (filtered, pace) = (options.filtered, options.pace);
         let worker = Worker {
             dir: dir.to_owned(),
             options,
@@ -148,6 +150,7 @@ impl Runs {
             manifest,
             set,
             merging: None,
+            pacing: Pacing::begin(pace, worker::now()),
         };
         let thread = Some(worker.spawn()?);
         Ok((Self { shared, cache, filtered, most, in_flight: 0, thread }, mark))

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::super::sync::{Disk, RealDisk};
+use super::{
+    super::sync::{Disk, RealDisk},
+    pace::Pace,
+};
 
 /// Whether a key goes into the filters of runs. Where it does not, `get` reads a
 /// block of each run until it is found.
@@ -67,6 +70,8 @@ pub struct Options {
     pub in_flight: usize,
     /// Which keys go into the filters of runs. Always the same for a directory.
     pub filtered: fn(&[u8]) -> Filtered,
+    /// How fast the background thread writes while nobody waits for it.
+    pub pace: Pace,
     /// Makes data durable.
     pub disk: Arc<dyn Disk>,
 }
@@ -79,6 +84,7 @@ impl Default for Options {
             cache_bytes: 32 * 1024 * 1024,
             in_flight: 2,
             filtered: |_| Filtered::Always,
+            pace: Pace::default(),
             disk: Arc::new(RealDisk),
         }
     }

@@ -4,6 +4,7 @@ use std::{
     collections::VecDeque,
     io,
     sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
 };
 
 use super::{super::damage::Damage, Mark, Table, set::Set};
@@ -34,6 +35,15 @@ struct State {
     at_rest: VecDeque<Mark>,
     ending: Option<Ending>,
     is_idle: bool,
+    /// How many wait for the thread.
+    waiting: usize,
+}
+
+impl State {
+    /// Whether the thread may pause: no table waits, and nobody.
+    fn has_time(&self) -> bool {
+        self.tables.is_empty() && self.ending.is_none() && self.waiting == 0
+    }
 }
 
 /// What both sides know.
@@ -106,26 +116,35 @@ impl Shared {
 
     /// Waits for such a mark. Somebody has made sure that one will come.
     pub(super) fn wait(&self) -> Result<Mark, Damage> {
+        self.wait_for(|state| state.at_rest.pop_front())
+    }
+
+    /// Waits until the thread has nothing to do.
+    pub(super) fn wait_until_idle(&self) -> Result<(), Damage> {
+        self.wait_for(|state| state.is_idle.then_some(()))
+    }
+
+    /// Waits for something of the state. The thread does not pause meanwhile.
+    fn wait_for<T>(&self, found: impl Fn(&mut State) -> Option<T>) -> Result<T, Damage> {
         let mut state = self.state();
+        state.waiting += 1;
+        self.changed.notify_all();
         loop {
-            self.check()?;
-            if let Some(mark) = state.at_rest.pop_front() {
-                return Ok(mark);
+            let answer = self.check().map(|()| found(&mut state)).transpose();
+            if let Some(answer) = answer {
+                state.waiting -= 1;
+                return answer;
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// Waits until the thread has nothing to do.
-    pub(super) fn wait_until_idle(&self) -> Result<(), Damage> {
-        let mut state = self.state();
-        loop {
-            self.check()?;
-            if state.is_idle {
-                return Ok(());
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
+    /// A pause of the thread, of a length, which ends at once when a table or
+    /// somebody waits for it, or it is to end.
+    pub(super) fn pause(&self, length: Duration) {
+        let has_time = |state: &mut State| state.has_time();
+        // Why it ended is of no interest: nothing is late when it was too short.
+        let _ = self.changed.wait_timeout_while(self.state(), length, has_time);
     }
 
     /// Tells the thread to end.

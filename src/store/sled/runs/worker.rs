@@ -6,6 +6,7 @@ use std::{
     path::PathBuf,
     sync::Arc,
     thread::{self, JoinHandle},
+    time::Instant,
 };
 
 use super::{
@@ -14,11 +15,16 @@ use super::{
     manifest::{Manifest, Named},
     merging::{Merging, Plan},
     options::{Counts, Options},
+    pace::Pacing,
     run::Run,
     set::Set,
     shared::{Shared, Task},
     writer::Writer,
 };
+
+/// While more merges than these are to be done, there are no pauses: the one that
+/// has begun, and one that waits for it.
+const MOST_MERGES: usize = 2;
 
 /// The state of the thread.
 #[derive(Debug)]
@@ -35,6 +41,8 @@ pub(super) struct Worker {
     pub(super) set: Arc<Set>,
     /// The merge that has begun.
     pub(super) merging: Option<Merging>,
+    /// When the last table came, and what was done since.
+    pub(super) pacing: Pacing,
 }
 
 impl Worker {
@@ -56,7 +64,7 @@ impl Worker {
         let mut plan = None;
         loop {
             if self.merging.is_none() && plan.is_none() {
-                plan = Plan::of(&self.set, self.options.fan_in.max(2));
+                plan = Plan::of(&self.set, self.fan_in());
             }
             match self.shared.next(self.merging.is_some() || plan.is_some()) {
                 Task::Freeze(table) => self.freeze(table)?,
@@ -81,8 +89,12 @@ impl Worker {
         let most = Counts { always: table.count, small: 0 };
         let mut writer = Writer::begin(&self.dir, (number, 0), (table.count, most), &self.options)?;
         let mut is_abandoned = false;
+        self.pacing.table(now());
         (table.entries)(&mut |key, value| {
-            is_abandoned |= writer.push(key, value)? && self.shared.is_abandoned();
+            if writer.push(key, value)? {
+                self.breathe();
+                is_abandoned = self.shared.is_abandoned();
+            }
             Ok(!is_abandoned)
         })?;
         if is_abandoned {
@@ -94,18 +106,35 @@ impl Worker {
         };
         self.publish(set, table.mark.clone())?;
         self.shared.rest(table.mark);
+        self.pacing.rest(now());
         Ok(())
     }
 
     fn begin_merge(&mut self, plan: Plan) -> Result<(), Damage> {
         let number = self.next_number()?;
+        self.pacing.go_on(now());
         self.merging = Some(Merging::begin(&self.dir, number, plan, &self.options)?);
         Ok(())
+    }
+
+    /// Pauses, when a piece of work is done.
+    fn breathe(&mut self) {
+        let Some(pause) = self.pacing.pause(now()) else { return };
+        // Whoever only ever pauses would never come to merge.
+        if Plan::count(&self.set, self.fan_in()) <= MOST_MERGES {
+            self.shared.pause(pause);
+        }
+        self.pacing.go_on(now());
+    }
+
+    fn fan_in(&self) -> usize {
+        self.options.fan_in.max(2)
     }
 
     fn merge(&mut self) -> Result<(), Damage> {
         let Some(merging) = &mut self.merging else { return Ok(()) };
         if merging.step()? {
+            self.breathe();
             return Ok(());
         }
         let Some(merging) = self.merging.take() else { return Ok(()) };
@@ -113,7 +142,9 @@ impl Worker {
         let new = new.map(|named| self.open(named)).transpose()?;
         let set = self.set.with_merged(&old, new);
         self.publish(set, self.manifest.mark.clone())?;
-        old.iter().try_for_each(|run| run.remove())
+        old.iter().try_for_each(|run| run.remove())?;
+        self.pacing.rest(now());
+        Ok(())
     }
 
     fn open(&self, named: Named) -> Result<Arc<Run>, Damage> {
@@ -128,6 +159,11 @@ impl Worker {
         self.shared.show(self.set.clone());
         Ok(())
     }
+}
+
+#[allow(clippy::disallowed_methods, reason = "how long pauses are is no one's answer")]
+pub(super) fn now() -> Instant {
+    Instant::now()
 }
 
 /// Gives this thread about a tenth of a processor that others want too: rows are

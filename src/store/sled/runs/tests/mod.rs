@@ -10,6 +10,7 @@ mod basics;
 mod crash;
 mod damage;
 mod model;
+mod pace;
 
 type Map = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
