@@ -16,7 +16,7 @@ use futures_util::future::Either;
 use http_body::Frame;
 use prost::Message;
 use tonic::{
-    Request, Status, Streaming,
+    Status, Streaming,
     body::Body,
     codec::BufferSettings,
     codegen::{
@@ -24,14 +24,16 @@ use tonic::{
         http::{
             self, HeaderMap, HeaderValue, Version,
             header::{CONTENT_TYPE, HeaderName},
+            request::Parts,
         },
     },
+    metadata::MetadataMap,
 };
 use tonic_prost::ProstCodec;
 use tower::Service;
 
-use super::{payout_service::Asked, service::Api};
-use crate::proto::v1;
+use super::{begun::Begun, payout_service::Asked, service::Api};
+use crate::{domain::refusal::Refusal, proto::v1};
 
 /// The path of `AuthorizePayout`.
 const AUTHORIZE: &str = "/bursar.v1.PayoutService/AuthorizePayout";
@@ -59,7 +61,7 @@ impl<S> Front<S> {
 impl<S, B> Service<http::Request<B>> for Front<S>
 where
     S: Service<http::Request<B>, Response = http::Response<Body>, Error = Infallible>,
-    B: codegen::Body + Send + 'static,
+    B: codegen::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<codegen::StdError> + Send,
 {
     type Response = http::Response<Body>;
@@ -74,22 +76,35 @@ where
         if request.uri().path() != AUTHORIZE || request.headers().contains_key(ENCODING) {
             return Either::Right(self.others.call(request));
         }
-        let asking = Box::pin(read(request, self.api.clone(), self.most_bytes));
-        Either::Left(Call { api: self.api.clone(), so_far: SoFar::Asking(asking) })
+        let (head, body) = request.into_parts();
+        let body = Begun::of(body);
+        let mut message = v1::AuthorizePayoutRequest::default();
+        let api = self.api.clone();
+        let so_far = match body.message(self.most_bytes).map(|bytes| message.merge(bytes)) {
+            Some(Ok(())) => match api.ask(&MetadataMap::from_headers(head.headers), &message) {
+                Ok(asked) => SoFar::Asked(asked),
+                Err(refusal) => SoFar::Refused(Some(refusal)),
+            },
+            // What is wrong is said by whoever reads it for all calls.
+            Some(Err(_)) | None => {
+                SoFar::Asking(Box::pin(read(head, body, api.clone(), self.most_bytes)))
+            }
+        };
+        Either::Left(Call { api, so_far })
     }
 }
 
-/// Reads a request and puts it into the queue.
+/// Reads a request that was not there as a whole, and puts it into the queue.
 async fn read<B>(
-    request: http::Request<B>,
+    mut head: Parts,
+    body: Begun<B>,
     api: Arc<Api>,
     most_bytes: usize,
 ) -> Result<Asked, Status>
 where
-    B: codegen::Body + Send + 'static,
+    B: codegen::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<codegen::StdError> + Send,
 {
-    let (mut head, body) = request.into_parts();
     let decoder = ProstCodec::<v1::Receipt, v1::AuthorizePayoutRequest>::raw_decoder(
         BufferSettings::new(BUFFER, BUFFER),
     );
@@ -102,7 +117,7 @@ where
         head.headers.extend(behind.into_headers());
     }
     drop(messages);
-    Ok(api.ask(Request::from_http(http::Request::from_parts(head, message)))?)
+    Ok(api.ask(&MetadataMap::from_headers(head.headers), &message)?)
 }
 
 /// A call on its way.
@@ -115,6 +130,8 @@ pub struct Call {
 enum SoFar {
     /// Its request is being read.
     Asking(BoxFuture<Asked, Status>),
+    /// Nobody was told yet that it was refused.
+    Refused(Option<Refusal>),
     /// Its answer is waited for.
     Asked(Asked),
 }
@@ -130,6 +147,10 @@ impl Future for Call {
                     Ok(asked) => *so_far = SoFar::Asked(asked),
                     Err(status) => break Err(status),
                 },
+                SoFar::Refused(refusal) => {
+                    let refusal = refusal.take().expect("an answer is not asked for twice");
+                    break Err(refusal.into());
+                }
                 SoFar::Asked(Asked { question, style }) => {
                     let answer = ready!(api.engine.poll_answer(question, context));
                     break api.receipt(answer, *style).map_err(Status::from);

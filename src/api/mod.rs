@@ -3,6 +3,7 @@
 
 pub mod auth;
 pub mod batch;
+mod begun;
 pub mod case_service;
 pub mod content;
 pub mod convert;

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
 
 use super::{
     auth::{READ, author, require_role, require_shop},
@@ -114,12 +114,12 @@ impl Api {
     /// Puts a request into the queue. Nothing of it is kept while it waits.
     pub(super) fn ask(
         &self,
-        request: Request<v1::AuthorizePayoutRequest>,
+        metadata: &MetadataMap,
+        request: &v1::AuthorizePayoutRequest,
     ) -> Result<Asked, Refusal> {
-        let caller = self.caller(request.metadata())?;
-        let language = Language::of(request.metadata());
-        let request = request.into_inner();
-        let question = self.queue(&request, &caller)?;
+        let caller = self.caller(metadata)?;
+        let language = Language::of(metadata);
+        let question = self.queue(request, &caller)?;
         Ok(Asked { question, style: Style { language, full: wants_all(request.view) } })
     }
 
@@ -215,7 +215,7 @@ impl PayoutService for Api {
         &self,
         request: Request<v1::AuthorizePayoutRequest>,
     ) -> Result<Response<v1::Receipt>, Status> {
-        let Asked { question, style } = self.ask(request)?;
+        let Asked { question, style } = self.ask(request.metadata(), request.get_ref())?;
         Ok(Response::new(self.receipt(self.engine.answer(question).await, style)?))
     }
 

@@ -1,0 +1,175 @@
+//! A request's body, of which what came together with its head was looked at.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame};
+
+/// What comes before a message: whether it is compressed, and its length.
+const PREFIX: usize = 5;
+
+/// A body that may have begun.
+pub(super) struct Begun<B: Body> {
+    first: First<B>,
+    rest: B,
+}
+
+/// Of what it holds, only the body is ever pinned.
+impl<B: Body + Unpin> Unpin for Begun<B> {}
+
+/// What was there when it was looked at.
+enum First<B: Body> {
+    /// Nothing, or nothing any more.
+    Nothing,
+    /// This.
+    Frame(Result<Frame<B::Data>, B::Error>),
+    /// The end.
+    End,
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Begun<B> {
+    /// Looks at a body. Nobody is woken when there is more: it is to be read, by
+    /// somebody who is, unless it is whole.
+    pub(super) fn of(mut body: B) -> Self {
+        let first = match Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => First::Nothing,
+            Poll::Ready(None) => First::End,
+            Poll::Ready(Some(frame)) => First::Frame(frame),
+        };
+        Self { first, rest: body }
+    }
+
+    /// The message of at most so many bytes that is all of it. `None`: it is not all
+    /// there yet, in pieces, compressed, too long, or wrong, and is to be read.
+    pub(super) fn message(&self, most_bytes: usize) -> Option<&[u8]> {
+        let First::Frame(Ok(frame)) = &self.first else { return None };
+        let (prefix, message) = frame.data_ref()?.split_first_chunk::<PREFIX>()?;
+        let [0, length @ ..] = *prefix else { return None };
+        let length = usize::try_from(u32::from_be_bytes(length)).ok()?;
+        let is_whole = length == message.len() && self.rest.is_end_stream();
+        (is_whole && length <= most_bytes).then_some(message)
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Begun<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match std::mem::replace(&mut self.first, First::Nothing) {
+            First::Nothing => Pin::new(&mut self.rest).poll_frame(context),
+            First::Frame(frame) => Poll::Ready(Some(frame)),
+            First::End => {
+                self.first = First::End;
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self.first {
+            First::Nothing => self.rest.is_end_stream(),
+            First::Frame(_) => false,
+            First::End => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+
+    type Said = Result<Frame<Bytes>, &'static str>;
+
+    /// A body that says these one after the other; `None`: nothing for now.
+    struct Script(VecDeque<Option<Said>>);
+
+    impl Body for Script {
+        type Data = Bytes;
+        type Error = &'static str;
+
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Said>> {
+            match self.0.pop_front() {
+                Some(None) => Poll::Pending,
+                said => Poll::Ready(said.flatten()),
+            }
+        }
+
+        fn is_end_stream(&self) -> bool {
+            self.0.is_empty()
+        }
+    }
+
+    fn data(bytes: &'static [u8]) -> Option<Said> {
+        Some(Ok(Frame::data(Bytes::from_static(bytes))))
+    }
+
+    fn begun<const N: usize>(script: [Option<Said>; N]) -> Begun<Script> {
+        Begun::of(Script(script.into()))
+    }
+
+    /// Everything that whoever reads it is told, as text.
+    fn read(mut body: Begun<Script>) -> Vec<String> {
+        let mut told = Vec::new();
+        while !body.is_end_stream() {
+            match Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop())) {
+                Poll::Pending => told.push("nothing".to_owned()),
+                Poll::Ready(None) => told.push("end".to_owned()),
+                Poll::Ready(Some(Err(error))) => told.push(error.to_owned()),
+                Poll::Ready(Some(Ok(frame))) => {
+                    told.push(format!("{:?} {:?}", frame.data_ref(), frame.trailers_ref()));
+                }
+            }
+        }
+        told
+    }
+
+    #[test]
+    fn a_message_that_came_whole_and_alone_is_taken() {
+        let body = begun([data(b"\0\0\0\0\x03abc")]);
+        assert_eq!(body.message(3), Some(&b"abc"[..]));
+        assert_eq!(begun([data(b"\0\0\0\0\0")]).message(3), Some(&b""[..]));
+    }
+
+    #[test]
+    fn everything_else_is_left_to_be_read() {
+        let scripts = [
+            vec![],
+            vec![None, data(b"\0\0\0\0\x03abc")],
+            vec![data(b"\0\0\0\0\x03ab"), data(b"c")],
+            vec![data(b"\0\0\0\0")],
+            vec![data(b"\0\0\0\0\x03ab")],
+            vec![data(b"\0\0\0\0\x03abcd")],
+            vec![data(b"\x01\0\0\0\x03abc")],
+            vec![data(b"\0\0\0\0\x04abcd")],
+            vec![data(b"\0\0\0\0\x03abc"), None],
+            vec![data(b"\0\0\0\0\x03abc"), data(b"")],
+            vec![data(b"\0\0\0\0\x03abc"), Some(Ok(Frame::trailers(Default::default())))],
+            vec![Some(Err("reset"))],
+        ];
+        for (number, script) in scripts.into_iter().enumerate() {
+            assert_eq!(Begun::of(Script(script.into())).message(3), None, "{number}");
+        }
+    }
+
+    #[test]
+    fn what_was_looked_at_is_read_once_and_first() {
+        let body = begun([data(b"a"), None, data(b"b"), Some(Err("reset"))]);
+        assert_eq!(read(body), ["Some(b\"a\") None", "nothing", "Some(b\"b\") None", "reset"]);
+        assert_eq!(read(begun([None, data(b"a")])), ["Some(b\"a\") None"]);
+        let mut ended = begun([]);
+        assert!(ended.is_end_stream());
+        for _ in 0..2 {
+            let next = Pin::new(&mut ended).poll_frame(&mut Context::from_waker(Waker::noop()));
+            assert!(matches!(next, Poll::Ready(None)));
+        }
+    }
+}
