@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
@@ -11,45 +11,63 @@ use http_body::{Body, Frame};
 /// What comes before a message: whether it is compressed, and its length.
 const PREFIX: usize = 5;
 
+/// What a body says: a frame, an error, or that it ended.
+type Said<B> = Option<Result<Frame<Bytes>, <B as Body>::Error>>;
+
 /// A body that may have begun.
 pub(super) struct Begun<B: Body> {
-    first: First<B>,
+    first: Option<Said<B>>,
+    second: Option<Said<B>>,
     rest: B,
+    has_ended: bool,
 }
 
 /// Of what it holds, only the body is ever pinned.
 impl<B: Body + Unpin> Unpin for Begun<B> {}
 
-/// What was there when it was looked at.
-enum First<B: Body> {
-    /// Nothing, or nothing any more.
-    Nothing,
-    /// This.
-    Frame(Result<Frame<B::Data>, B::Error>),
-    /// The end.
-    End,
-}
-
 impl<B: Body<Data = Bytes> + Unpin> Begun<B> {
     /// Looks at a body. Nobody is woken when there is more: it is to be read, by
     /// somebody who is, unless it is whole.
-    pub(super) fn of(mut body: B) -> Self {
-        let first = match Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop())) {
-            Poll::Pending => First::Nothing,
-            Poll::Ready(None) => First::End,
-            Poll::Ready(Some(frame)) => First::Frame(frame),
-        };
-        Self { first, rest: body }
+    pub(super) fn of(body: B) -> Self {
+        let mut begun = Self { first: None, second: None, rest: body, has_ended: false };
+        begun.first = begun.look();
+        // Some clients say that this was all in a frame of its own.
+        if let Some(Some(Ok(frame))) = &begun.first
+            && frame.is_data()
+            && !begun.rest.is_end_stream()
+        {
+            begun.second = begun.look();
+        }
+        begun
+    }
+
+    fn look(&mut self) -> Option<Said<B>> {
+        match Pin::new(&mut self.rest).poll_frame(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => None,
+            Poll::Ready(said) => Some(said),
+        }
+    }
+
+    /// Whether nothing comes behind the first frame.
+    fn is_first_all(&self) -> bool {
+        match &self.second {
+            None => self.rest.is_end_stream(),
+            Some(None) => true,
+            Some(Some(Ok(frame))) => {
+                frame.data_ref().is_some_and(Bytes::is_empty) && self.rest.is_end_stream()
+            }
+            Some(Some(Err(_))) => false,
+        }
     }
 
     /// The message of at most so many bytes that is all of it. `None`: it is not all
     /// there yet, in pieces, compressed, too long, or wrong, and is to be read.
     pub(super) fn message(&self, most_bytes: usize) -> Option<&[u8]> {
-        let First::Frame(Ok(frame)) = &self.first else { return None };
+        let Some(Some(Ok(frame))) = &self.first else { return None };
         let (prefix, message) = frame.data_ref()?.split_first_chunk::<PREFIX>()?;
         let [0, length @ ..] = *prefix else { return None };
         let length = usize::try_from(u32::from_be_bytes(length)).ok()?;
-        let is_whole = length == message.len() && self.rest.is_end_stream();
+        let is_whole = length == message.len() && self.is_first_all();
         (is_whole && length <= most_bytes).then_some(message)
     }
 }
@@ -58,26 +76,22 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Begun<B> {
     type Data = Bytes;
     type Error = B::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        match std::mem::replace(&mut self.first, First::Nothing) {
-            First::Nothing => Pin::new(&mut self.rest).poll_frame(context),
-            First::Frame(frame) => Poll::Ready(Some(frame)),
-            First::End => {
-                self.first = First::End;
-                Poll::Ready(None)
-            }
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Said<B>> {
+        if self.has_ended {
+            return Poll::Ready(None);
         }
+        let seen = self.first.take().or_else(|| self.second.take());
+        let said = match seen {
+            Some(said) => said,
+            None => ready!(Pin::new(&mut self.rest).poll_frame(context)),
+        };
+        self.has_ended = said.is_none();
+        Poll::Ready(said)
     }
 
     fn is_end_stream(&self) -> bool {
-        match self.first {
-            First::Nothing => self.rest.is_end_stream(),
-            First::Frame(_) => false,
-            First::End => true,
-        }
+        let is_seen = self.first.is_none() && self.second.is_none();
+        self.has_ended || is_seen && self.rest.is_end_stream()
     }
 }
 
@@ -137,6 +151,8 @@ mod tests {
         let body = begun([data(b"\0\0\0\0\x03abc")]);
         assert_eq!(body.message(3), Some(&b"abc"[..]));
         assert_eq!(begun([data(b"\0\0\0\0\0")]).message(3), Some(&b""[..]));
+        let ended_apart = begun([data(b"\0\0\0\0\x03abc"), data(b"")]);
+        assert_eq!(ended_apart.message(3), Some(&b"abc"[..]));
     }
 
     #[test]
@@ -150,8 +166,10 @@ mod tests {
             vec![data(b"\0\0\0\0\x03abcd")],
             vec![data(b"\x01\0\0\0\x03abc")],
             vec![data(b"\0\0\0\0\x04abcd")],
-            vec![data(b"\0\0\0\0\x03abc"), None],
-            vec![data(b"\0\0\0\0\x03abc"), data(b"")],
+            vec![data(b"\0\0\0\0\x03abc"), None, data(b"")],
+            vec![data(b"\0\0\0\0\x03abc"), data(b""), None],
+            vec![data(b"\0\0\0\0\x03abc"), data(b"d")],
+            vec![data(b"\0\0\0\0\x03abc"), Some(Err("reset"))],
             vec![data(b"\0\0\0\0\x03abc"), Some(Ok(Frame::trailers(Default::default())))],
             vec![Some(Err("reset"))],
         ];
@@ -162,11 +180,15 @@ mod tests {
 
     #[test]
     fn what_was_looked_at_is_read_once_and_first() {
-        let body = begun([data(b"a"), None, data(b"b"), Some(Err("reset"))]);
-        assert_eq!(read(body), ["Some(b\"a\") None", "nothing", "Some(b\"b\") None", "reset"]);
+        let body = begun([data(b"a"), data(b"b"), None, data(b"c"), Some(Err("reset"))]);
+        let said = ["Some(b\"a\") None", "Some(b\"b\") None", "nothing", "Some(b\"c\") None"];
+        assert_eq!(read(body), [&said[..], &["reset"]].concat());
         assert_eq!(read(begun([None, data(b"a")])), ["Some(b\"a\") None"]);
+        assert_eq!(
+            read(begun([data(b"a"), data(b"b")])),
+            ["Some(b\"a\") None", "Some(b\"b\") None"]
+        );
         let mut ended = begun([]);
-        assert!(ended.is_end_stream());
         for _ in 0..2 {
             let next = Pin::new(&mut ended).poll_frame(&mut Context::from_waker(Waker::noop()));
             assert!(matches!(next, Poll::Ready(None)));

@@ -33,7 +33,7 @@ use tonic_prost::ProstCodec;
 use tower::Service;
 
 use super::{begun::Begun, payout_service::Asked, service::Api};
-use crate::{domain::refusal::Refusal, proto::v1};
+use crate::proto::v1;
 
 /// The path of `AuthorizePayout`.
 const AUTHORIZE: &str = "/bursar.v1.PayoutService/AuthorizePayout";
@@ -83,7 +83,7 @@ where
         let so_far = match body.message(self.most_bytes).map(|bytes| message.merge(bytes)) {
             Some(Ok(())) => match api.ask(&MetadataMap::from_headers(head.headers), &message) {
                 Ok(asked) => SoFar::Asked(asked),
-                Err(refusal) => SoFar::Refused(Some(refusal)),
+                Err(refusal) => SoFar::Refused(Some(refusal.into())),
             },
             // What is wrong is said by whoever reads it for all calls.
             Some(Err(_)) | None => {
@@ -131,7 +131,7 @@ enum SoFar {
     /// Its request is being read.
     Asking(BoxFuture<Asked, Status>),
     /// Nobody was told yet that it was refused.
-    Refused(Option<Refusal>),
+    Refused(Option<Status>),
     /// Its answer is waited for.
     Asked(Asked),
 }
@@ -147,9 +147,8 @@ impl Future for Call {
                     Ok(asked) => *so_far = SoFar::Asked(asked),
                     Err(status) => break Err(status),
                 },
-                SoFar::Refused(refusal) => {
-                    let refusal = refusal.take().expect("an answer is not asked for twice");
-                    break Err(refusal.into());
+                SoFar::Refused(status) => {
+                    break Err(status.take().expect("an answer is not asked for twice"));
                 }
                 SoFar::Asked(Asked { question, style }) => {
                     let answer = ready!(api.engine.poll_answer(question, context));

@@ -52,7 +52,7 @@ pub(super) struct Pacing {
     pace: Pace,
     /// How many times as long as work pauses are now.
     times: u32,
-    /// When the last table came.
+    /// When the last table was taken up.
     table: Option<Instant>,
     /// Work since then, without the piece that has begun.
     worked: Duration,
@@ -66,7 +66,7 @@ impl Pacing {
         Self { pace, times: pace.most, table: None, worked: Duration::ZERO, piece: now }
     }
 
-    /// Another table came.
+    /// Another table is taken up.
     pub(super) fn table(&mut self, now: Instant) {
         if let Some(last) = self.table {
             let interval = now.saturating_duration_since(last);

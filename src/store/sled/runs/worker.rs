@@ -120,7 +120,7 @@ impl Worker {
     /// Pauses, when a piece of work is done.
     fn breathe(&mut self) {
         let Some(pause) = self.pacing.pause(now()) else { return };
-        // Whoever only ever pauses would never come to merge.
+        // Tables go before merges: with pauses there might never be time for those.
         if Plan::count(&self.set, self.fan_in()) <= MOST_MERGES {
             self.shared.pause(pause);
         }

@@ -64,9 +64,11 @@ fn wait_a_moment() {
     assert!(nobody.recv_timeout(Duration::from_millis(100)).is_err());
 }
 
-/// Pauses for an hour after each block.
+/// Pauses after each block for longer than any test: a block takes longer than a
+/// microsecond, and a pause 43 million times as long.
 fn slow(dir: &Path) -> Runs {
-    let pace = Pace { piece: Duration::ZERO, share: u32::MAX, most: u32::MAX, longest: AN_HOUR };
+    let pace =
+        Pace { piece: Duration::from_micros(1), share: u32::MAX, most: u32::MAX, longest: AN_HOUR };
     Runs::open(dir, Options { pace, ..options() }).unwrap().0
 }
 
@@ -127,11 +129,39 @@ fn a_pause_ends_when_what_is_on_its_way_is_abandoned() {
 fn a_merge_pauses_too_until_all_is_to_be_at_rest() {
     let dir = tempfile::tempdir().unwrap();
     let mut runs = slow(dir.path());
-    for mark in 0..3_u8 {
+    for mark in 0..2_u8 {
         freeze(&mut runs, entries(0..1000, &[mark; 100]), &[mark]).unwrap();
+    }
+    // Nobody waits for the last one, or the merge would begin without pauses.
+    let last = Seen::default();
+    assert!(matches!(runs.freeze(last.table(b"2")), Ok(Freeze::Taken)));
+    last.wait_for_a_pause();
+    assert!(matches!(runs.freeze(table(Vec::new(), b"3")), Ok(Freeze::Taken)));
+    for _ in 0..2 {
+        while runs.poll().unwrap().is_none() {
+            thread::yield_now();
+        }
     }
     wait_a_moment();
     assert_eq!(runs.sizes().unwrap().runs, 3, "a merge that does not pause is over");
     runs.settle().unwrap();
     assert_eq!(runs.sizes().unwrap().runs, 1);
+}
+
+#[test]
+fn nothing_pauses_while_many_merges_are_to_be_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut runs = slow(dir.path());
+    for mark in 0..9_u8 {
+        freeze(&mut runs, entries(0..1000, &[mark; 100]), &[mark]).unwrap();
+    }
+    // Three merges are, of three runs each; two of them can wait.
+    let (_sender, nobody) = channel::<()>();
+    for _ in 0..1000 {
+        if runs.sizes().unwrap().runs <= 7 {
+            return;
+        }
+        assert!(nobody.recv_timeout(Duration::from_millis(10)).is_err());
+    }
+    panic!("no merge is done: {} runs", runs.sizes().unwrap().runs);
 }
