@@ -68,6 +68,8 @@ pub(super) struct Place {
     path: PathBuf,
     file: Arc<File>,
     offset: u64,
+    /// How many zeros follow.
+    zeros: usize,
     mark: u64,
     before: End,
 }
@@ -84,9 +86,11 @@ pub(super) struct Appended {
 impl Place {
     /// Writes a commit, which counts when it was synced and accepted.
     pub(super) fn write(&self, draft: Draft) -> Result<Appended, Damage> {
-        let (frame, end) = draft.finish(self.mark, &self.before)?;
+        let (mut frame, end) = draft.finish(self.mark, &self.before)?;
+        let length = frame.len();
+        frame.resize(length + self.zeros, 0);
         self.file.write_all_at(&frame, self.offset).map_err(Damage::io(&self.path))?;
-        Ok(Appended { end, first: self.before.sequence + 1, bytes: frame.len() as u64 })
+        Ok(Appended { end, first: self.before.sequence + 1, bytes: length as u64 })
     }
 
     /// Makes durable what was written.
@@ -270,11 +274,12 @@ impl Journal {
     pub(super) fn place(&mut self, draft: &Draft) -> Result<Place, Damage> {
         let (before, whole) = (self.end, self.segment_bytes);
         let segment = self.segment()?;
-        segment.make_room(draft.frame_length(), whole)?;
+        let zeros = segment.make_room(draft.frame_length(), whole)?;
         Ok(Place {
             path: segment.path.clone(),
             file: segment.file.clone(),
             offset: segment.filled,
+            zeros,
             mark: segment.head.mark,
             before,
         })

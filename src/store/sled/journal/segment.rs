@@ -28,8 +28,9 @@ const DIGIT: u8 = b'0' + FORM;
 /// Where frames begin: what is written behind cannot tear the head.
 pub(super) const FRAMES: u64 = 4096;
 /// How much is set aside at a time at most, so that a sync of a commit does not
-/// also have to write down that the file became longer.
-const SET_ASIDE: u64 = 1024 * 1024;
+/// also have to write down that the file became longer, nor that a block of it is
+/// written now (ADR 0097).
+const SET_ASIDE: u64 = 256 * 1024;
 /// How far apart the places are that are remembered.
 const MARK_EVERY: u64 = 64 * 1024;
 
@@ -197,8 +198,9 @@ impl Segment {
     }
 
     /// Sets room aside for a frame behind the last. `whole` is how large the
-    /// file is to become.
-    pub(super) fn make_room(&mut self, length: u64, whole: u64) -> Result<(), Damage> {
+    /// file is to become. Gives how many zeros are to be written behind the frame:
+    /// what was only set aside is made room by the first write.
+    pub(super) fn make_room(&mut self, length: u64, whole: u64) -> Result<usize, Damage> {
         let end = self.filled + length;
         if end > self.room {
             let wanted = (end - self.room).next_multiple_of(SET_ASIDE.min(whole).max(1));
@@ -209,8 +211,9 @@ impl Segment {
                 Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => self.room = end,
                 Err(error) => return Err(Damage::io(&self.path)(error.into())),
             }
+            return Ok(usize::try_from(self.room - end).unwrap_or_default());
         }
-        Ok(())
+        Ok(0)
     }
 
     /// Takes a frame that is in the file for part of the journal.

@@ -21,16 +21,21 @@ fn journal(dir: &Path, commits: u64) -> Vec<End> {
     let mut journal = Journal::create(dir, FULL).expect("a journal");
     let mut ends = vec![journal.end()];
     for sequence in 1..=commits {
-        let mut written = Written::default();
-        written.push(&record(sequence)).expect("a record");
-        let draft = Draft::of(&[Arc::new(written)]);
-        let place = journal.place(&draft).expect("a place");
-        let appended = place.write(draft).expect("written");
-        journal.accept(&appended);
-        ends.push(journal.end());
+        ends.push(append(&mut journal, sequence));
     }
     assert!(journal.segments.len() > 3, "{}", journal.segments.len());
     ends
+}
+
+/// Appends a commit of one record; where the journal ends with it.
+fn append(journal: &mut Journal, sequence: u64) -> End {
+    let mut written = Written::default();
+    written.push(&record(sequence)).expect("a record");
+    let draft = Draft::of(&[Arc::new(written)]);
+    let place = journal.place(&draft).expect("a place");
+    let appended = place.write(draft).expect("written");
+    journal.accept(&appended);
+    journal.end()
 }
 
 fn record(sequence: u64) -> Record {
@@ -178,4 +183,20 @@ fn a_journal_in_which_damage_was_found_is_read_through_by_the_next_start() {
     assert_eq!(open(dir.path(), depth, &[]).expect("a journal").first, 0);
     journal.heal(false).expect("healed");
     assert!(open(dir.path(), depth, &[]).expect("a journal").first > 0);
+}
+
+#[test]
+fn room_that_is_set_aside_is_written_before_it_is_used() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut journal = Journal::create(dir.path(), 64 * 1024 * 1024).expect("a journal");
+    for sequence in 1..=20 {
+        let end = append(&mut journal, sequence);
+        let segment = journal.segments.last().expect("a file");
+        segment.file.sync_all().expect("synced");
+        let length = segment.file.metadata().expect("a length").len();
+        assert_eq!((end.sequence, length), (sequence, segment.room));
+        // Where there are pages that were never written, a file system has a hole.
+        let hole = rustix::fs::seek(&segment.file, rustix::fs::SeekFrom::Hole(FRAMES));
+        assert_eq!(hole.expect("an answer"), length, "{sequence}");
+    }
 }
