@@ -106,6 +106,18 @@ mod tests {
     /// A body that says these one after the other; `None`: nothing for now.
     struct Script(VecDeque<Option<Said>>);
 
+    /// One that does not say beforehand when it has ended.
+    struct Silent(Script);
+
+    impl Body for Silent {
+        type Data = Bytes;
+        type Error = &'static str;
+
+        fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Said>> {
+            Pin::new(&mut self.0).poll_frame(context)
+        }
+    }
+
     impl Body for Script {
         type Data = Bytes;
         type Error = &'static str;
@@ -153,6 +165,18 @@ mod tests {
         assert_eq!(begun([data(b"\0\0\0\0\0")]).message(3), Some(&b""[..]));
         let ended_apart = begun([data(b"\0\0\0\0\x03abc"), data(b"")]);
         assert_eq!(ended_apart.message(3), Some(&b"abc"[..]));
+    }
+
+    #[test]
+    fn an_end_that_is_found_by_asking_is_one() {
+        let mut body = Begun::of(Silent(Script([data(b"\0\0\0\0\x03abc")].into())));
+        assert_eq!(body.message(3), Some(&b"abc"[..]));
+        let mut next = || Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(next(), Poll::Ready(Some(Ok(frame))) if frame.is_data()));
+        for _ in 0..2 {
+            assert!(matches!(next(), Poll::Ready(None)));
+        }
+        assert!(body.is_end_stream());
     }
 
     #[test]

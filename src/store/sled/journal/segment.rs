@@ -27,7 +27,7 @@ const MAGIC: &[u8; 7] = b"bursarJ";
 const DIGIT: u8 = b'0' + FORM;
 /// Where frames begin: what is written behind cannot tear the head.
 pub(super) const FRAMES: u64 = 4096;
-/// How much is set aside at a time at most, so that a sync of a commit does not
+/// Room is set aside in multiples of this, so that most syncs of a commit do not
 /// also have to write down that the file became longer, nor that a block of it is
 /// written now (ADR 0097).
 const SET_ASIDE: u64 = 256 * 1024;
@@ -205,7 +205,8 @@ impl Segment {
         if end > self.room {
             let wanted = (end - self.room).next_multiple_of(SET_ASIDE.min(whole).max(1));
             let flags = rustix::fs::FallocateFlags::empty();
-            match rustix::fs::fallocate(&self.file, flags, self.room, wanted) {
+            let set_aside = || rustix::fs::fallocate(&self.file, flags, self.room, wanted);
+            match rustix::io::retry_on_intr(set_aside) {
                 Ok(()) => self.room += wanted,
                 // The file then grows as it is written.
                 Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => self.room = end,

@@ -190,6 +190,10 @@ fn room_that_is_set_aside_is_written_before_it_is_used() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut journal = Journal::create(dir.path(), 64 * 1024 * 1024).expect("a journal");
     for sequence in 1..=20 {
+        if sequence == 10 {
+            // From the middle of a block on.
+            journal.segments.last_mut().expect("a file").cut().expect("cut");
+        }
         let end = append(&mut journal, sequence);
         let segment = journal.segments.last().expect("a file");
         segment.file.sync_all().expect("synced");
