@@ -14,7 +14,10 @@ use std::{
 
 use foldhash::fast::RandomState;
 
-use super::sort_key::{append_key, encode_key, is_read_in_order};
+use super::{
+    sort_key::{append_key, encode_key, is_read_in_order},
+    sorting::Sorting,
+};
 use crate::domain::{key::Key, row::Row};
 
 /// A row.
@@ -276,13 +279,11 @@ impl Layer {
 
     /// All rows, in the order of their keys.
     pub(super) fn rows(&self) -> impl Iterator<Item = (&[u8], &Slot)> {
-        let mut places: Vec<&Place> = self.places.iter().collect();
-        // Of those with one key the last one counts, and comes first.
-        places.sort_unstable_by(|one, other| {
-            self.key(one).cmp(self.key(other)).then(other.at.cmp(&one.at))
-        });
-        places.dedup_by(|next, kept| self.key(next) == self.key(kept));
-        places.into_iter().map(|place| (self.key(place), &place.slot))
+        let count = u32::try_from(self.places.len()).expect("as many as were put in");
+        let key = |number| self.place(number).map(|place| self.key(place)).unwrap_or_default();
+        // Of those with one key the last one counts.
+        let places = Sorting::of(count, key).filter_map(|number| self.place(number));
+        places.map(|place| (self.key(place), &place.slot))
     }
 }
 

@@ -68,6 +68,7 @@ mod retain;
 mod rows;
 mod runs;
 mod sort_key;
+mod sorting;
 pub mod sync;
 mod verify;
 
