@@ -275,8 +275,10 @@ impl PayoutService for Api {
         let mut problems = Problems::of(&request);
         let actor = actor(&request.actor, &mut problems);
         let payout = payout_name(&request.name, &caller, PAY, problems)?;
-        let command =
-            Command::Execute(Execute { payout, execution_id: text(&request.execution_id) });
+        let command = Command::Execute(Box::new(Execute {
+            payout,
+            execution_id: text(&request.execution_id),
+        }));
         let answer = self.command(command, &caller, actor).await?;
         Self::payout_answer(&answer, language)
     }
@@ -305,13 +307,13 @@ impl PayoutService for Api {
             );
         }
         let payout = payout_name(&request.name, &caller, PAY, problems)?;
-        let command = Command::Settle(Settle {
+        let command = Command::Settle(Box::new(Settle {
             payout,
             result,
             amount,
             reference: text(&request.channel_reference),
             reason: text(&request.reason),
-        });
+        }));
         let answer = self.command(command, &caller, None).await?;
         Self::payout_answer(&answer, language)
     }
@@ -326,7 +328,7 @@ impl PayoutService for Api {
         let mut problems = Problems::of(&request);
         let actor = actor(&request.actor, &mut problems);
         let payout = payout_name(&request.name, &caller, ASK, problems)?;
-        let command = Command::Cancel(Cancel { payout, reason: text(&request.reason) });
+        let command = Command::Cancel(Box::new(Cancel { payout, reason: text(&request.reason) }));
         let answer = self.command(command, &caller, actor).await?;
         Self::payout_answer(&answer, language)
     }
@@ -344,12 +346,12 @@ impl PayoutService for Api {
             .as_ref()
             .and_then(|money| convert::money(money, "amount", &mut problems));
         let payout = payout_name(&request.name, &caller, PAY, problems)?;
-        let command = Command::Return(GiveBack {
+        let command = Command::Return(Box::new(GiveBack {
             payout,
             amount: amount.ok_or_else(unexpected)?,
             reference: text(&request.channel_reference),
             reason: text(&request.reason),
-        });
+        }));
         let answer = self.command(command, &caller, None).await?;
         Self::payout_answer(&answer, language)
     }

@@ -177,7 +177,7 @@ impl QuotaService for Api {
         let spec = convert_usage::spec(&request.into_inner())?;
         require_role(&caller, READ)?;
         require_shop(&caller, &spec.shop)?;
-        let command = Command::Usage(ReadUsage { spec });
+        let command = Command::Usage(Box::new(ReadUsage { spec }));
         let answer = self.command(command, &caller, None).await?;
         let Reply::Usage(usage) = &answer.reply else { return Err(unexpected().into()) };
         let policy = answer.policy.as_ref().ok_or_else(unexpected)?;

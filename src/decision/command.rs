@@ -13,7 +13,8 @@ use super::{
 };
 use crate::domain::key::Key;
 
-/// Something to decide or change.
+/// Something to decide or change. Small, since it is handed from one thread to the
+/// next.
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Decide a payout and hold it.
@@ -21,19 +22,19 @@ pub enum Command {
     /// Ask what would be decided.
     Validate(Box<spec::Spec>),
     /// Permit moving the money.
-    Execute(life::Execute),
+    Execute(Box<life::Execute>),
     /// Call a payout off.
-    Cancel(life::Cancel),
+    Cancel(Box<life::Cancel>),
     /// Record what the channel did.
-    Settle(settle::Settle),
+    Settle(Box<settle::Settle>),
     /// Record what came back.
-    Return(settle::GiveBack),
+    Return(Box<settle::GiveBack>),
     /// Something is due by itself.
-    Due(due::Due),
+    Due(Box<due::Due>),
     /// Change what is configured.
     Configure(Box<configure::Configure>),
     /// Read the use of limits.
-    Usage(usage::ReadUsage),
+    Usage(Box<usage::ReadUsage>),
 }
 
 impl Command {

@@ -100,7 +100,6 @@ pub(super) type Reader = Box<dyn FnOnce(Result<&mut View<'_>, Refusal>) -> Shown
 pub(super) type Shown = Box<dyn FnOnce(Result<(), Refusal>) + Send>;
 
 /// What is sent to the writer.
-#[expect(clippy::large_enum_variant, reason = "nearly every job is a command")]
 pub(super) enum Job {
     /// Judge this.
     Command {

@@ -213,7 +213,7 @@ impl Writer {
         self.is_behind = !due.is_empty() && due.len() >= most;
         for payout in due {
             pending.push(Pending {
-                command: Command::Due(Due { payout }),
+                command: Command::Due(Box::new(Due { payout })),
                 author: Author { caller: "bursar".into(), actor: None },
                 roles: RoleSet::NONE,
                 answer: None,

@@ -157,7 +157,7 @@ impl Play {
 
     fn due(&mut self, n: usize) -> Result<(), String> {
         let payout = self.payout_name(n);
-        self.run(&Command::Due(Due { payout }), RoleSet::NONE)
+        self.run(&Command::Due(Box::new(Due { payout })), RoleSet::NONE)
             .answer
             .map(|_| ())
             .map_err(|refusal| format!("due refused: {refusal:?}"))
@@ -344,12 +344,12 @@ impl Play {
                 let payout = self.payout_name(n % count);
                 let fine = self.books.execute(n % count, execution, now);
                 let execution_id = (*execution).into();
-                (Command::Execute(Execute { payout, execution_id }), fine)
+                (Command::Execute(Box::new(Execute { payout, execution_id })), fine)
             }
             Step::Cancel(n) => {
                 let payout = self.payout_name(n % count);
                 let fine = self.books.cancel(n % count, now);
-                (Command::Cancel(Cancel { payout, reason: "".into() }), fine)
+                (Command::Cancel(Box::new(Cancel { payout, reason: "".into() })), fine)
             }
             Step::Settle(n, part, reference) => self.settle(n % count, *part, reference),
             Step::Return(n, part, reference) => self.give_back(n % count, *part, reference),
@@ -383,7 +383,7 @@ impl Play {
             reference: reference.into(),
             reason: "".into(),
         };
-        (Command::Settle(settle), fine)
+        (Command::Settle(Box::new(settle)), fine)
     }
 
     fn give_back(&mut self, n: usize, part: Part, reference: &str) -> (Command, bool) {
@@ -401,7 +401,7 @@ impl Play {
             reference: reference.into(),
             reason: "".into(),
         };
-        (Command::Return(back), fine)
+        (Command::Return(Box::new(back)), fine)
     }
 
     // What has to be the same on the books and in rows.
