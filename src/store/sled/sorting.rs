@@ -16,14 +16,14 @@ struct Item {
 }
 
 /// Keys that come behind those of all groups above it, and have their first bytes in
-/// common.
+/// common, where one that is shorter is filled up with zeros.
 #[derive(Clone, Copy, Debug)]
 struct Group {
     from: usize,
     to: usize,
-    /// How many bytes they have in common.
+    /// How many bytes those are.
     depth: usize,
-    /// None of them has more than that, but for zeros.
+    /// None of them is longer than that.
     is_last: bool,
 }
 
@@ -132,6 +132,7 @@ mod tests {
     proptest! {
         #[test]
         fn keys_come_in_order_and_of_equal_ones_the_last(
+            all in 0_usize..30,
             keys in prop::collection::vec(
                 // Beginnings in common, keys that are another one's beginning, zeros.
                 (0_usize..40, prop::collection::vec(0_u8..3, 0..12))
@@ -139,6 +140,8 @@ mod tests {
                 0..200,
             ),
         ) {
+            // What all have in common.
+            let keys: Vec<_> = keys.iter().map(|key| [&vec![9; all][..], key].concat()).collect();
             prop_assert_eq!(sorted(&keys), expected(&keys));
         }
     }
@@ -157,10 +160,13 @@ mod tests {
 
     #[test]
     fn the_first_comes_before_all_are_sorted() {
-        let keys: Vec<_> = (0..10_000_u32).map(|it| it.reverse_bits().to_be_bytes()).collect();
-        let keys: Vec<_> = keys.iter().map(|key| [&[7; 8], &key[..], &key[..]].concat()).collect();
+        // A hundred groups of a hundred keys each.
+        let key = |it: u32| [[(it % 100) as u8; 8], u64::from(it).to_be_bytes()].concat();
+        let keys: Vec<_> = (0..10_000).rev().map(key).collect();
         let mut sorting = Sorting::of(10_000, |number| keys[number as usize].as_slice());
-        assert_eq!(sorting.next(), Some(0));
-        assert!(!sorting.groups.is_empty(), "the others are not sorted yet");
+        assert_eq!(sorting.next(), Some(9_999));
+        let unsorted = sorting.groups.iter().filter(|group| group.to - group.from == 100);
+        assert_eq!(unsorted.count(), 99, "each group when its turn comes");
+        assert_eq!(sorted(&keys), expected(&keys));
     }
 }
